@@ -1,0 +1,74 @@
+# One thread per process: two notebooks side by side are faster, and steadier, than one on two threads.
+export OMP_NUM_THREADS := 1
+export PYTHONDONTWRITEBYTECODE := 1
+unexport PYTHONPATH PYTHONHOME
+
+PYTHON := .venv/bin/python
+CHROMIUM := $(shell for b in chromium chromium-browser google-chrome; do command -v $$b && break; done)
+PAGES := _config.yml _toc.yml $(shell find book -type f -not -path '*/.ipynb_checkpoints/*' -not -name '*.py' -o -path 'book/_extensions/*')
+
+.DEFAULT_GOAL := help
+.PHONY: help book serve notebooks lab test test-browser test-portable lint lock address clean
+
+help: ## list these commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+book: _build/html/index.html ## build the pages from the stored outputs, strictly
+	@echo "The book is at $(CURDIR)/_build/html/index.html (or: make serve)"
+
+serve: book ## show the pages on http://localhost:8000
+	$(PYTHON) -m http.server --bind 127.0.0.1 --directory _build/html 8000
+
+notebooks: .venv/.tests ## execute the chapters whose source changed, and write their notebooks
+	$(PYTHON) scripts/run.py
+
+lab: .venv/.lab ## open JupyterLab on the chapters
+	$(PYTHON) -m jupyterlab book
+
+lint: .venv/.tests ## style and spelling
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m codespell_lib
+
+test: lint book ## everything: lint, helpers, twins, every notebook's outputs, pages, links, browser
+	@[ -n "$(CHROMIUM)" ] || echo "Chromium was not found: the browser tests are left out (install Debian's chromium, or Chrome, to run them)."
+	$(PYTHON) -m pytest -n 2 --dist loadfile $(if $(CHROMIUM),,-m "not browser") --nbval --nbval-current-env --nbval-cell-timeout=120 tests book
+
+test-browser: .venv/.tests book ## every page in headless Chromium: complete, alone, accessible
+	@[ -n "$(CHROMIUM)" ] || { echo "Chromium was not found: install Debian's chromium, or Chrome, to run the browser tests."; exit 1; }
+	$(PYTHON) -m pytest -n 2 -m browser tests
+
+test-portable: .venv/.tests ## every notebook again, on processors that this one can pretend to be
+	$(PYTHON) scripts/portable.py
+
+lock: .venv/.lab ## write requirements.lock from what is installed
+	$(PYTHON) -m pip freeze --exclude-editable | sed 's/+cpu$$//' > requirements.lock
+
+address: .venv/.builder ## make address URL=https://… : change the repository's address wherever it stands
+	$(PYTHON) scripts/address.py "$(URL)"
+
+clean: ## remove what was built and installed
+	rm -rf .venv _build .cache .hypothesis .ruff_cache
+
+# A failed build is removed whole: Sphinx would not repeat the warnings of pages it has already read.
+_build/html/index.html: .venv/.builder $(PAGES)
+	@rm -rf _build
+	@$(PYTHON) -m jupyter_book build . -W -n --keep-going -q || { rm -rf _build; exit 1; }
+
+.venv/.python:
+	@found=; for p in python3 python3.13 python3.12 python3.11 python; do \
+	  if "$$p" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; then found=$$p; break; fi; done; \
+	[ -n "$$found" ] || { echo "This book needs Python 3.11, 3.12 or 3.13, and none was found on the PATH."; exit 1; }; \
+	"$$found" -m venv .venv && touch $@
+
+.venv/.builder: .venv/.python requirements.txt requirements.lock
+	$(PYTHON) -m pip install -q -c requirements.txt -c requirements.lock jupyter-book
+	@touch $@
+
+.venv/.tests: .venv/.builder pyproject.toml
+	$(PYTHON) -m pip install -q -c requirements.lock $(shell sed -n '/^# make lab/q;/^[a-z]/p' requirements.txt) -e .
+	@touch $@
+
+.venv/.lab: .venv/.tests
+	$(PYTHON) -m pip install -q -r requirements.txt -c requirements.lock
+	@touch $@
