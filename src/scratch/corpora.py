@@ -1,0 +1,201 @@
+"""Real text to learn from: three English corpora, translated strings, and pairs of words that people have rated.
+
+What is small and free to pass on lies in `scratch/data`, compressed; some sets are read in place from gensim, which
+brings them along; `fetch` downloads what is larger. `data/manifest.json` says for each set where it comes from, under
+which licence, and which SHA-256 its file must have. That hash is checked whenever a set is read.
+"""
+
+from __future__ import annotations
+
+import bz2
+import functools
+import hashlib
+import io
+import json
+import logging
+import lzma
+import os
+import re
+from pathlib import Path
+
+from scratch.text import tokenize
+
+_DATA = Path(__file__).parent / "data"
+_ENGLISH = ("state-of-the-union", "wordnet", "wikipedia")
+_ABBREVIATION = re.compile(
+    r"\b(?:[A-Za-z]|Mr|Mrs|Ms|Dr|St|Jr|Sr|No|Nos|vs|etc|Messrs|Gen|Col|Capt|Lt|Sgt|Gov|Sen|Rep|Hon|Prof|Rev)\.$"
+)
+
+
+def load(name: str) -> list[list[str]]:
+    """Return the sentences of an English corpus, each a list of lower-case tokens (see `scratch.text.tokenize`).
+
+    `name` is "state-of-the-union" (what presidents told Congress since 1790), "wordnet" (a dictionary, in
+    which a definition with its examples counts as a sentence), "wikipedia" (the articles that gensim brings along for
+    its tests), or "english", which is the three in this order. Sentences without a token are left out.
+
+    >>> load("state-of-the-union")[0]
+    ['fellow', 'citizens', 'of', 'the', 'senate', 'and', 'house', 'of', 'representatives']
+
+    Raises TypeError if `name` is no string, ValueError if no corpus is called so, OSError if its file is damaged.
+    """
+    if name == "english":
+        return [sentence for part in _ENGLISH for sentence in load(part)]
+    record = _record(name, "text", others=("english",))
+    text = _read(record)
+    lines = _wikipedia(text) if name == "wikipedia" else _lines(text)
+    return [tokens for line in lines if (tokens := tokenize(line))]
+
+
+def load_pairs(name: str) -> tuple[list[tuple[str, str]], list[tuple[str, str]], list[tuple[str, str]]]:
+    """Return the training, validation and test pairs (English, translation) of "en-zh" or "en-fr", as written.
+
+    The strings are those of Home Assistant, a program for the home, and were written integration by integration (one
+    brand of lamp, one weather service …), often from a template. An integration lies in one split only, the same one
+    in both languages: the SHA-256 of its name, read as a number modulo 10, is 0–7 for training, 8 for validation, 9
+    for test. No English string comes twice, whatever its case and punctuation.
+
+    >>> train, validation, test = load_pairs("en-zh")
+    >>> train[0]
+    ('Re-authentication was successful', '重新认证成功')
+
+    Raises TypeError if `name` is no string, ValueError if no set is called so, OSError if its file is damaged.
+    """
+    splits = [], [], []
+    for line in _lines(_read(_record(name, "pairs"))):
+        source, target, integration = line.split("\t")
+        splits[_split(integration)].append((source, target))
+    return splits
+
+
+def load_ratings(name: str) -> list[tuple[str, str, float]]:
+    """Return pairs of words with how alike people found them, from 0 to 10: "wordsim-353" or "simlex-999".
+
+    WordSim-353 (Finkelstein et al., 2002) asks how *related* two words are, SimLex-999 (Hill et al., 2015) how
+    *similar*: coffee and cup are related, not similar. The words are as published; some are capitalised.
+
+    >>> load_ratings("wordsim-353")[1]
+    ('tiger', 'cat', 7.35)
+
+    Raises TypeError if `name` is no string, ValueError if no set is called so, OSError if its file is damaged.
+    """
+    rows = [line.split("\t") for line in _lines(_read(_record(name, "ratings"))) if not line.startswith("#")]
+    return [(first, second, float(rating)) for first, second, rating in rows]
+
+
+def fetch(name: str, quiet: bool = False) -> Path:
+    """Download a large public set once, and return the path of its file, whose SHA-256 is checked on every call.
+
+    "text8" is the one there is: the first 10⁸ characters of a cleaned Wikipedia, 17 million words in one line, zipped.
+
+        words = zipfile.ZipFile(fetch("text8")).read("text8").decode().split()
+
+    The file is kept in the user's cache folder, or in the one that the environment variable SCRATCH_CACHE names. It
+    is moved there when it is complete and its hash is right, so that a failure leaves the folder as it was. A file
+    with the wrong hash is downloaded again. A progress bar is drawn on stderr unless `quiet`.
+
+    Raises TypeError if `name` is no string, ValueError if no set is called so, and OSError if the download fails or
+    brings something else, or if the cache folder cannot be written.
+    """
+    import pooch  # here, so that reading the shipped sets does not need it
+    import requests
+
+    record = _record(name, "download")
+    url, folder = record["url"], Path(os.environ.get("SCRATCH_CACHE") or pooch.os_cache("from-one-hot-to-encoder"))
+    logger = pooch.get_logger()
+    level = logger.level
+    logger.setLevel(logging.WARNING if quiet else level)
+    try:
+        downloader = pooch.HTTPDownloader(progressbar=not quiet, chunk_size=2**16)
+        return Path(pooch.retrieve(url, f"sha256:{record['sha256']}", record["file"], folder, downloader=downloader))
+    except requests.HTTPError as error:
+        reason = f"the server answered {error.response.status_code} {error.response.reason}"
+    except (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError):
+        reason = "the connection was cut before the file was complete"
+    except requests.RequestException as error:
+        reason = f"the server could not be reached ({type(error).__name__})"
+    except ValueError:  # pooch's word for a wrong hash
+        reason = "the file that came has another SHA-256"
+    except OSError as error:
+        reason = f"the cache folder {folder} cannot be written ({error.strerror or error})"
+    finally:
+        logger.setLevel(level)
+    expected = f"{record['bytes']:,} bytes with SHA-256 {record['sha256']}"
+    raise OSError(f"could not fetch {name!r} from {url}: {reason}; expected {expected}; the cache is as it was")
+
+
+def split_sentences(text: str) -> list[str]:
+    """Split a paragraph into sentences, by a rule that is simple enough to be wrong now and then.
+
+    A sentence ends at . ! or ?, with the quotation marks or brackets that close there, when a space follows; but not
+    where the next word begins in lower case, nor after a single letter (J. or U.S.) or a title such as Mr.
+
+    >>> split_sentences("Mr. J. Adams spoke. Who heard him? (Few.) The U.S. Senate did.")
+    ['Mr. J. Adams spoke.', 'Who heard him?', '(Few.)', 'The U.S. Senate did.']
+    """
+    sentences: list[str] = []
+    for piece in re.split(r"""(?:(?<=[.!?])|(?<=[.!?]["')\]])|(?<=[.!?]["')\]]{2}))\s+""", text.strip()):
+        if sentences and (_ABBREVIATION.search(sentences[-1]) or piece[:1].islower()):
+            sentences[-1] += " " + piece
+        elif piece:
+            sentences.append(piece)
+    return sentences
+
+
+@functools.cache
+def _sets() -> dict[str, dict]:
+    """The records of the manifest by name."""
+    return {record["name"]: record for record in json.loads((_DATA / "manifest.json").read_text("utf-8"))["sets"]}
+
+
+def _record(name: str, kind: str, others: tuple[str, ...] = ()) -> dict:
+    """The record of the set called `name`, which must be of this kind."""
+    if not isinstance(name, str):
+        raise TypeError(f"name must be a str, got {type(name).__name__}")
+    names = [record["name"] for record in _sets().values() if record["kind"] == kind]
+    if name not in names:
+        raise ValueError(f"name must be one of {', '.join(map(repr, (*names, *others)))}, got {name!r}")
+    return _sets()[name]
+
+
+def _split(integration: str) -> int:
+    """The split that an integration lies in: 0 training, 1 validation, 2 test."""
+    return max(0, int(hashlib.sha256(integration.encode()).hexdigest(), 16) % 10 - 7)
+
+
+def _read(record: dict) -> bytes:
+    """What a set's file holds, decompressed, once the file's hash is found right."""
+    path = _DATA / record["file"]
+    if record["source"].get("package") == "gensim":
+        from gensim.test.utils import datapath  # takes a second, and the shipped sets do not need it
+
+        path = Path(datapath(record["file"]))
+    data = path.read_bytes()
+    digest = hashlib.sha256(data).hexdigest()
+    if digest != record["sha256"]:
+        raise OSError(f"{path} is damaged: its SHA-256 is {digest}, expected {record['sha256']}")
+    return _decompress(data)
+
+
+def _decompress(data: bytes) -> bytes:
+    """The data itself, or what it holds if it is compressed as xz or bz2."""
+    if data.startswith(b"\xfd7zXZ"):
+        return lzma.decompress(data)
+    return bz2.decompress(data) if data.startswith(b"BZh") else data
+
+
+def _lines(text: bytes) -> list[str]:
+    """The lines of a UTF-8 text, the last of which may end in a newline."""
+    return text.decode().removesuffix("\n").split("\n")
+
+
+def _wikipedia(xml: bytes) -> list[str]:
+    """The sentences of a Wikipedia dump, its markup removed by gensim; a heading or a list item counts as one."""
+    from gensim.corpora.wikicorpus import extract_pages, filter_wiki
+
+    sentences = []
+    for _title, markup, _id in extract_pages(io.BytesIO(xml), filter_namespaces=("0",)):
+        if not markup.upper().startswith("#REDIRECT"):
+            for line in filter_wiki(markup).split("\n"):
+                sentences += split_sentences(re.sub(r"''+(?!s\b)", "", line.strip("*#:;= ")))  # '' is italics, ''' bold
+    return sentences

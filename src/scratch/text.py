@@ -1,0 +1,97 @@
+"""From text to ids: a tokenizer, and a vocabulary that numbers the tokens."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections import Counter
+from collections.abc import Iterable
+
+_TOKEN = re.compile(r"[a-z]+(?:'[a-z]+)?")
+
+
+def tokenize(text: str) -> list[str]:
+    """Split English text into lower-case words; digits and punctuation are dropped, an inner apostrophe is kept.
+
+    >>> tokenize("The cat's mat, 3 times!")
+    ['the', "cat's", 'mat', 'times']
+
+    Raises TypeError if `text` is no string.
+    """
+    if not isinstance(text, str):
+        raise TypeError(f"text must be a str, got {type(text).__name__}")
+    return _TOKEN.findall(text.lower().replace("’", "'"))
+
+
+class Vocabulary:
+    """A numbered list of tokens: four special ones, then the rest, the most frequent first.
+
+    `pad_id == 0` fills short sentences up, `unk_id` stands for every token that is not in the list, `bos_id` and
+    `eos_id` mark where a sentence begins and ends. Equal counts are ordered alphabetically, so that the same tokens
+    give the same numbers whatever order they came in.
+
+    >>> vocabulary = Vocabulary.from_tokens("the cat sat on the mat".split())
+    >>> len(vocabulary), vocabulary.encode(["the", "dog"])
+    (9, [4, 1])
+    >>> vocabulary.decode([4, 5, 1])
+    ['the', 'cat', '<unk>']
+    """
+
+    SPECIALS = ("<pad>", "<unk>", "<bos>", "<eos>")
+    pad_id, unk_id, bos_id, eos_id = range(4)
+
+    def __init__(self, counts: dict[str, int]):
+        """Number the tokens of `counts` (token to how often it was seen) in the order given, after the special ones."""
+        self.counts = {token: n for token, n in counts.items() if token not in self.SPECIALS}
+        self.tokens = [*self.SPECIALS, *self.counts]
+        self._ids = {token: i for i, token in enumerate(self.tokens)}
+
+    @classmethod
+    def from_tokens(cls, tokens: Iterable[str], min_count: int = 1, max_size: int | None = None) -> Vocabulary:
+        """Count `tokens` and keep those seen at least `min_count` times, the most frequent first.
+
+        `max_size` bounds `len(vocabulary)`, the four special tokens included. Raises TypeError if `tokens` is a string
+        or holds anything but strings, ValueError if `min_count < 1` or `max_size < 4`.
+        """
+        if min_count < 1:
+            raise ValueError(f"min_count must be at least 1, got {min_count}")
+        if max_size is not None and max_size < len(cls.SPECIALS):
+            raise ValueError(f"max_size must be at least {len(cls.SPECIALS)}, the special tokens, got {max_size}")
+        counts = Counter(_tokens(tokens))
+        kept = [token for token in sorted(counts, key=lambda t: (-counts[t], t)) if counts[token] >= min_count]
+        kept = [token for token in kept if token not in cls.SPECIALS]
+        if max_size is not None:
+            kept = kept[: max_size - len(cls.SPECIALS)]
+        return cls({token: counts[token] for token in kept})
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def __contains__(self, token: str) -> bool:
+        return token in self._ids
+
+    def encode(self, tokens: Iterable[str]) -> list[int]:
+        """The ids of `tokens`, `unk_id` for one that is not in the list. Raises TypeError as `from_tokens` does."""
+        return [self._ids.get(token, self.unk_id) for token in _tokens(tokens)]
+
+    def decode(self, ids: Iterable[int]) -> list[str]:
+        """The tokens of `ids`. Raises IndexError for an id outside 0 … len - 1, TypeError if one is no integer."""
+        return [self.tokens[self._checked(i)] for i in ids]
+
+    def _checked(self, i: int) -> int:
+        try:
+            i = operator.index(i)
+        except TypeError:
+            raise TypeError(f"ids must be integers, got {i!r} ({type(i).__name__})") from None
+        if not 0 <= i < len(self):
+            raise IndexError(f"ids must lie between 0 and {len(self) - 1}, the last of this vocabulary, got {i}")
+        return i
+
+
+def _tokens(tokens: Iterable[str]) -> Iterable[str]:
+    if isinstance(tokens, str):
+        raise TypeError(f"tokens must be a list of tokens, got the str {tokens[:20]!r}: call tokenize on it first")
+    for token in tokens:
+        if not isinstance(token, str):
+            raise TypeError(f"tokens must hold str, got {token!r:.40} ({type(token).__name__})")
+        yield token

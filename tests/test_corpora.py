@@ -1,0 +1,344 @@
+"""scratch.corpora: what is loaded, what is refused, and how a download fails. Nothing leaves 127.0.0.1."""
+
+import doctest
+import functools
+import hashlib
+import itertools
+import json
+import lzma
+import socket
+import subprocess
+import sys
+import threading
+import zipfile
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from scratch import corpora
+from scratch.corpora import fetch, load, load_pairs, load_ratings, split_sentences
+
+SETS = {record["name"]: record for record in json.loads((corpora._DATA / "manifest.json").read_text("utf-8"))["sets"]}
+TEXTS = ["state-of-the-union", "wordnet", "wikipedia"]
+PAIRS = ["en-zh", "en-fr"]
+RATINGS = ["wordsim-353", "simlex-999"]
+loaded = functools.cache(load)  # the tests only read
+
+
+# --- Text -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_a_corpus_is_sentences_of_tokens_as_many_as_the_manifest_says(name):
+    sentences = loaded(name)
+    assert len(sentences) == SETS[name]["lines"]
+    assert sum(map(len, sentences)) == SETS[name]["tokens"]
+    assert all(sentences)
+    letters = set("abcdefghijklmnopqrstuvwxyz'")
+    assert all(set(token) <= letters for sentence in sentences[::50] for token in sentence)
+
+
+def test_the_examples_in_the_docstrings_are_true():
+    result = doctest.testmod(corpora)
+    assert result.attempted >= 4
+    assert result.failed == 0
+
+
+def test_english_is_the_three_in_order():
+    assert load("english") == loaded("state-of-the-union") + loaded("wordnet") + loaded("wikipedia")
+
+
+def test_what_is_known_of_the_texts_is_in_them():
+    union, wordnet, wikipedia = map(loaded, TEXTS)
+    # Lincoln, 1862; the first gloss of WordNet; the first article of the slice.
+    assert any("shall nobly save or meanly lose the last best hope of earth" in " ".join(s) for s in union)
+    assert " ".join(wordnet[0]).startswith("that which is perceived or known or inferred to have its own distinct")
+    assert wikipedia[0][:6] == ["anarchism", "is", "a", "political", "philosophy", "that"]
+    assert not any("#redirect" in " ".join(s) for s in wikipedia)
+    words = {word for sentence in union for word in sentence}
+    assert not words & {"nbsp", "amp", "quot", "inaudible"}
+    assert {"can't", "nation's"} <= words
+
+
+@pytest.mark.parametrize(
+    ("text", "sentences"),
+    [
+        ("One. Two! Three? Four", ["One.", "Two!", "Three?", "Four"]),
+        ('He said "Go." (He went.) Then?', ['He said "Go."', "(He went.)", "Then?"]),
+        ("Mr. J. Adams of the U.S. Army met Gen. Lee.", ["Mr. J. Adams of the U.S. Army met Gen. Lee."]),
+        ("About 3.5 per cent, approx. five. Enough.", ["About 3.5 per cent, approx. five.", "Enough."]),
+        ("", []),
+        ("   \n ", []),
+    ],
+)
+def test_sentences_end_where_the_rule_says(text, sentences):
+    assert split_sentences(text) == sentences
+
+
+# --- Pairs and ratings ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_pairs_are_split_as_the_manifest_says(name):
+    splits = load_pairs(name)
+    assert [len(split) for split in splits] == list(SETS[name]["splits"].values())
+    assert sum(len(split) for split in splits) == SETS[name]["lines"]
+    for source, target in itertools.chain(*splits):
+        assert 3 <= len(source.split()) <= 15
+        assert source.lower() != target.lower()
+        assert not set(source + target) & set("{}<>\t\n\xa0")
+    share = len(splits[0]) / SETS[name]["lines"]
+    assert 0.75 < share < 0.9
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_no_source_and_no_integration_is_in_two_splits(name):
+    splits = load_pairs(name)
+    sources = [{source.lower() for source, _ in split} for split in splits]
+    assert sum(map(len, sources)) == sum(map(len, splits)) == len(set.union(*sources))
+    # Found again from the file itself, without corpora's own helper: where did each integration go?
+    place = {source: number for number, split in enumerate(splits) for source, _ in split}
+    homes: dict[str, set[int]] = {}
+    for line in lzma.decompress((corpora._DATA / SETS[name]["file"]).read_bytes()).decode().splitlines():
+        source, _, integration = line.split("\t")
+        homes.setdefault(integration, set()).add(place[source])
+    assert len(homes) > 500
+    assert all(len(splits) == 1 for splits in homes.values())
+    for integration, home in homes.items():  # the rule as the page on the data words it
+        digit = int(str(int(hashlib.sha256(integration.encode()).hexdigest(), 16))[-1])
+        assert home == {0 if digit <= 7 else 1 if digit == 8 else 2}
+
+
+def test_chinese_is_chinese():
+    assert all(any("\u4e00" <= c <= "\u9fff" for c in target) for split in load_pairs("en-zh") for _, target in split)
+
+
+def test_ratings_agree_with_the_papers():
+    related, similar = load_ratings("wordsim-353"), load_ratings("simlex-999")
+    assert (len(related), len(similar)) == (353, 999)
+    assert ("tiger", "tiger", 10.0) in related
+    assert ("old", "new", 1.58) in similar  # the first line of the published SimLex-999
+    assert all(isinstance(a, str) and isinstance(b, str) and 0 <= r <= 10 for a, b, r in related + similar)
+
+
+# --- Refusals -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("call", "valid"),
+    [
+        (load, [*TEXTS, "english"]),
+        (load_pairs, PAIRS),
+        (load_ratings, ["wordsim-353", "simlex-999"]),
+        (fetch, ["text8"]),
+    ],
+)
+def test_an_unknown_name_is_answered_with_the_known_ones(call, valid):
+    with pytest.raises(ValueError, match=r"^name must be one of .*, got 'shakespeare'$") as error:
+        call("shakespeare")
+    assert all(repr(name) in str(error.value) for name in valid)
+    assert str(error.value).count("'") == 2 * (len(valid) + 1)  # and no others
+    with pytest.raises(TypeError, match=r"^name must be a str, got int$"):
+        call(8)
+
+
+def test_a_damaged_file_is_refused(tmp_path, monkeypatch):
+    file = SETS["en-fr"]["file"]
+    data = bytearray((corpora._DATA / file).read_bytes())
+    data[len(data) // 2] ^= 1
+    (tmp_path / file).write_bytes(data)
+    corpora._sets()  # the manifest is read before the folder changes
+    monkeypatch.setattr(corpora, "_DATA", tmp_path)
+    with pytest.raises(OSError, match=rf"en-fr\.tsv\.xz is damaged: .* expected {SETS['en-fr']['sha256']}$"):
+        load_pairs("en-fr")
+
+
+# --- Downloads, from a server of our own ----------------------------------------------------------------------------
+
+BODY = bytes(range(256)) * 4096  # a megabyte
+
+
+class Handler(BaseHTTPRequestHandler):
+    """/right, /wrong, /cut and /both answer as they are called; anything else is not found."""
+
+    both = threading.Barrier(2)
+
+    def do_GET(self):
+        self.server.asked.append(self.path)
+        if self.path not in ("/right", "/wrong", "/cut", "/both"):
+            self.send_error(404)
+            return
+        if self.path == "/both":
+            self.both.wait(timeout=30)  # two downloads are under way
+        body = BODY[::-1] if self.path == "/wrong" else BODY
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body[: len(body) // 2] if self.path == "/cut" else body)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def server(monkeypatch):
+    for variable in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(variable, "127.0.0.1")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.asked = []
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("SCRATCH_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def tiny(url: str) -> dict:
+    """A manifest's record of a small file at `url`."""
+    return {
+        "name": "tiny",
+        "kind": "download",
+        "file": "tiny.bin",
+        "url": url,
+        "sha256": hashlib.sha256(BODY).hexdigest(),
+        "bytes": len(BODY),
+    }
+
+
+def fetching(url: str, quiet: bool) -> str:
+    """A program that fetches the small file at `url` and prints its path."""
+    return f"from scratch import corpora as c; c._sets()['tiny'] = {tiny(url)!r}; print(c.fetch('tiny', {quiet}))"
+
+
+@pytest.fixture
+def offer(server, monkeypatch):
+    """offer("/path"): the set "tiny" is to be had there."""
+
+    def at(path: str) -> str:
+        url = f"http://127.0.0.1:{server.server_port}{path}"
+        monkeypatch.setitem(corpora._sets(), "tiny", tiny(url))
+        return url
+
+    return at
+
+
+def files(folder) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()} if folder.exists() else {}
+
+
+def test_the_right_file_is_downloaded_once(server, cache, offer, capfd):
+    offer("/right")
+    path = fetch("tiny")
+    assert path == cache / "tiny.bin"
+    assert files(cache) == {"tiny.bin": BODY}
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert "100%" in err
+    assert fetch("tiny") == path
+    assert server.asked == ["/right"]
+
+
+@pytest.mark.parametrize("quiet", [True, False])
+def test_quiet_writes_nothing(cache, offer, quiet):
+    run = subprocess.run(
+        [sys.executable, "-c", fetching(offer("/right"), quiet)], capture_output=True, text=True, check=True
+    )
+    assert run.stdout.strip() == str(cache / "tiny.bin")
+    assert ("Downloading" in run.stderr, "100%" in run.stderr, run.stderr == "") == (not quiet, not quiet, quiet)
+
+
+def test_a_file_that_rotted_in_the_cache_is_downloaded_again(server, cache, offer):
+    offer("/right")
+    cache.mkdir()
+    (cache / "tiny.bin").write_bytes(b"rotten")
+    assert fetch("tiny", quiet=True).read_bytes() == BODY
+    assert server.asked == ["/right"]
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("/wrong", "the file that came has another SHA-256"),
+        ("/cut", "the connection was cut before the file was complete"),
+        ("/gone", "the server answered 404 Not Found"),
+    ],
+)
+@pytest.mark.parametrize("before", [{}, {"tiny.bin": b"rotten", "other": b"kept"}])
+def test_a_failed_download_says_why_and_leaves_the_cache(cache, offer, path, reason, before):
+    url = offer(path)
+    cache.mkdir()
+    for name, content in before.items():
+        (cache / name).write_bytes(content)
+    with pytest.raises(OSError, match=r"^could not fetch 'tiny' from ") as error:
+        fetch("tiny", quiet=True)
+    expected = f"1,048,576 bytes with SHA-256 {hashlib.sha256(BODY).hexdigest()}"
+    assert str(error.value) == (
+        f"could not fetch 'tiny' from {url}: {reason}; expected {expected}; the cache is as it was"
+    )
+    assert error.value.__cause__ is None  # one sentence, not a chain of tracebacks
+    assert error.value.__context__ is None
+    assert files(cache) == before
+
+
+def test_no_network(cache, monkeypatch):
+    with socket.socket() as unused:  # bound but not listening: a connection is refused
+        unused.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        monkeypatch.setitem(corpora._sets(), "tiny", tiny(f"http://127.0.0.1:{unused.getsockname()[1]}/right"))
+        with pytest.raises(OSError, match=r"^could not fetch 'tiny' .*: the server could not be reached \(Connection"):
+            fetch("tiny", quiet=True)
+    assert files(cache) == {}
+
+
+def test_a_cache_that_cannot_be_made(tmp_path, monkeypatch, offer):
+    offer("/right")
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("SCRATCH_CACHE", str(tmp_path / "file" / "cache"))
+    with pytest.raises(OSError, match=r"the cache folder .*cache cannot be written \(Not a directory\)"):
+        fetch("tiny", quiet=True)
+    assert (tmp_path / "file").read_text() == "in the way"
+
+
+def test_a_read_only_cache_is_written_by_nobody_but_read_by_all(cache, monkeypatch, offer):
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    offer("/right")
+    cache.mkdir()
+    monkeypatch.setattr("pooch.utils.tempfile.NamedTemporaryFile", refuse)  # root may write anywhere, so chmod won't do
+    with pytest.raises(OSError, match=r"the cache folder .* cannot be written \(.*Permission denied"):
+        fetch("tiny", quiet=True)
+    assert files(cache) == {}
+    (cache / "tiny.bin").write_bytes(BODY)
+    assert fetch("tiny", quiet=True) == cache / "tiny.bin"
+
+
+def test_two_processes_at_once_both_succeed(server, cache, offer):
+    command = [sys.executable, "-c", fetching(offer("/both"), quiet=True)]
+    runs = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    outputs = [run.communicate(timeout=60)[0].strip() for run in runs]
+    assert [run.returncode for run in runs] == [0, 0]
+    assert outputs == [str(cache / "tiny.bin")] * 2
+    assert server.asked == ["/both"] * 2
+    assert files(cache) == {"tiny.bin": BODY}
+
+
+def test_the_words_of_text8_are_read_as_the_docstring_says(tmp_path, monkeypatch, server, cache):
+    """With a zip of our own in its place: the example in fetch's docstring works."""
+    archive = tmp_path / "text8.zip"
+    with zipfile.ZipFile(archive, "w") as made:
+        made.writestr("text8", " anarchism originated as a term")
+    data = archive.read_bytes()
+    record = SETS["text8"] | {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+    monkeypatch.setitem(corpora._sets(), "text8", record)
+    cache.mkdir()
+    (cache / "text8.zip").write_bytes(data)
+    example = next(line.strip() for line in fetch.__doc__.splitlines() if "ZipFile" in line)
+    scope = {"zipfile": zipfile, "fetch": fetch}
+    exec(example, scope)
+    assert scope["words"] == ["anarchism", "originated", "as", "a", "term"]

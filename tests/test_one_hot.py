@@ -1,0 +1,45 @@
+"""scratch.one_hot against torch.nn.functional.one_hot."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scratch.one_hot import one_hot
+
+
+@given(st.integers(1, 9), st.lists(st.integers(0, 3), max_size=3), st.randoms(use_true_random=False))
+def test_equals_torch_for_any_shape(vocab_size, shape, random):
+    count = int(torch.tensor(shape).prod()) if shape else 1
+    ids = torch.tensor([random.randrange(vocab_size) for _ in range(count)], dtype=torch.long).reshape(shape)
+    vectors = one_hot(ids, vocab_size)
+    assert vectors.dtype == torch.float32
+    assert torch.equal(vectors, torch.nn.functional.one_hot(ids, vocab_size).float())
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int16, torch.int32, torch.int64])
+def test_any_integer_type(dtype):
+    assert one_hot(torch.tensor([1], dtype=dtype), 2).tolist() == [[0, 1]]
+
+
+def test_numbers_and_lists():
+    assert one_hot(1, 3).tolist() == [0, 1, 0]
+    assert one_hot([[0], [1]], 2).tolist() == [[[1, 0]], [[0, 1]]]
+    assert one_hot([], 2).shape == (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("ids", "vocab_size", "error", "message"),
+    [
+        ([0, 5], 5, IndexError, "ids must lie between 0 and vocab_size - 1 = 4, got 5"),
+        ([-1], 5, IndexError, "got -1"),
+        ([0.0], 5, TypeError, "ids must be integers, got torch.float32"),
+        ([True], 5, TypeError, "ids must be integers, got torch.bool"),
+        ([0], 0, ValueError, "vocab_size must be at least 1, got 0"),
+        ([0], -3, ValueError, "vocab_size must be at least 1, got -3"),
+        ([0], 2.0, TypeError, r"vocab_size must be an int, got 2.0 \(float\)"),
+    ],
+)
+def test_bad_input_is_named(ids, vocab_size, error, message):
+    with pytest.raises(error, match=message):
+        one_hot(ids, vocab_size)

@@ -1,0 +1,164 @@
+"""scratch.word2vec against autograd, gradcheck, a loop over the text, and gensim."""
+
+import numpy as np
+import pytest
+import torch
+from gensim.models import KeyedVectors, Word2Vec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scratch.word2vec import CBOW, SkipGram, keep_probability, softmax_loss, train, windows
+
+SENTENCES = st.lists(st.lists(st.integers(0, 5), max_size=7), min_size=1, max_size=5)
+ROYAL = [f"the {who} {does}".split() for who in ("king", "queen") for does in ("rules land", "wears crown")]
+ANIMAL = [f"a {who} {does}".split() for who in ("cat", "dog") for does in ("drinks milk", "chases mice")]
+
+
+@given(SENTENCES, st.integers(1, 4))
+def test_windows_equal_a_loop_over_the_text(sentences, window):
+    centres, contexts = windows(sentences, window)
+    expected = []
+    for s in sentences:
+        for t, centre in enumerate(s):
+            around = [k for k in range(t - window, t + window + 1) if k != t]
+            expected.append((centre, [s[k] if 0 <= k < len(s) else -1 for k in around]))
+    assert centres.tolist() == [c for c, _ in expected]
+    assert contexts.tolist() == [row for _, row in expected]
+
+
+@settings(deadline=None)
+@given(st.integers(1, 5), st.integers(1, 6), st.integers(1, 4), st.integers(1, 4), st.integers(0, 99))
+def test_softmax_loss_and_gradient_equal_autograd(n, V, d, m, seed):
+    generator = torch.Generator().manual_seed(seed)
+    hidden = torch.randn(n, d, generator=generator, dtype=torch.float64).requires_grad_()
+    output = torch.randn(V, d, generator=generator, dtype=torch.float64).requires_grad_()
+    targets = torch.randint(-1, V, (n, m), generator=generator)  # repeated words and empty rows included
+    logits = (hidden @ output.T).unsqueeze(1).expand(n, m, V).reshape(n * m, V)
+    expected = torch.nn.functional.cross_entropy(logits, targets.reshape(-1), ignore_index=-1, reduction="sum")
+    expected.backward()
+    loss, d_hidden, d_output = softmax_loss(hidden, output, targets)
+    torch.testing.assert_close(loss, expected.detach())
+    torch.testing.assert_close(d_hidden, hidden.grad)
+    torch.testing.assert_close(d_output, output.grad)
+
+
+def test_softmax_loss_is_finite_for_huge_scores():
+    hidden, output = torch.tensor([[1e4]]), torch.tensor([[1.0], [-1.0]])
+    loss, d_hidden, d_output = softmax_loss(hidden, output, torch.tensor([[1]]))
+    assert loss == 2e4
+    assert d_hidden.isfinite().all()
+    assert d_output.isfinite().all()
+
+
+def test_models_look_rows_up_and_average():
+    skip_gram = SkipGram(5, 3, torch.Generator().manual_seed(1))
+    assert torch.equal(skip_gram.hidden(torch.tensor([4, 4])), skip_gram.input[[4, 4]])
+    assert skip_gram.input.abs().max() <= 0.5 / 3
+    assert not skip_gram.output.any()
+    cbow = CBOW(5, 3)
+    contexts = torch.tensor([[0, 2, -1, -1], [-1, -1, -1, -1]])
+    expected = torch.stack([(cbow.input[0] + cbow.input[2]) / 2, torch.zeros(3)])
+    torch.testing.assert_close(cbow.hidden(contexts), expected)
+    assert cbow(contexts).shape == skip_gram(torch.tensor([0, 1])).shape == (2, 5)
+
+
+@pytest.mark.parametrize("model", [SkipGram, CBOW])
+def test_gradcheck(model):
+    model = model(4, 3, torch.Generator().manual_seed(0)).double()
+    model.output.data.normal_(generator=torch.Generator().manual_seed(1))
+    given = torch.tensor([[0, 1], [3, -1]]) if isinstance(model, CBOW) else torch.tensor([0, 3])
+
+    def scores(input, output):
+        return torch.func.functional_call(model, {"input": input, "output": output}, (given,))
+
+    assert torch.autograd.gradcheck(
+        scores, (model.input.detach().requires_grad_(), model.output.detach().requires_grad_())
+    )
+
+
+def test_keep_probability_is_gensims():
+    counts = {f"w{i}": 10 * 3**i for i in range(8)}
+    model = Word2Vec(min_count=1, sample=1e-3)
+    model.build_vocab_from_freq(counts)
+    theirs = [model.wv.get_vecattr(w, "sample_int") / 2**32 for w in counts]
+    ours = keep_probability(torch.tensor(list(counts.values())), 1e-3)
+    np.testing.assert_allclose(ours, theirs, rtol=1e-5)
+    assert keep_probability(torch.tensor([1, 9]), 0).tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("architecture", ["skip-gram", "cbow"])
+def test_train_learns_from_company(architecture):
+    vectors = train((ROYAL + ANIMAL) * 30, architecture, dim=8, window=2, min_count=1, subsample=0, epochs=10)
+    assert isinstance(vectors, KeyedVectors)
+    assert vectors.similarity("king", "queen") > 0.9  # they never meet
+    assert vectors.similarity("cat", "dog") > 0.9
+    assert vectors.similarity("king", "cat") < 0.5
+
+
+def test_train_reaches_the_entropy_of_the_pairs():
+    """The least loss that a skip-gram can have is the entropy of the neighbours (Gibbs' inequality)."""
+    sentences = [["a", "b"], ["a", "c"]] * 50
+    vectors = train(sentences, window=1, dim=4, min_count=1, subsample=0, epochs=40, learning_rate=0.05)
+    assert vectors.similarity("b", "c") > 0.99  # both have the company of a alone
+    assert vectors.get_vecattr("a", "count") == 100
+
+
+def test_train_is_repeatable_and_seeded():
+    first, again, other = (train(ROYAL, dim=4, min_count=1, subsample=0, seed=s) for s in (3, 3, 4))
+    assert np.array_equal(first.vectors, again.vectors)
+    assert not np.array_equal(first.vectors, other.vectors)
+
+
+def test_train_keeps_the_vocabulary_gensim_keeps():
+    sentences = (ROYAL * 2 + ANIMAL) * 3
+    ours = train(sentences, dim=4, min_count=4, epochs=1)
+    theirs = Word2Vec(sentences, vector_size=4, min_count=4, epochs=1).wv
+    assert {w: ours.get_vecattr(w, "count") for w in ours.index_to_key} == {
+        w: theirs.get_vecattr(w, "count") for w in theirs.index_to_key
+    }
+    counts = [ours.get_vecattr(w, "count") for w in ours.index_to_key]
+    assert counts == sorted(counts, reverse=True)
+    assert ours.vectors.dtype == np.float32
+
+
+@pytest.mark.parametrize("binary", [False, True])
+def test_word2vec_format_both_ways(binary, tmp_path):
+    path = str(tmp_path / "vectors")
+    for vectors in (train(ROYAL, dim=4, min_count=1, subsample=0), Word2Vec(ROYAL, vector_size=4, min_count=1).wv):
+        vectors.save_word2vec_format(path, binary=binary)
+        back = KeyedVectors.load_word2vec_format(path, binary=binary)
+        assert back.index_to_key == vectors.index_to_key
+        assert np.array_equal(back.vectors, vectors.vectors)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"architecture": "sg"}, ValueError, "architecture must be 'skip-gram' or 'cbow', got 'sg'"),
+        ({"loss": "hinge"}, ValueError, "loss must be 'softmax', got 'hinge'"),
+        ({"dim": 0}, ValueError, "dim must be at least 1, got 0"),
+        ({"window": 0}, ValueError, "window must be at least 1, got 0"),
+        ({"epochs": -1}, ValueError, "epochs must be at least 1, got -1"),
+        ({"batch_size": 0}, ValueError, "batch_size must be at least 1, got 0"),
+        ({"learning_rate": 0}, ValueError, "learning_rate must be positive, got 0"),
+        ({"subsample": -1}, ValueError, "subsample must be 0 .* or positive, got -1"),
+        ({"min_count": 99}, ValueError, "min_count must leave some words, got 99"),
+        ({"sentences": ["the king"]}, TypeError, "sentences must be lists of tokens, got a str"),
+        ({"sentences": [["king"], ["queen"]]}, ValueError, "left no word with a neighbour"),
+        ({"sentences": []}, ValueError, "min_count must leave some words"),
+    ],
+)
+def test_bad_input_is_named(change, error, message):
+    with pytest.raises(error, match=message):
+        train(**{"sentences": ROYAL, "dim": 2, "min_count": 1, "subsample": 0, **change})
+
+
+@pytest.mark.parametrize(("vocab_size", "dim", "name"), [(0, 2, "vocab_size"), (2, -1, "dim")])
+def test_models_name_bad_sizes(vocab_size, dim, name):
+    with pytest.raises(ValueError, match=f"{name} must be at least 1"):
+        SkipGram(vocab_size, dim)
+
+
+def test_windows_refuse_a_window_of_zero():
+    with pytest.raises(ValueError, match="window must be at least 1, got 0"):
+        windows([[1]], 0)
