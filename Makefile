@@ -19,8 +19,8 @@ book: _build/html/index.html ## build the pages from the stored outputs, strictl
 serve: book ## show the pages on http://localhost:8000
 	$(PYTHON) -m http.server --bind 127.0.0.1 --directory _build/html 8000
 
-notebooks: .venv/.tests ## execute the chapters whose source changed, and write their notebooks
-	$(PYTHON) scripts/run.py
+notebooks: .venv/.tests ## execute the chapters whose source changed (or NAMES=…)
+	$(PYTHON) scripts/run.py $(NAMES)
 
 lab: .venv/.lab ## open JupyterLab on the chapters
 	$(PYTHON) -m jupyterlab book
@@ -39,12 +39,12 @@ test-browser: .venv/.tests book ## every page in headless Chromium: complete, al
 	$(PYTHON) -m pytest -n 2 -m browser tests
 
 test-portable: .venv/.tests ## every notebook again, on processors that this one can pretend to be
-	$(PYTHON) scripts/portable.py
+	$(PYTHON) scripts/portable.py $(NAMES)
 
 lock: .venv/.lab ## write requirements.lock from what is installed
 	$(PYTHON) -m pip freeze --exclude-editable | sed 's/+cpu$$//' > requirements.lock
 
-address: .venv/.builder ## make address URL=https://… : change the repository's address wherever it stands
+address: .venv/.python ## make address URL=https://… : change the repository's address wherever it stands
 	$(PYTHON) scripts/address.py "$(URL)"
 
 clean: ## remove what was built and installed
@@ -53,7 +53,7 @@ clean: ## remove what was built and installed
 # A failed build is removed whole: Sphinx would not repeat the warnings of pages it has already read.
 _build/html/index.html: .venv/.builder $(PAGES)
 	@rm -rf _build
-	@$(PYTHON) -m jupyter_book build . -W -n --keep-going -q || { rm -rf _build; exit 1; }
+	@.venv/bin/jupyter-book build . -W -n --keep-going -q >.venv/build.log 2>&1 || { cat .venv/build.log; rm -rf _build; exit 1; }
 
 .venv/.python:
 	@found=; for p in python3 python3.13 python3.12 python3.11 python; do \
@@ -67,6 +67,8 @@ _build/html/index.html: .venv/.builder $(PAGES)
 
 .venv/.tests: .venv/.builder pyproject.toml
 	$(PYTHON) -m pip install -q -c requirements.lock $(shell sed -n '/^# make lab/q;/^[a-z]/p' requirements.txt) -e .
+	@# what the Colab test installs again, without a network
+	$(PYTHON) -m pip download -q --no-deps --only-binary :all: -d .cache/wheels -c requirements.txt gensim "setuptools>=77"
 	@touch $@
 
 .venv/.lab: .venv/.tests

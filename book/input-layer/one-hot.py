@@ -13,35 +13,44 @@
 # %% [markdown]
 # # One-hot vectors: a word as an axis of its own
 #
-# A historian searches two centuries of presidential speeches for *physicians for the needy*. A president who spoke of *doctors for the
-# poor* would be just what she is after, and her computer will not show him to her: to the computer *physicians* and *doctors* are two
-# words, as different as *physicians* and *Tuesday*. Nobody programmed this blindness. It follows from the most natural way there is to hand
-# words to a machine, which is to give each word an axis of its own.
+# A historian searches two centuries of presidential speeches for *physicians for the needy*. A president
+# who spoke of *doctors for the poor* would be just what she is after, and her computer will not show him to
+# her: to the computer *physicians* and *doctors* are two words, as different as *physicians* and *Tuesday*.
+# Nobody programmed this blindness. It follows from the most natural way there is to hand words to a
+# machine, which is to give each word an axis of its own.
 #
-# **What is wrong with giving each word its own axis?** To answer, we do it, properly, and see where it leads. Much of it turns out
-# to be right: the oldest representation of a word is still the first thing that happens inside the newest language model.
+# **What is wrong with giving each word its own axis?** To answer, we do it, properly, and see where it
+# leads. Much of it turns out to be right: the oldest representation of a word is still the first thing that
+# happens inside the newest language model.
 #
 # **You will**
 #
 # - turn a sentence into ids, and ids into one-hot vectors (独热向量), by hand and with a tested helper;
-# - prove that every word is equally far from every other, and hold that against what people say about words;
-# - see that a one-hot vector times a matrix is a row of the matrix, and that `nn.Embedding` is that look-up, forward and backward;
-# - add one-hot vectors up to a bag of words (词袋), build a small search engine on it, and watch it answer well and badly;
+# - prove that every word is equally far from every other, and hold that against what people say about
+#   words;
+# - see that a one-hot vector times a matrix is a row of the matrix, and that `nn.Embedding` is that
+#   look-up, forward and backward;
+# - add one-hot vectors up to a bag of words (词袋), build a small search engine on it, and watch it answer
+#   well and badly;
 # - measure how often two sentences about the same thing have no word in common.
 #
-# **You need** Python and the product of two matrices. The chapter runs in about 10 seconds on one processor core.
+# **You need** Python and the product of two matrices. The chapter runs in about 10 seconds on one processor
+# core.
 
 # %%
 try:
     import scratch
 except ImportError:  # on Colab: install the book's helpers
-    get_ipython().run_line_magic("pip", "install -q git+https://github.com/from-one-hot-to-encoder/book")
+    get_ipython().run_line_magic(
+        "pip", "install -q git+https://github.com/from-one-hot-to-encoder/book"
+    )
 
 # %% [markdown]
 # ## A word is not a number
 #
-# A network computes with numbers, so each word must become one. The plain way is to make a list of all the words, the *vocabulary*
-# (词表), and to use a word's place in it, its *id*. The most frequent words come first.
+# A network computes with numbers, so each word must become one. The plain way is to make a list of all the
+# words, the *vocabulary* (词表), and to use a word's place in it, its *id*. The most frequent words come
+# first.
 
 # %%
 from scratch.text import Vocabulary, tokenize
@@ -53,33 +62,38 @@ print(vocabulary.encode(tokens))
 print(vocabulary.tokens)
 
 # %% [markdown]
-# The first four places are taken by special tokens, which later chapters need: `<pad>` fills short sentences up, `<unk>` stands for
-# any word that is not in the list, `<bos>` and `<eos>` mark where a sentence begins and ends. Words that are equally frequent are put
-# in alphabetical order, so that everybody gets the same numbers.
+# The first four places are taken by special tokens, which later chapters need: `<pad>` fills short
+# sentences up, `<unk>` stands for any word that is not in the list, `<bos>` and `<eos>` mark where a
+# sentence begins and ends. Words that are equally frequent are put in alphabetical order, so that everybody
+# gets the same numbers.
 #
-# Why not stop here, and feed the network the ids? Because a network adds and multiplies what it is given, and ids pretend that this
-# means something:
+# Why not stop here, and feed the network the ids? Because a network adds and multiplies what it is given,
+# and ids pretend that this means something:
 
 # %%
 cat, mat, on = vocabulary.encode(["cat", "mat", "on"])
-print("half-way between", *vocabulary.decode([cat, on]), "lies", *vocabulary.decode([(cat + on) // 2]))
-print("a mat is", mat - cat, "more than a cat, and the cat twice is the word with id", 2 * cat)
+(middle,) = vocabulary.decode([(cat + on) // 2])
+print("half-way between cat and on lies", middle)
+print(
+    "a mat is", mat - cat, "more than a cat, and twice the cat is word number", 2 * cat
+)
 
 # %% [markdown]
-# An id is a name written in digits, like a telephone number. That one number is larger than another says nothing about the people who
-# answer, and the sum of two reaches nobody.
+# An id is a name written in digits, like a telephone number. That one number is larger than another says
+# nothing about the people who answer, and the sum of two reaches nobody.
 #
 # ## One axis per word
 #
-# So we take the arithmetic out of the ids. With $V$ words in the vocabulary, word number $i$ becomes a list of $V$ numbers, all zero
-# but for a one at place $i$:
+# So we take the arithmetic out of the ids. With $V$ words in the vocabulary, word number $i$ becomes a list
+# of $V$ numbers, all zero but for a one at place $i$:
 #
 # $$
 # \mathbf{e}_i \in \{0, 1\}^V, \qquad (\mathbf{e}_i)_j = \begin{cases} 1 & \text{if } j = i, \\ 0 & \text{otherwise.} \end{cases}
 # $$ (eq-one-hot)
 #
-# One place is hot and the rest are cold: a *one-hot vector*. Read as a point in space, it lies at distance 1 from the origin, on an axis
-# that it shares with nobody. Here is the sentence, a row for each word, by hand.
+# One place is hot and the rest are cold: a *one-hot vector*. Read as a point in space, it lies at distance
+# 1 from the origin, on an axis that it shares with nobody. Here is the sentence, a row for each word, by
+# hand.
 
 # %%
 import torch
@@ -104,15 +118,16 @@ axes.set(xlabel="entry of the vocabulary", ylabel="word of the sentence")
 axes.grid(False)
 
 # %% [markdown]
-# The helper of this book does the same for any shape of ids, and refuses an id that has no axis. PyTorch has one too, which returns
-# integers.
+# The helper of this book does the same for any shape of ids, and refuses an id that has no axis. PyTorch
+# has one too, which returns integers.
 
 # %%
 from torch.nn.functional import one_hot as torch_one_hot
 
 from scratch.one_hot import one_hot
 
-print(torch.equal(one_hot(ids, V), by_hand), torch.equal(one_hot(ids, V), torch_one_hot(ids, V).float()))
+print("ours by hand:", torch.equal(one_hot(ids, V), by_hand))
+print("PyTorch's:   ", torch.equal(one_hot(ids, V), torch_one_hot(ids, V).float()))
 try:
     one_hot([3, 9], vocab_size=V)
 except IndexError as error:
@@ -121,8 +136,9 @@ except IndexError as error:
 # %% [markdown]
 # ## Everyone is equally far from everyone
 #
-# Now the arithmetic is honest, in that it prefers no word to another. Take two different words $i \neq j$. The dot product adds
-# $(\mathbf{e}_i)_k (\mathbf{e}_j)_k$ over all places $k$, and at each place at least one of the two is zero:
+# Now the arithmetic is honest, in that it prefers no word to another. Take two different words $i \neq j$.
+# The dot product adds $(\mathbf{e}_i)_k (\mathbf{e}_j)_k$ over all places $k$, and at each place at least
+# one of the two is zero:
 #
 # $$
 # \mathbf{e}_i \cdot \mathbf{e}_j = 0, \qquad
@@ -130,10 +146,11 @@ except IndexError as error:
 # = \sqrt{1 - 0 + 1} = \sqrt 2 .
 # $$ (eq-equal-distances)
 #
-# The cosine of the angle between them, $\cos(\mathbf{a}, \mathbf{b}) = \mathbf{a} \cdot \mathbf{b} / (\lVert \mathbf{a} \rVert\, \lVert \mathbf{b} \rVert)$,
-# which we shall use throughout as the measure of how alike two vectors are, is therefore 0 for any two different words. We check it on
-# real words: the thousand most frequent ones of the State of the Union addresses, the speeches in which presidents of the
-# United States have reported to Congress since 1790.
+# The cosine of the angle between them,
+# $\cos(\mathbf{a}, \mathbf{b}) = \mathbf{a} \cdot \mathbf{b} / (\lVert \mathbf{a} \rVert\, \lVert \mathbf{b} \rVert)$,
+# which we shall use throughout as the measure of how alike two vectors are, is therefore 0 for any two
+# different words. We check it on real words: the thousand most frequent ones of the State of the Union
+# addresses, the speeches in which presidents of the United States have reported to Congress since 1790.
 
 # %%
 from scratch.corpora import load
@@ -141,17 +158,22 @@ from scratch.corpora import load
 sentences = load("state-of-the-union")  # a list of lists of tokens
 vocabulary = Vocabulary.from_tokens(word for sentence in sentences for word in sentence)
 V = len(vocabulary)
-print(f"{len(sentences):,} sentences, {sum(map(len, sentences)):,} words, {V:,} different ones")
+print(
+    f"{len(sentences):,} sentences, {sum(map(len, sentences)):,} words, {V:,} distinct"
+)
 
 E = one_hot(torch.arange(4, 1004), V)  # (1000, V), past the special tokens
 print("dot products that occur:", (E @ E.T).unique().tolist())
-print("distances that occur:   ", [f"{x:.4f}" for x in torch.cdist(E, E).round(decimals=4).unique()])
+distances = torch.cdist(E, E).round(decimals=4).unique()
+print("distances that occur:   ", [f"{x:.4f}" for x in distances])
 
 # %% [markdown]
-# Half a million pairs of words, and the only thing that one-hot vectors have to say about a pair is whether it is the same word twice.
+# Half a million pairs of words, and the only thing that one-hot vectors have to say about a pair is whether
+# it is the same word twice.
 #
-# People have more to say. In 2002 Finkelstein and colleagues {cite:p}`finkelstein2002placing` had 353 pairs of words rated by thirteen
-# or sixteen people each, from 0, unrelated, to 10, the same. Let us put the two judgements side by side.
+# People have more to say. In 2002 Finkelstein and colleagues {cite:p}`finkelstein2002placing` had 353 pairs
+# of words rated by thirteen or sixteen people each, from 0, unrelated, to 10, the same. Let us put the two
+# judgements side by side.
 
 # %% mystnb={"image": {"alt": "A scatter plot with people's ratings from 0 to 10 on the horizontal axis and the cosine of one-hot vectors on the vertical axis. All points lie on the horizontal line at zero, however high the rating, save one at cosine one."}, "figure": {"caption": "The flattest plot of this book: what people say of 353 pairs of words, and what one-hot vectors say.", "name": "fig-one-hot-ratings"}}
 from scratch.corpora import load_ratings
@@ -162,47 +184,53 @@ machine = [float(a == b) for a, b, rating in pairs]  # the cosine of two one-hot
 
 figure, axes = plt.subplots(figsize=(5, 2.6))
 axes.scatter(people, machine, s=14, alpha=0.5)
-axes.set(xlabel="people's rating of the pair (0 to 10)", ylabel="cosine", ylim=(-0.1, 1.1))
+axes.set(xlabel="people's rating of the pair (0 to 10)", ylabel="cosine")
+axes.set(ylim=(-0.1, 1.1))
 for a, b, rating in sorted(pairs, key=lambda pair: pair[2])[:: len(pairs) // 7]:
     print(f"{a:>12} – {b:<12} people: {rating:5.2f}   one-hot: {float(a == b):.0f}")
 
 # %% [markdown]
-# The single dot at the top is the pair *tiger – tiger*. For all the rest the cosine is zero, from *king – cabbage* to *midday – noon*.
-# Remember this plot: the next chapter draws it again, with vectors that have read the speeches.
+# The single dot at the top is the pair *tiger – tiger*. For all the rest the cosine is zero, from *king –
+# cabbage* to *midday – noon*. Remember this plot: the next chapter draws it again, with vectors that have
+# read the speeches.
 #
-# > **Correction.** One sometimes reads that word embeddings are *high-dimensional* vectors; one of the two articles that this book grew from
-# > says so. Compared with one-hot vectors it is the other way round. The one-hot vector is the high-dimensional one, with as many
-# > places as there are words; an embedding squeezes it into a few hundred.
+# > **Correction.** One sometimes reads that word embeddings are *high-dimensional* vectors; one of the two
+# > articles that this book grew from says so. Compared with one-hot vectors it is the other way round. The
+# > one-hot vector is the high-dimensional one, with as many places as there are words; an embedding
+# > squeezes it into a few hundred.
 #
 # ## What it costs
 #
-# A vocabulary of 50,000 words is ordinary. Let us count what one-hot vectors need for a batch of 32 sentences of 128 words, in 4-byte floats,
-# beside what the ids need, in 8-byte integers.
+# A vocabulary of 50,000 words is ordinary. Let us count what one-hot vectors need for a batch of 32
+# sentences of 128 words, in 4-byte floats, beside what the ids need, in 8-byte integers.
 
 # %%
 batch = torch.zeros(32, 128, dtype=torch.int64)  # (sentences, words)
 print(f"{'V':>9} {'ids':>10} {'one-hot':>12}")
 for size in (1_000, V, 50_000, 250_000):
     hot = one_hot(batch[:1, :1], size)  # one word is enough to weigh the rest
-    in_all = batch.numel() * hot.nelement() * hot.element_size()
-    print(f"{size:>9,} {batch.nelement() * batch.element_size() / 1e3:>7.1f} kB {in_all / 1e6:>9,.1f} MB")
+    in_all = batch.numel() * hot.nbytes
+    print(f"{size:>9,} {batch.nbytes / 1e3:>7.1f} kB {in_all / 1e6:>9,.1f} MB")
 
 # %% [markdown]
-# The ids weigh as much as a small picture, whatever the vocabulary; the one-hot vectors of the same few pages of text weigh as much as a film. And they
-# say nothing that the ids do not: to store "all zeros but for place $i$" one stores $i$. That is what sparse matrix formats do, and it is
-# our way out too. We shall keep the idea of the one-hot vector, and never build one.
+# The ids weigh as much as a small picture, whatever the vocabulary; the one-hot vectors of the same few
+# pages of text weigh as much as a film. And they say nothing that the ids do not: to store "all zeros but
+# for place $i$" one stores $i$. That is what sparse matrix formats do, and it is our way out too. We shall
+# keep the idea of the one-hot vector, and never build one.
 #
 # ## The first thing that a network does
 #
-# What would a network do with a one-hot vector? Its first layer is a matrix $W$ with $V$ rows and $d$ columns, and it multiplies:
+# What would a network do with a one-hot vector? Its first layer is a matrix $W$ with $V$ rows and $d$
+# columns, and it multiplies:
 #
 # $$
 # (\mathbf{e}_i^\top W)_k = \sum_{j=1}^{V} (\mathbf{e}_i)_j \, W_{jk} = W_{ik}, \qquad W \in \mathbb{R}^{V \times d}, \quad k = 1, \dots, d.
 # $$ (eq-look-up)
 #
-# All terms of the sum but one are zero, and what is left is *row $i$ of the matrix*. To multiply by a one-hot vector is to look a row up. The row
-# is a list of $d$ numbers that belongs to word $i$ and to no other, and $d$ is ours to choose. This row is the *embedding*
-# (词嵌入) of the word, and $W$ is the embedding table.
+# All terms of the sum but one are zero, and what is left is *row $i$ of the matrix*. To multiply by a
+# one-hot vector is to look a row up. The row is a list of $d$ numbers that belongs to word $i$ and to no
+# other, and $d$ is ours to choose. This row is the *embedding* (词嵌入) of the word, and $W$ is the embedding
+# table.
 
 # %%
 torch.manual_seed(0)
@@ -214,11 +242,12 @@ ids = torch.tensor(vocabulary.encode(sentence))  # (length,)
 multiplied = one_hot(ids, V) @ W  # (length, V) @ (V, d) -> (length, d)
 looked_up = W[ids]  # (length, d)
 layer = torch.nn.Embedding(V, d, _weight=W)
-print("equal to the bit:", torch.equal(multiplied, looked_up), torch.equal(layer(ids), looked_up))
+print("product and row, equal to the bit:  ", torch.equal(multiplied, looked_up))
+print("nn.Embedding and row, to the bit:   ", torch.equal(layer(ids), looked_up))
 
 # %% [markdown]
-# Equal to the last bit, since adding zeros rounds nothing. `nn.Embedding` is no more than this look-up, which saves the work of
-# multiplying by zeros. How much work is that?
+# Equal to the last bit, since adding zeros rounds nothing. `nn.Embedding` is no more than this look-up,
+# which saves the work of multiplying by zeros. How much work is that?
 
 # %%
 from statistics import median
@@ -226,40 +255,45 @@ from timeit import repeat
 
 long = torch.randint(V, (256,))  # (256,) the ids of some text
 hot = one_hot(long, V)  # built beforehand: we time the product alone
-product, look_up = (median(repeat(f, number=3, repeat=5)) for f in (lambda: hot @ W, lambda: W[long]))
+product = median(repeat(lambda: hot @ W, number=3, repeat=5))
+look_up = median(repeat(lambda: W[long], number=3, repeat=5))
 print("the look-up is more than 20 times as fast:", product / look_up > 20)
 
 # %% [markdown]
 # ### And backward?
 #
-# A network learns by sending a gradient back through each layer. Let $G$ be the gradient of the loss $L$ for the layer's output: one row $\mathbf{g}_t$
-# for each of the $T$ words of the text. For a product $EW$, with the one-hot vectors as the rows of $E$, calculus gives
+# A network learns by sending a gradient back through each layer. Let $G$ be the gradient of the loss $L$
+# for the layer's output: one row $\mathbf{g}_t$ for each of the $T$ words of the text. For a product $EW$,
+# with the one-hot vectors as the rows of $E$, calculus gives
 #
 # $$
 # \frac{\partial L}{\partial W} = E^\top G = \sum_{t=1}^{T} \mathbf{e}_{i_t}\, \mathbf{g}_t^\top,
 # \qquad E \in \{0,1\}^{T \times V}, \quad G \in \mathbb{R}^{T \times d}.
 # $$ (eq-embedding-gradient)
 #
-# Each $\mathbf{e}_{i_t} \mathbf{g}_t^\top$ is a matrix whose row $i_t$ is $\mathbf{g}_t$ and whose other rows are zero. So the gradient of row $i$ is the sum of
-# the $\mathbf{g}_t$ of those places where word $i$ stands. A word that does not occur gets none; a word that
-# occurs twice, like *the* in our sentence, gets both, added up.
+# Each $\mathbf{e}_{i_t} \mathbf{g}_t^\top$ is a matrix whose row $i_t$ is $\mathbf{g}_t$ and whose other
+# rows are zero. So the gradient of row $i$ is the sum of the $\mathbf{g}_t$ of those places where word $i$
+# stands. A word that does not occur gets none; a word that occurs twice, like *the* in our sentence, gets
+# both, added up.
 
 # %%
 G = torch.randn(len(ids), d)  # (length, d) the gradient that arrives from above
 layer.zero_grad()
 layer(ids).backward(G)
 
-print("E^T G is the layer's gradient:", torch.allclose(one_hot(ids, V).T @ G, layer.weight.grad, atol=1e-6))
-touched = layer.weight.grad.abs().sum(1).nonzero().squeeze(1)  # the rows that are not zero
-print("rows with a gradient:", vocabulary.decode(touched))
-print("'the' gets the sum of both:", torch.allclose(layer.weight.grad[ids[0]], G[0] + G[3]))
+grad = layer.weight.grad  # (V, d)
+same = torch.allclose(one_hot(ids, V).T @ G, grad, atol=1e-6)
+print("E^T G is the layer's gradient:", same)
+print("rows with a gradient:", vocabulary.decode(grad.any(1).nonzero().squeeze(1)))
+print("'the' gets the sum of both:", torch.allclose(grad[ids[0]], G[0] + G[3]))
 
 # %% [markdown]
-# Forward the two were equal to the bit; backward we only ask for equality to rounding. Where a word occurs often, its $\mathbf{g}_t$ are added up, and
-# floating-point sums depend on their order by a little.
+# Forward the two were equal to the bit; backward we only ask for equality to rounding. Where a word occurs
+# often, its $\mathbf{g}_t$ are added up, and floating-point sums depend on their order by a little.
 #
-# > **Pitfall.** The product and the look-up part ways when the table holds an infinity or a NaN in *any* row. The product computes $0 \cdot \infty$, which
-# > is NaN, so one bad row spoils every word; the look-up only ever reads the rows it was asked for.
+# > **Pitfall.** The product and the look-up part ways when the table holds an infinity or a NaN in *any*
+# > row. The product computes $0 \cdot \infty$, which is NaN, so one bad row spoils every word; the look-up
+# > only ever reads the rows it was asked for.
 
 # %%
 broken = W.clone()
@@ -269,8 +303,9 @@ print("NaN after the product:", bool((one_hot(ids, V) @ broken).isnan().any()))
 print("NaN after the look-up:", bool(broken[ids].isnan().any()))
 
 # %% [markdown]
-# > **Pitfall.** `nn.Embedding` wants integers. Give it floats and it refuses; give it ids from *another* vocabulary and, as long as they are small enough, it
-# > looks them up without complaint. No error will ever tell you that the table and the vocabulary do not belong together. Save them together.
+# > **Pitfall.** `nn.Embedding` wants integers. Give it floats and it refuses; give it ids from *another*
+# > vocabulary and, as long as they are small enough, it looks them up without complaint. No error will ever
+# > tell you that the table and the vocabulary do not belong together. Save them together.
 #
 # ## A bag of words
 #
@@ -280,8 +315,9 @@ print("NaN after the look-up:", bool(broken[ids].isnan().any()))
 # \mathbf{b} = \sum_{t=1}^{T} \mathbf{e}_{i_t} \in \mathbb{N}^V .
 # $$ (eq-bag)
 #
-# Place $i$ of $\mathbf{b}$ counts how often word $i$ occurs. This is the *bag of words*, the words shaken out of their order, and in the form of the *vector
-# space model* it has run search engines for half a century {cite:p}`salton1975vector`.
+# Place $i$ of $\mathbf{b}$ counts how often word $i$ occurs. This is the *bag of words*, the words shaken
+# out of their order, and in the form of the *vector space model* it has run search engines for half a
+# century {cite:p}`salton1975vector`.
 
 # %%
 bag = one_hot(vocabulary.encode(tokenize("Dog bites man")), V).sum(0)  # (V,)
@@ -289,17 +325,22 @@ same = one_hot(vocabulary.encode(tokenize("Man bites dog")), V).sum(0)
 print("the order is gone:", torch.equal(bag, same))
 
 # %% [markdown]
-# The order is lost with the sum, and most of part 1 and all of part 2 of this book are about getting it back. But for search order matters little. The
-# matrix of all bags, a row for each sentence, is nearly all zeros, so we store it sparse, as the places and counts that are not zero.
+# The order is lost with the sum, and most of part 1 and all of part 2 of this book are about getting it
+# back. But for search order matters little. The matrix of all bags, a row for each sentence, is nearly all
+# zeros, so we store it sparse, as the places and counts that are not zero.
 
 # %%
 import numpy as np
 from scipy.sparse import csr_array
 
-rows = np.repeat(np.arange(len(sentences)), [len(s) for s in sentences])  # the sentence of each word of the corpus
-columns = np.array([i for s in sentences for i in vocabulary.encode(s)])  # its id
-B = csr_array((np.ones(len(rows)), (rows, columns)), shape=(len(sentences), V))  # (sentences, V), equal places added
-print(f"{B.shape[0]:,} × {B.shape[1]:,}, of which {B.nnz / np.prod(B.shape):.3%} are not zero")
+N = len(sentences)
+# for each word of the corpus: the sentence it stands in, and its id
+rows = np.repeat(np.arange(N), [len(s) for s in sentences])
+columns = np.array([i for s in sentences for i in vocabulary.encode(s)])
+B = csr_array(
+    (np.ones(len(rows)), (rows, columns)), shape=(N, V)
+)  # equal places add up
+print(f"{N:,} × {V:,} numbers, of which {B.nnz / N / V:.3%} are not zero")
 
 # %% [markdown]
 # scikit-learn's `CountVectorizer`, given the same vocabulary, counts the same:
@@ -311,12 +352,13 @@ counter = CountVectorizer(analyzer=list, vocabulary=vocabulary.tokens)
 print("same matrix:", abs(B - counter.transform(sentences)).max() == 0)
 
 # %% [markdown]
-# A query is a bag too. We show the sentences whose bags make the smallest angle with it, that is, the largest cosine.
+# A query is a bag too. We show the sentences whose bags make the smallest angle with it, that is, the
+# largest cosine.
 
 
 # %%
 def search(query, weights=1.0, k=3):
-    """Print the k sentences whose weighted bags have the largest cosine with the query's; return the best hundred."""
+    """Print the k sentences nearest to the query by cosine; return the best hundred."""
     q = np.bincount(vocabulary.encode(tokenize(query)), minlength=V) * weights  # (V,)
     bags = B * weights  # (sentences, V)
     lengths = np.sqrt((bags**2).sum(axis=1)).clip(1e-9)  # (sentences,)
@@ -328,10 +370,13 @@ def search(query, weights=1.0, k=3):
 
 
 raw = search("physicians for the needy")
+
 # %% [markdown]
-# Not a physician in sight. What the query and these sentences share is *for* and *the*, again and again: the most frequent words drown the rest. We need to
-# weigh a word by how much it tells. A word that stands in every sentence tells nothing, one that stands in three tells a lot. Karen Spärck Jones
-# {cite:p}`sparckjones1972statistical` proposed the *inverse document frequency*, here with sentences for documents:
+# Not a physician in sight. What the query and these sentences share is *for* and *the*, again and again:
+# the most frequent words drown the rest. We need to weigh a word by how much it tells. A word that stands
+# in every sentence tells nothing, one that stands in three tells a lot. Karen Spärck Jones
+# {cite:p}`sparckjones1972statistical` proposed the *inverse document frequency*, here with sentences for
+# documents:
 #
 # $$
 # \mathrm{idf}_i = \ln \frac{N}{n_i},
@@ -341,28 +386,31 @@ raw = search("physicians for the needy")
 
 # %%
 n = (B > 0).sum(axis=0)  # (V,) in how many sentences each word stands
-idf = np.log(len(sentences) / n.clip(1))
+idf = np.log(N / n.clip(1))  # (V,)
 for word in ("the", "for", "doctors", "physicians"):
     print(f"{word:>10} {idf[vocabulary.encode([word])[0]]:5.2f}")
 one = search("physicians for the needy", idf)
 
 # %% [markdown]
-# Now the rare words lead, and that is a decent search engine, in ten lines. (scikit-learn's `TfidfTransformer` adds 1 to each weight so that no word vanishes
-# altogether; exercise 4 compares.) But now ask for the same thing in other words:
+# Now the rare words lead, and that is a decent search engine, in ten lines. (scikit-learn's
+# `TfidfTransformer` adds 1 to each weight so that no word vanishes altogether; exercise 4 compares.) But
+# now ask for the same thing in other words:
 
 # %%
 other = search("doctors for the poor", idf)
 print("of each query's hundred best sentences, in both lists:", len(one & other))
 
 # %% [markdown]
-# The two queries mean the same to us, but apart from *for* and *the* they stand on different axes, and what is perpendicular
-# stays perpendicular whatever weights we put on it. No weighting can mend this: a weight stretches an axis, it does not turn it.
+# The two queries mean the same to us, but apart from *for* and *the* they stand on different axes, and what
+# is perpendicular stays perpendicular whatever weights we put on it. No weighting can mend this: a weight
+# stretches an axis, it does not turn it.
 #
 # ## How often does it matter?
 #
-# Perhaps those queries were unlucky. Let us measure. Two sentences that follow each other in a speech are nearly always about the same matter. How often do they share no
-# word at all, so that a bag of words calls them unrelated? Since any two sentences share *the* and *of*, we leave out the most frequent words, more and more of
-# them. To compare, we take sentences 10,000 lines apart, from speeches that lie decades apart.
+# Perhaps those queries were unlucky. Let us measure. Two sentences that follow each other in a speech are
+# nearly always about the same matter. How often do they share no word at all, so that a bag of words calls
+# them unrelated? Since any two sentences share *the* and *of*, we leave out the most frequent words, more
+# and more of them. To compare, we take sentences 10,000 lines apart, from speeches that lie decades apart.
 
 # %%
 removed = [0, 10, 30, 100, 300, 1000]
@@ -372,7 +420,7 @@ for m in removed:
     rest = present[:, 4 + m :]  # without the m most frequent words
     rest = rest[rest.sum(axis=1) > 0]  # and the sentences that are empty then
     for name, lag in (("next sentence", 1), ("10,000 lines on", 10_000)):
-        common = (rest[:-lag] * rest[lag:]).sum(axis=1)  # how many words each pair shares
+        common = (rest[:-lag] * rest[lag:]).sum(axis=1)  # words that each pair shares
         strangers[name].append(100 * (common == 0).mean())
 
 print("words left out  " + "".join(f"{m:>7}" for m in removed))
@@ -384,50 +432,63 @@ figure, axes = plt.subplots()
 for (name, shares), marker in zip(strangers.items(), "os", strict=True):
     axes.plot(range(len(removed)), shares, marker=marker, label=name)
 axes.set_xticks(range(len(removed)), removed)
-axes.set(xlabel="most frequent words left out", ylabel="pairs that share no word (%)", ylim=(0, 100))
+axes.set(xlabel="most frequent words left out", ylabel="pairs that share no word (%)")
+axes.set(ylim=(0, 104))
 axes.legend(loc="lower right")
 plt.show()
+
 # %% [markdown]
-# The gap between the curves is what a bag of words knows about meaning, and it is real: neighbours share words more often than strangers do. But with the hundred
-# commonest words left out (search engines call them *stop words*) more than half of all neighbouring pairs have nothing in
-# common any more. For them the cosine is exactly 0, as it is for two sentences from different centuries.
+# The gap between the curves is what a bag of words knows about meaning, and it is real: neighbours share
+# words more often than strangers do. But with the hundred commonest words left out (search engines call
+# them *stop words*) more than half of all neighbouring pairs have nothing in common any more. For them the
+# cosine is exactly 0, as it is for two sentences from different centuries.
 #
-# So this is what is wrong with an axis for each word. There are two troubles. The *dimension*: vectors as long as the vocabulary, growing with
-# every new word. That one the look-up has already cured. And the *meaning*: every word perpendicular to every other. The look-up opens a door here as well,
-# because the rows of $W$ need not be perpendicular. We filled them with random numbers. The next chapter fills them from the company that words keep.
+# So this is what is wrong with an axis for each word. There are two troubles. The *dimension*: vectors as
+# long as the vocabulary, growing with every new word. That one the look-up has already cured. And the
+# *meaning*: every word perpendicular to every other. The look-up opens a door here as well, because the
+# rows of $W$ need not be perpendicular. We filled them with random numbers. The next chapter fills them
+# from the company that words keep.
 #
 # ## Exercises
 #
-# > **Exercise 1 (pencil).** How many vectors of length 1 can be perpendicular to each other in $d$ dimensions? Conclude that with $d < V$ dimensions no
-# > choice of rows for $W$ can make all words pairwise perpendicular.
+# > **Exercise 1 (pencil).** How many vectors of length 1 can be perpendicular to each other in $d$
+# > dimensions? Conclude that with $d < V$ dimensions no choice of rows for $W$ can make all words pairwise
+# > perpendicular.
 # >
 # > *Hint: suppose that a weighted sum of such vectors is zero, and take its dot product with one of them.*
 
 # %% cellView="form" tags=["hide-cell"]
 # @title Solution 1
-# If a_1 w_1 + ... + a_m w_m = 0, the dot product with w_k leaves a_k |w_k|^2 = a_k = 0. So perpendicular vectors are linearly
-# independent, and d dimensions hold at most d of them. With d < V some two words must have a cosine that is not 0: an embedding
-# cannot be as fair as one-hot vectors, and this is the point of it. In matrix terms: the rank of W W^T, (V, V), is at most d.
-rows_ = torch.nn.functional.normalize(torch.randn(9, 3, dtype=torch.float64))  # nine words in three dimensions
-print("rank of the 9 × 9 table of dot products:", torch.linalg.matrix_rank(rows_ @ rows_.T).item())
+# If a_1 w_1 + ... + a_m w_m = 0, the dot product with w_k leaves a_k |w_k|^2 = a_k = 0.
+# So perpendicular vectors are linearly independent, and d dimensions hold at most d of
+# them. With d < V some two words must have a cosine that is not 0: an embedding cannot
+# be as fair as one-hot vectors, and this is the point of it. In terms of matrices: the
+# rank of W W^T, (V, V), is at most d. Nine words in three dimensions:
+nine = torch.randn(9, 3, dtype=torch.float64)
+print("rank of the 9 × 9 table:", torch.linalg.matrix_rank(nine @ nine.T).item())
 
 # %% [markdown]
-# > **Exercise 2 (pencil).** Show that the squared distance of two bags of words is the sum, over all words, of the squared differences of their counts, and that the
-# > cosine of two sentences without repeated words is $c / \sqrt{mn}$, where they have $m$ and $n$ words, $c$ of them in common. What is the cosine of
-# > *the cat sat on a mat* and *a cat lay on the mat*?
+# > **Exercise 2 (pencil).** Show that the squared distance of two bags of words is the sum, over all words,
+# > of the squared differences of their counts, and that the cosine of two sentences without repeated words
+# > is $c / \sqrt{mn}$, where they have $m$ and $n$ words, $c$ of them in common. What is the cosine of *the
+# > cat sat on a mat* and *a cat lay on the mat*?
 # >
 # > *Hint: write the bags as sums of one-hot vectors and multiply out; almost all dot products are zero.*
 
 # %% cellView="form" tags=["hide-cell"]
 # @title Solution 2
-# With b = sum_i b_i e_i and b' = sum_i b'_i e_i, perpendicular axes give |b - b'|^2 = sum_i (b_i - b'_i)^2 (Pythagoras). Without
-# repetitions all b_i are 0 or 1, so b . b' counts the common words, c, and |b|^2 = m, |b'|^2 = n. Here m = n = 6 and c = 5.
-first, second = (set(tokenize(s)) for s in ("the cat sat on a mat", "a cat lay on the mat"))
-print(f"{len(first & second) / (len(first) * len(second)) ** 0.5:.3f}, and 5/6 = {5 / 6:.3f}")
+# With b = sum_i b_i e_i and b' = sum_i b'_i e_i, perpendicular axes give
+# |b - b'|^2 = sum_i (b_i - b'_i)^2 (Pythagoras). Without repetitions all b_i are 0 or 1,
+# so b . b' counts the common words, c, and |b|^2 = m, |b'|^2 = n. Here m = n = 6, c = 5.
+first = one_hot(vocabulary.encode(tokenize("the cat sat on a mat")), V).sum(0)
+second = one_hot(vocabulary.encode(tokenize("a cat lay on the mat")), V).sum(0)
+cosine = torch.nn.functional.cosine_similarity(first, second, dim=0)
+print(f"{cosine:.3f}, and 5/6 = {5 / 6:.3f}")
 
 # %% [markdown]
-# > **Exercise 3 (code).** `nn.Embedding(V, d, padding_idx=0)` keeps the row of `<pad>` from learning. By equation {eq}`eq-embedding-gradient`, which entries of $E$ must be
-# > changed to get the same gradient from $E^\top G$? Check it on a sentence that ends with three pads.
+# > **Exercise 3 (code).** `nn.Embedding(V, d, padding_idx=0)` keeps the row of `<pad>` from learning. By
+# > equation {eq}`eq-embedding-gradient`, which entries of $E$ must be changed to get the same gradient from
+# > $E^\top G$? Check it on a sentence that ends with three pads.
 # >
 # > *Hint: a word that does not occur gets no gradient.*
 
@@ -440,10 +501,12 @@ layer(padded).backward(G)
 E = one_hot(padded, V)
 E[:, 0] = 0  # the rows of the pads become all zero: neither hot nor learning
 print("same gradient:", torch.allclose(E.T @ G, layer.weight.grad, atol=1e-6))
-print("but the forward pass still reads the row:", torch.equal(layer(padded)[-1], layer.weight[0]))
+read = torch.equal(layer(padded)[-1], layer.weight[0])
+print("but the forward pass still reads the row:", read)
 
 # %% [markdown]
-# > **Exercise 4 (code).** Make `TfidfVectorizer` of scikit-learn give the same weights as ours, $b_i \,\mathrm{idf}_i$, up to its added 1.
+# > **Exercise 4 (code).** Make `TfidfVectorizer` of scikit-learn give the same weights as ours,
+# > $b_i \,\mathrm{idf}_i$, up to its added 1.
 # >
 # > *Hint: three of its arguments change the formula: `norm`, `smooth_idf` and `sublinear_tf`.*
 
@@ -451,61 +514,77 @@ print("but the forward pass still reads the row:", torch.equal(layer(padded)[-1]
 # @title Solution 4
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-theirs = TfidfVectorizer(analyzer=list, vocabulary=vocabulary.tokens, norm=None, smooth_idf=False)
-few = sentences[:2000]
-with np.errstate(divide="ignore"):  # words that these 2,000 sentences do not hold have n_i = 0
-    weighted = theirs.fit_transform(few)  # b_i (1 + ln(N / n_i))
-n_few = (B[:2000] > 0).sum(axis=0)
-ours = B[:2000] * (1 + np.log(2000 / n_few.clip(1)))
+arguments = {"analyzer": list, "vocabulary": vocabulary.tokens[4:]}  # no special tokens
+theirs = TfidfVectorizer(**arguments, norm=None, smooth_idf=False, sublinear_tf=False)
+weighted = theirs.fit_transform(sentences)  # b_i (1 + ln(N / n_i))
+ours = (B * (1 + idf))[:, 4:]
 print("same weights:", abs(weighted - ours).max() < 1e-9)
 
 # %% [markdown]
-# > **Exercise 5 (code).** By exercise 1, random rows cannot all be perpendicular. How far from it are they? Draw 1,000 random vectors in $d = 10, 100, 1000$ dimensions and
-# > print the mean size of their cosines and the largest one.
+# > **Exercise 5 (code).** By exercise 1, random rows cannot all be perpendicular. How far from it are they?
+# > Draw 1,000 random vectors in $d = 10, 100, 1000$ dimensions and print the mean size of their cosines and
+# > the largest one.
 # >
-# > *Hint: normalise the rows; the cosines are the entries of $WW^\top$ off the diagonal. Compare with $1/\sqrt d$.*
+# > *Hint: normalise the rows; the cosines are the entries of $WW^\top$ off the diagonal. Compare with
+# > $1/\sqrt d$.*
 
 # %% cellView="form" tags=["hide-cell"]
 # @title Solution 5
 for dims in (10, 100, 1000):
     generator = torch.Generator().manual_seed(0)
-    R = torch.nn.functional.normalize(torch.randn(1000, dims, generator=generator, dtype=torch.float64))  # (1000, dims)
-    cosines = (R @ R.T)[*torch.triu_indices(1000, 1000, offset=1)].abs()  # every pair once
-    print(f"d = {dims:>4}: mean {cosines.mean():.3f}, largest {cosines.max():.3f}, 1/sqrt(d) = {dims**-0.5:.3f}")
-# Nearly perpendicular at a fraction of the length: random vectors in 1,000 dimensions say almost as little about meaning as
-# one-hot vectors do. They already cure the dimension; only training can cure the meaning.
+    R = torch.randn(1000, dims, generator=generator, dtype=torch.float64)
+    R = torch.nn.functional.normalize(R)  # (1000, dims)
+    sizes = (R @ R.T)[*torch.triu_indices(1000, 1000, offset=1)].abs()  # each pair once
+    line = f"d = {dims:>4}: mean {sizes.mean():.3f}, largest {sizes.max():.3f}"
+    print(line, f"  1/sqrt(d) = {dims**-0.5:.3f}")
+# Nearly perpendicular at a fraction of the length: random vectors in 1,000 dimensions
+# say almost as little about meaning as one-hot vectors do. They already cure the
+# dimension; only training can cure the meaning.
 
 # %% [markdown]
-# > **Exercise 6 (open).** Take ten pairs of synonyms that presidents use (*ships* and *vessels*, *automobile* and *car*, …). For each, in how many sentences does the first stand, the second,
-# > both? What do the numbers say about a search engine, and what hint do they give about how meaning could be learnt?
+# > **Exercise 6 (open).** Take ten pairs of synonyms that presidents use (*ships* and *vessels*,
+# > *automobile* and *car*, …). For each, in how many sentences does the first stand, the second, both? What
+# > do the numbers say about a search engine, and what hint do they give about how meaning could be learnt?
 # >
-# > *Hint: `present[:, i]` tells where word i stands. What do you expect of "both" if the two words were strewn at random?*
+# > *Hint: `present[:, i]` tells where word i stands. What do you expect of "both" if the two words were
+# > strewn at random?*
 
 # %% cellView="form" tags=["hide-cell"]
 # @title Solution 6
 print(f"{'pair':>22} {'first':>6} {'second':>6} {'both':>5} {'by chance':>9}")
-for pair in ("ships vessels", "doctors physicians", "automobile car", "poor needy", "jobs employment", "foes enemies"):
+synonyms = "ships vessels, doctors physicians, automobile car, poor needy, "
+synonyms += "jobs employment, foes enemies, children kids, harbors ports, buy purchase"
+for pair in synonyms.split(", "):
     a, b = vocabulary.encode(pair.split())
     both = int((present[:, [a]] * present[:, [b]]).sum())
-    print(f"{pair:>22} {n[a]:>6} {n[b]:>6} {both:>5} {n[a] * n[b] / len(sentences):>9.2f}")
-# A search for one word of a pair misses most of what was said with the other. Where the words are frequent enough to tell (ships
-# and vessels, jobs and employment), they stand together many times more often than chance would have it, though still rarely:
-# whoever has said the one need not say the other. Words that mean the same keep the same company. That is the hint.
+    print(f"{pair:>22} {n[a]:>6} {n[b]:>6} {both:>5} {n[a] * n[b] / N:>9.2f}")
+# A search for one word of a pair misses most of what was said with the other. Where the
+# words are frequent enough to tell, they stand together more often than chance would
+# have it, though still rarely: whoever has said the one need not say the other. Words
+# that mean the same keep the same company. That is the hint.
 
 # %% [markdown]
 # ## You have
 #
-# - turned a sentence into ids and one-hot vectors, by hand, with `scratch.one_hot` and with PyTorch, all equal;
-# - proved that any two words are perpendicular and $\sqrt 2$ apart, while people rate pairs anywhere from 0 to 10;
-# - seen a one-hot vector times a matrix pick a row, and `nn.Embedding` do the same, to the bit forward and to rounding backward;
-# - built a search engine from a bag of words, mended its weights with idf, and seen it miss the same question in other words;
+# - turned a sentence into ids and one-hot vectors, by hand, with `scratch.one_hot` and with PyTorch, all
+#   equal;
+# - proved that any two words are perpendicular and $\sqrt 2$ apart, while people rate pairs anywhere from 0
+#   to 10;
+# - seen a one-hot vector times a matrix pick a row, and `nn.Embedding` do the same, to the bit forward and
+#   to rounding backward;
+# - built a search engine from a bag of words, mended its weights with idf, and seen it miss the same
+#   question in other words;
 # - measured that more than half of all neighbouring sentences share no telling word.
 #
 # ## Further reading
 #
-# - G. Salton, A. Wong and C. S. Yang, [A vector space model for automatic indexing](https://doi.org/10.1145/361219.361220), 1975: documents as vectors, in five pages.
-# - K. Spärck Jones, [A statistical interpretation of term specificity and its application in retrieval](https://doi.org/10.1108/eb026526), 1972: where idf comes from.
-# - Y. Bengio, R. Ducharme, P. Vincent and C. Jauvin, [A neural probabilistic language model](https://www.jmlr.org/papers/v3/bengio03a.html), 2003: the embedding table as
-#   the first layer of a language model {cite:p}`bengio2003neural`.
-# - C. D. Manning, P. Raghavan and H. Schütze, [Introduction to Information Retrieval](https://nlp.stanford.edu/IR-book/), 2008, chapter 6: weights, cosines and how real search engines
-#   use them {cite:p}`manning2008introduction`.
+# - G. Salton, A. Wong and C. S. Yang, [A vector space model for automatic
+#   indexing](https://doi.org/10.1145/361219.361220), 1975: documents as vectors, in five pages.
+# - K. Spärck Jones, [A statistical interpretation of term specificity and its application in
+#   retrieval](https://doi.org/10.1108/eb026526), 1972: where idf comes from.
+# - Y. Bengio, R. Ducharme, P. Vincent and C. Jauvin, [A neural probabilistic language
+#   model](https://www.jmlr.org/papers/v3/bengio03a.html), 2003: the embedding table as the first layer of a
+#   language model {cite:p}`bengio2003neural`.
+# - C. D. Manning, P. Raghavan and H. Schütze, [Introduction to Information
+#   Retrieval](https://nlp.stanford.edu/IR-book/), 2008, chapter 6: weights, cosines and how real search
+#   engines use them {cite:p}`manning2008introduction`.

@@ -1,0 +1,42 @@
+"""Count the book's code cells by the way in which their outputs are compared, as a Markdown table.
+
+A cell is counted once, under the first of these that is true of it: a tag declares a band; it stores a picture; it
+stores floats (equal to their printed precision); it stores other text (equal exactly); it shows nothing, and must not.
+"""
+
+import sys
+from collections import Counter
+from pathlib import Path
+
+import nbformat
+from run import BOOK, chapters
+
+sys.path.insert(0, str(BOOK))
+from conftest import BAND, compared
+
+WAYS = ("band", "picture", "float", "text", "nothing")
+
+
+def way(cell):
+    """The one of WAYS under which a code cell is counted."""
+    found = compared(cell) | ({"band"} if any(BAND.fullmatch(tag) for tag in cell.metadata.get("tags", [])) else set())
+    return next((way for way in WAYS if way in found), "nothing")
+
+
+def count(path: Path) -> Counter:
+    """How many code cells of a notebook are compared in which way."""
+    notebook = nbformat.read(path, as_version=4)
+    return Counter(way(cell) for cell in notebook.cells if cell.cell_type == "code")
+
+
+def table() -> str:
+    """One row for each chapter, and one for all."""
+    rows = {path.stem: count(path.with_suffix(".ipynb")) for path in chapters()}
+    rows["**all**"] = sum(rows.values(), Counter())
+    lines = [("chapter", "code cells", *WAYS), ("---", *["--:"] * (1 + len(WAYS)))]
+    lines += [(name, ways.total(), *(ways[way] for way in WAYS)) for name, ways in rows.items()]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+
+
+if __name__ == "__main__":
+    print(table())

@@ -1,0 +1,146 @@
+"""Execute the chapters: each twin `name.py` is run from top to bottom, and what it shows is kept in `name.ipynb`.
+
+    python scripts/run.py                 every chapter whose cells are not those of its notebook
+    python scripts/run.py one-hot         this chapter (or these), whether it changed or not
+    python scripts/run.py --all           every chapter
+
+A notebook holds nothing that depends on when or where it was made, so a second run writes the same bytes. It is written
+only if every cell ran without an error and without a word on stderr.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before any kernel starts
+
+import jupytext
+import matplotlib.font_manager  # noqa: F401  builds the font cache now: a kernel that has to would say so on stderr
+import nbformat
+from jupyter_client import AsyncKernelManager
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbval.kernel import CURRENT_ENV_KERNEL_NAME, NbvalKernelspecManager
+from traitlets import Instance
+
+BOOK = Path(__file__).resolve().parents[1] / "book"
+KEPT = ("tags", "mystnb", "cellView")  # the cell metadata that means something
+METADATA = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {"name": "python", "file_extension": ".py", "pygments_lexer": "ipython3"},
+}
+CELL_SECONDS = 120  # as in make test
+CHAPTER_SECONDS = 60
+
+
+class BookKernel(AsyncKernelManager):
+    """This environment's Python, as for nbval, whatever kernels the user has registered."""
+
+    kernel_spec_manager = Instance(NbvalKernelspecManager, args=())
+
+
+def chapters(book=BOOK):
+    """The chapters' sources: every script in a folder of the book that begins with jupytext's header."""
+    return sorted(path for path in book.glob("*/*.py") if path.read_text("utf-8").startswith("# ---\n# jupyter:"))
+
+
+def read_source(path):
+    """The notebook that a script describes: fixed metadata, ids from position, nothing executed yet."""
+    source = jupytext.read(path, fmt="py:percent")
+    for number, cell in enumerate(source.cells):
+        cell.id = f"cell-{number:03}"
+        cell.metadata = {key: cell.metadata[key] for key in KEPT if key in cell.metadata}
+    source.metadata = METADATA
+    return nbformat.from_dict({**source, "nbformat": 4, "nbformat_minor": 5})
+
+
+def contents(notebook):
+    """What a script and its notebook share."""
+    return notebook.metadata, [(cell.cell_type, cell.id, cell.metadata, cell.source) for cell in notebook.cells]
+
+
+def is_current(path):
+    """Whether the script's notebook exists, has the script's cells, and was run."""
+    notebook_path = path.with_suffix(".ipynb")
+    if not notebook_path.exists():
+        return False
+    notebook = nbformat.read(notebook_path, as_version=4)
+    counts = [cell.execution_count for cell in notebook.cells if cell.cell_type == "code"]
+    return contents(notebook) == contents(read_source(path)) and counts == list(range(1, len(counts) + 1))
+
+
+def failure(notebook):
+    """The first cell that failed or wrote to stderr, with what it said; None if there is none."""
+    for number, cell in enumerate(notebook.cells):
+        for output in cell.get("outputs", []):
+            if output.output_type == "error":
+                return f"cell {number}:\n{cell.source}\n\n{output.ename}: {output.evalue}"
+            if output.get("name") == "stderr":
+                return f"cell {number} wrote to stderr, which a page must not show:\n{cell.source}\n\n{output.text}"
+
+
+def execute(path):
+    """The script's notebook with its outputs; RuntimeError if a cell failed."""
+    notebook = read_source(path)
+    client = NotebookClient(
+        notebook,
+        kernel_manager_class=BookKernel,
+        kernel_name=CURRENT_ENV_KERNEL_NAME,
+        resources={"metadata": {"path": str(path.parent)}},
+        timeout=CELL_SECONDS,
+        record_timing=False,
+        coalesce_streams=True,
+    )
+    try:
+        client.execute(stderr=subprocess.DEVNULL)  # the kernel's own log; what cells write there is kept
+    except CellExecutionError:
+        pass  # the cell stores it, and failure() finds it
+    except (CellTimeoutError, DeadKernelError) as error:
+        raise RuntimeError(str(error)) from error
+    if message := failure(notebook):
+        raise RuntimeError(message)
+    notebook.metadata = nbformat.from_dict(METADATA)  # nbclient has added Python's version
+    return notebook
+
+
+def run(path):
+    """Execute one chapter and write its notebook; return whether that went well."""
+    start = time.perf_counter()
+    try:
+        notebook = execute(path)
+    except RuntimeError as error:
+        print(f"FAILED {path.name}, {error}", flush=True)
+        return False
+    draft = path.with_suffix(".ipynb.tmp")
+    nbformat.write(notebook, draft)
+    os.replace(draft, path.with_suffix(".ipynb"))
+    seconds = time.perf_counter() - start
+    warning = f"   WARNING: more than {CHAPTER_SECONDS} s, too long for a chapter" if seconds > CHAPTER_SECONDS else ""
+    print(f"{seconds:6.1f} s  {path.parent.name}/{path.stem}{warning}", flush=True)
+    return True
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*")
+    parser.add_argument("--all", action="store_true")
+    arguments = parser.parse_args()
+    paths = {path.stem: path for path in chapters()}
+    if unknown := set(arguments.names) - set(paths):
+        parser.error(f"no such chapter: {', '.join(sorted(unknown))}; there are {', '.join(paths)}")
+    chosen = [paths[name] for name in arguments.names] or list(paths.values())
+    wanted = [path for path in chosen if arguments.all or arguments.names or not is_current(path)]
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(2) as pool:
+        os.environ["IPYTHONDIR"] = folder  # no startup file and no history of the user's
+        succeeded = list(pool.map(run, wanted))
+    print(f"{sum(succeeded)} executed, {len(chosen) - len(wanted)} unchanged, {succeeded.count(False)} failed")
+    sys.exit(not all(succeeded))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,161 @@
+"""A reader clicks Colab: a notebook alone in an empty folder, where torch and numpy are installed and the book is not.
+
+The stand-in for Colab is an environment that links to those packages of ours that the book depends on, all but gensim,
+which Colab lacks. The repository's address leads to the files of this checkout, and packages come from a folder filled
+when the tests were installed, so nothing is asked of the network. Every chapter's first cell and imports are run in an
+environment of its own; the chapter that was changed last is run whole.
+"""
+
+import ast
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tomllib
+from importlib.metadata import distribution
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+from jupyter_client import AsyncKernelManager
+from jupyter_client.kernelspec import KernelSpec
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+from nbformat.v4 import new_code_cell, new_notebook
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from run import BOOK, chapters
+
+ROOT = BOOK.parent
+WHEELS = ROOT / ".cache" / "wheels"
+WHERE = "import numpy, scratch, torch\nprint(scratch.__file__, torch.__file__, numpy.__file__, sep='\\n')"
+ADDRESS = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))["repository"]["url"]
+ABSENT = "gensim"
+ARRIVE = {"gensim", "scratch", "from_one_hot_to_encoder"}  # what the bootstrap cell installs
+
+
+def git(*arguments, cwd=ROOT):
+    return subprocess.run(["git", *arguments], cwd=cwd, check=True, capture_output=True, text=True).stdout
+
+
+def changed_last():
+    """The chapter that was edited, or committed, most recently."""
+
+    def when(path):
+        dirty = git("status", "--porcelain", "--", str(path))
+        return path.stat().st_mtime if dirty else int(git("log", "-1", "--format=%ct", "--", str(path)))
+
+    return max(chapters(), key=when)
+
+
+def colab_has():
+    """The folders and files in site-packages of what the book and a kernel need, and of what those need in turn."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    wanted, found = [*project["dependencies"], "ipykernel", "pip"], {}
+    while wanted:
+        requirement = Requirement(wanted.pop())
+        needed = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+        if needed and (name := canonicalize_name(requirement.name)) not in found:
+            found[name] = distribution(name)
+            wanted += found[name].requires or []
+    files = [file for name, package in found.items() if name != ABSENT for file in package.files]
+    return {file.parts[0] for file in files} - {"..", "__pycache__"}
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory):
+    """A git repository of the files of this checkout that git tracks, or would."""
+    folder = tmp_path_factory.mktemp("repository")
+    for name in git("ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0")[:-1]:
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, folder / name)
+    git("init", "-q", cwd=folder)
+    git("add", "--all", "--force", cwd=folder)
+    identity = ("-c", "user.name=test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false")
+    git(*identity, "commit", "-q", "--no-verify", "-m", "as on disk", cwd=folder)
+    return folder
+
+
+class Colab:
+    """An environment that has what Colab has."""
+
+    def __init__(self, folder, repository):
+        assert any(WHEELS.glob("gensim-*.whl")), f"{WHEELS} has no gensim: make .venv/.tests puts it there"
+        self.python = folder / "environment" / "bin" / "python"
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / "environment"], check=True)
+        ours = Path(sysconfig.get_path("purelib"))
+        self.packages = folder / "environment" / ours.relative_to(sys.prefix)
+        for name in colab_has():
+            (self.packages / name).symlink_to(ours / name)
+        self.before = self.entries()
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "PIP_", "GIT_"))}
+        self.environment = kept | {
+            "PIP_CONFIG_FILE": os.devnull,
+            "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+            "PIP_NO_INDEX": "1",
+            "PIP_FIND_LINKS": WHEELS.as_uri(),
+            "GIT_CONFIG_GLOBAL": os.devnull,
+            "GIT_CONFIG_COUNT": "1",
+            "GIT_CONFIG_KEY_0": f"url.{repository}.insteadOf",
+            "GIT_CONFIG_VALUE_0": ADDRESS,
+            "IPYTHONDIR": str(folder / "ipython"),
+        }
+
+    def entries(self):
+        """What is installed: {name: where it links to}, with the entry itself for what is no link."""
+        return {entry.name: entry.resolve() for entry in self.packages.iterdir() if entry.name != "__pycache__"}
+
+    def run(self, cells, folder):
+        """Run cells as the only notebook of a folder, and return them."""
+        notebook = new_notebook(cells=cells)
+        folder.mkdir()
+        nbformat.write(notebook, folder / "notebook.ipynb")
+        command = [str(self.python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        kernel = AsyncKernelManager()
+        kernel._kernel_spec = KernelSpec(argv=command, display_name="Colab", language="python")
+        client = NotebookClient(notebook, km=kernel, timeout=300, resources={"metadata": {"path": str(folder)}})
+        client.owns_km = True  # so that the kernel is stopped in the end
+        client.execute(env=self.environment, stderr=subprocess.DEVNULL)
+        return notebook.cells
+
+
+def imports(cells):
+    """The import statements of a chapter's cells, as one cell, without those of the bootstrap cell."""
+    statements = [statement for cell in cells for statement in ast.parse(cell.source).body]
+    return "\n".join(ast.unparse(each) for each in statements if isinstance(each, ast.Import | ast.ImportFrom))
+
+
+@pytest.mark.parametrize("path", chapters(), ids=lambda path: path.stem)
+def test_chapter_on_colab(path, repository, tmp_path):
+    colab = Colab(tmp_path, repository)
+    notebook = nbformat.read(path.with_suffix(".ipynb"), as_version=4)
+    cells = [new_code_cell(cell.source) for cell in notebook.cells if cell.cell_type == "code"]
+    rest = cells[1:] if path == changed_last() else [new_code_cell(imports(cells))]
+    _, *rest, where = colab.run([cells[0], *rest, new_code_cell(WHERE)], tmp_path / "alone")
+
+    assert not any(output.get("name") == "stderr" for cell in rest for output in cell.outputs)
+    files = [Path(line) for line in where.outputs[0].text.splitlines()]
+    assert files == [colab.packages / name / "__init__.py" for name in ("scratch", "torch", "numpy")]
+    after = colab.entries()
+    assert {name: after.get(name) for name in colab.before} == colab.before  # above all torch and numpy
+    assert {re.split(r"[-.]", name)[0] for name in after.keys() - colab.before.keys()} == ARRIVE
+
+
+@pytest.mark.parametrize(
+    ("code", "missing"),
+    [
+        ("import scratch", "scratch"),
+        ("import gensim", "gensim"),
+        ("import pytest", "pytest"),  # we have it, and the book must not
+        (f'%pip install -q "git+{ADDRESS}-elsewhere"\nimport scratch', "scratch"),
+    ],
+    ids=["the book", "gensim", "what is not declared", "the book at another address"],
+)
+def test_colab_lacks(code, missing, repository, tmp_path):
+    """The stand-in bites: what the book does not declare and install is not there."""
+    with pytest.raises(CellExecutionError, match=f"No module named '{missing}'"):
+        Colab(tmp_path, repository).run([new_code_cell(code)], tmp_path / "alone")

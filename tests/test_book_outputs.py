@@ -1,0 +1,241 @@
+"""The comparison of outputs bites: a notebook that is stale in any one way fails, and one that is not passes."""
+
+import copy
+import importlib.util
+import subprocess
+import sys
+from decimal import Decimal
+from xml.etree import ElementTree
+
+import nbformat
+import pytest
+from nbformat.v4 import new_notebook, new_output
+from run import BOOK, execute
+
+spec = importlib.util.spec_from_file_location("book_outputs", BOOK / "conftest.py")
+rules = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(rules)
+
+HEADER = "# ---\n# jupyter:\n#   jupytext:\n#     text_representation:\n#       format_name: percent\n# ---\n"
+LOSS = 'print("loss", f"{0.5234:.4f}", "after", 3, "steps")'
+DRAW = """
+import matplotlib.pyplot as plt
+import numpy as np
+
+def draw(seed=0, label="training step", size=(6.4, 4.8)):
+    figure, axes = plt.subplots(figsize=size)
+    axes.plot(np.random.default_rng(seed).normal(size=30).cumsum())
+    axes.set(xlabel=label, ylabel="loss (nats)")
+"""
+
+
+def swap(old, new):
+    """A mutation: other text in the stored output."""
+
+    def mutate(cell):
+        assert old in cell.outputs[0].text
+        cell.outputs[0].text = cell.outputs[0].text.replace(old, new)
+
+    return mutate
+
+
+def store(*outputs):
+    """A mutation: other stored outputs."""
+    return lambda cell: cell.update(outputs=[new_output(kind, **content) for kind, content in outputs])
+
+
+def tag(*names):
+    """A mutation: these tags, and nothing else of the cell changed."""
+    return lambda cell: cell.metadata.update(tags=list(names))
+
+
+def both(*mutations):
+    return lambda cell: [mutate(cell) for mutate in mutations]
+
+
+def source(code):
+    """A mutation: other code above the stored output."""
+    return lambda cell: cell.update(source=code)
+
+
+HM_CODE = "import sys; print('hm', file=sys.stderr)"
+HM = ("stream", {"name": "stderr", "text": "hm\n"})
+ERROR = ("error", {"ename": "ZeroDivisionError", "evalue": "division by zero", "traceback": []})
+
+# One cell each: its code, what is done to it once it was run, and what is then said of it ("" where all is well).
+CELLS = {
+    "untouched": (LOSS, both(), ""),
+    "semicolon": ("[3, 6];", both(), ""),
+    "float one unit away": (LOSS, swap("0.5234", "0.5235"), ""),
+    "float inside its band": (LOSS, both(tag("atol=0.02"), swap("0.5234", "0.5434")), ""),
+    "float inside its relative band": (LOSS, both(tag("rtol=0.1"), swap("0.5234", "0.5800")), ""),
+    "float two units away": (LOSS, swap("0.5234", "0.5236"), "0.0002 apart, 0.0001 allowed"),
+    "float outside its band": (LOSS, both(tag("atol=0.02"), swap("0.5234", "0.5435")), "0.0201 apart, 0.0200 allowed"),
+    "integer in a cell with a band": (LOSS, both(tag("atol=5"), swap("3", "4")), "line 1: stored"),
+    "text": (LOSS, swap("loss", "Loss"), "line 1: stored 'Loss"),
+    "integer": (LOSS, swap("after 3", "after 4"), "after 4 steps', now"),
+    "result": ("[3, 6]", lambda cell: cell.outputs[0].data.update({"text/plain": "[3, 7]"}), "stored '[3, 7]'"),
+    "output removed": (LOSS, store(), "stored nothing, now ['stdout']"),
+    "output added": ("steps = 3", store(("stream", {"name": "stdout", "text": "hello\n"})), "now nothing"),
+    "semicolon removed": ("[3, 6];", source("[3, 6]"), "stored nothing, now ['text/plain']"),
+    "never run": (LOSS, both(store(), lambda cell: cell.update(execution_count=None)), "stored as run number 0"),
+    "silent, never run": ("steps = 3", lambda cell: cell.update(execution_count=None), "stored as run number 0"),
+    "skip by tag": (LOSS, tag("nbval-skip"), "no cell of this book is exempt"),
+    "ignore by tag": (LOSS, both(tag("nbval-ignore-output"), swap("loss", "Loss")), "stored 'Loss"),
+    "ignore by comment": (LOSS, source("# NBVAL_IGNORE_OUTPUT\n" + LOSS), "no cell of this book is exempt"),
+    "skip by comment": (LOSS, source("# NBVAL_SKIP\n" + LOSS), "no cell of this book is exempt"),
+    "error allowed by tag": ("a = 3", both(tag("raises-exception"), source("1 / 0"), store(ERROR)), "an exception"),
+    "error stored": ("steps = 3", store(ERROR), "stores an error"),
+    "stderr stored": ("steps = 3", both(source(HM_CODE), store(HM)), "to stderr"),
+    "stderr not stored": ("steps = 3", source(HM_CODE), "now ['stderr']"),
+    "band misspelt": (LOSS, tag("atol:0.1"), "is not atol=…"),
+    "band without a number": (LOSS, tag("rtol=loose"), "is not atol=…"),
+    "band unknown": (LOSS, tag("tolerance=0.1"), "is not atol=…"),
+    "band without floats": ("[3, 6]", tag("rtol=0.1"), "stores no float"),
+    "band without a picture": (LOSS, tag("rms=3"), "stores no picture"),
+}
+
+# Pictures: the arguments with which the stored one and the new one are drawn, a tag, and what is said of them.
+PICTURES = {
+    "picture untouched": ("", "", [], ""),
+    "picture inside its band": ("label='training time'", "", ["rms=9"], ""),
+    "another seed": ("seed=1", "", [], "the pictures differ by"),
+    "another axis label": ("label='training time'", "", [], "the pictures differ by"),
+    "one other letter": ("label='training stop'", "", [], "the pictures differ by"),
+    "picture outside its band": ("seed=1", "", ["rms=9"], "9 allowed"),
+    "another size": ("size=(6, 4)", "", [], "pixels, the new one"),
+    "picture removed": (None, "", [], "stored nothing"),
+    "picture added": ("", None, [], "now nothing"),
+}
+
+# Whole notebooks of four cells: what is done to the list of cells, and what is said of them.
+NOTEBOOKS = {
+    "as-run": (lambda cells: None, ""),
+    "outputs-cleared": (lambda cells: [cell.update(outputs=[]) for cell in cells], "stores no output at all"),
+    "nothing-shown": (lambda cells: cells.__delitem__(slice(1, None)), "stores no output at all"),
+    "not-run": (lambda cells: [c.update(execution_count=None, outputs=[]) for c in cells], "run number 0, expected 4"),
+    "cells-swapped": (lambda cells: cells.insert(1, cells.pop(2)), "run number 3, expected 2"),
+    "last-cell-run-again": (lambda cells: cells[-1].update(execution_count=5), "run number 5, expected 4"),
+}
+
+
+def executed(folder, *codes):
+    """The cells of a small notebook, run."""
+    (folder / "source.py").write_text(HEADER + "\n".join(f"\n# %%\n{code}" for code in codes), "utf-8")
+    return execute(folder / "source.py").cells
+
+
+def write(folder, name, cells):
+    nbformat.write(new_notebook(cells=cells), folder / f"{name}.ipynb")
+
+
+def compare(folder, *options):
+    """Run nbval with the book's rules on a folder of notebooks: {name: [what is said of each code cell]}."""
+    (folder / "conftest.py").write_text((BOOK / "conftest.py").read_text("utf-8"), "utf-8")
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:xdist", "--color=no"]
+    command += ["--nbval-current-env", f"--rootdir={folder}", "--junitxml=report.xml", *options, "."]
+    ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
+    assert ended.returncode in (0, 1), ended.stdout + ended.stderr
+    said = {}
+    for case in ElementTree.parse(folder / "report.xml").iter("testcase"):
+        said.setdefault(case.get("classname").removesuffix(".ipynb"), []).append("".join(part.text for part in case))
+    return said
+
+
+@pytest.fixture(scope="module")
+def said(tmp_path_factory):
+    """What is said of every mutant above: {name: …}, by one run of nbval."""
+    folder = tmp_path_factory.mktemp("book")
+    cells = executed(folder, *(code for code, _, _ in CELLS.values()))
+    for cell, (_, mutate, _) in zip(cells, CELLS.values(), strict=True):
+        mutate(cell)
+    write(folder, "cells", cells)
+
+    pairs = [pair for *pair, _, _ in PICTURES.values()]
+    calls = ["steps = 3" if arguments is None else f"draw({arguments})" for pair in pairs for arguments in pair]
+    setup, *cells = executed(folder, DRAW, *calls)
+    for position, (old, new, (_, _, tags, _)) in enumerate(
+        zip(cells[::2], cells[1::2], PICTURES.values(), strict=True)
+    ):
+        new.update(outputs=old.outputs, execution_count=position + 2)
+        new.metadata.update(tags=tags)
+    write(folder, "pictures", [setup, *cells[1::2]])
+
+    good = executed(folder, "steps = 3", "print(steps)", "[steps, 2 * steps]", "steps += 1")
+    for name, (mutate, _) in NOTEBOOKS.items():
+        mutate(cells := copy.deepcopy(good))
+        write(folder, name, cells)
+
+    results = compare(folder, "--nbval")
+    by_cell = zip(CELLS, results.pop("cells"), strict=True)
+    by_picture = zip(PICTURES, results.pop("pictures")[1:], strict=True)
+    return dict(by_cell) | dict(by_picture) | {name: "".join(texts) for name, texts in results.items()}
+
+
+EXPECTED = {name: case[-1] for name, case in (CELLS | PICTURES | NOTEBOOKS).items()}
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_mutant(said, name):
+    assert EXPECTED[name] in said[name]
+    assert bool(EXPECTED[name]) == bool(said[name]), said[name]
+
+
+def test_lax_is_not_lax(tmp_path):
+    (cell,) = executed(tmp_path, LOSS)
+    swap("loss", "Loss")(cell)
+    write(tmp_path, "stale", [cell])
+    assert "stored 'Loss" in compare(tmp_path, "--nbval-lax")["stale"][0]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("0.52", "0.53"),
+        ("a  1", "a 1"),  # runs of spaces
+        ("( 9.99)", "(10.00)"),
+        ("[ 0.00, 1.00]", "[-0.00, 1.00]"),  # a sign takes a space's place
+        ("3.20e-05", "3.21e-05"),
+        ("9.99e-05", "1.00e-04"),
+        ("2e-05", "3e-05"),
+        ("0.52.", "0.53."),  # the end of a sentence
+        ("1.5x", "1.6x"),
+        ("<td>0.52</td>", "<td>0.51</td>"),
+    ],
+)
+def test_texts_that_are_equal(old, new):
+    assert not list(rules.text_differences(old, new, {"atol": Decimal(0), "rtol": Decimal(0)}))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("0.52", "0.54"),
+        ("0.5", "0.52"),  # the finer of two precisions decides
+        ("12", "13"),
+        ("1.", "2."),  # numpy's and torch's way to print a whole number
+        ("torch 2.13.0", "torch 2.14.0"),  # a version is no float
+        ("a1.5", "b1.5"),
+        ("0.5 1", "0.5 2"),
+        ("nan", "0.50"),
+        ("0.52", "−0.52"),
+        ("x\n0.52", "x"),
+        ("x", "x\n"),
+        ("3e-05", "5e-05"),
+        ("2", "2.00"),
+    ],
+)
+def test_texts_that_differ(old, new):
+    assert len(list(rules.text_differences(old, new, {"atol": Decimal(0), "rtol": Decimal(0)}))) == 1
+
+
+def test_what_is_counted(tmp_path):
+    """scripts/count.py counts a cell once, by the widest way in which it is compared."""
+    codes = ("import matplotlib.pyplot as plt", "print(3)", LOSS, LOSS, "plt.plot([0, 1]);")
+    cells = executed(tmp_path, *codes)
+    tag("atol=0.02")(cells[3])
+    write(tmp_path, "small", cells)
+    code = "import sys, pathlib; from count import count; print(dict(count(pathlib.Path(sys.argv[1]))))"
+    command = [sys.executable, "-c", code, str(tmp_path / "small.ipynb")]
+    counted = subprocess.run(command, cwd=BOOK.parent / "scripts", capture_output=True, text=True, check=True).stdout
+    assert counted.strip() == "{'nothing': 1, 'text': 1, 'float': 1, 'band': 1, 'picture': 1}"
