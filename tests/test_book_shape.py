@@ -15,7 +15,8 @@ ADDRESS = yaml.safe_load((BOOK.parent / "_config.yml").read_text("utf-8"))["repo
 BOOTSTRAP = f"""try:
     import scratch
 except ImportError:  # on Colab: install the book's helpers
-    get_ipython().run_line_magic("pip", "install -q git+{ADDRESS}")"""
+    book = "git+{ADDRESS}"
+    get_ipython().run_line_magic("pip", f"install -q {{book}}")"""
 KINDS = ("pencil", "code", "open")
 TAGS = re.compile(r"hide-cell|hide-input|(atol|rtol|rms)=.*")  # none that removes a cell, or hides its output
 EXERCISE = re.compile(r"^> \*\*Exercise (\d+) \((\w+)\)\.\*\*", re.MULTILINE)

@@ -40,9 +40,8 @@
 try:
     import scratch
 except ImportError:  # on Colab: install the book's helpers
-    get_ipython().run_line_magic(
-        "pip", "install -q git+https://github.com/from-one-hot-to-encoder/book"
-    )
+    book = "git+https://github.com/from-one-hot-to-encoder/book"
+    get_ipython().run_line_magic("pip", f"install -q {book}")
 
 # %% [markdown]
 # ## The company a word keeps
