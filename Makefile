@@ -62,15 +62,18 @@ _build/html/index.html: .venv/.builder $(PAGES)
 	"$$found" -m venv .venv && touch $@
 
 .venv/.builder: .venv/.python requirements.txt requirements.lock
-	$(PYTHON) -m pip install -q -c requirements.txt -c requirements.lock jupyter-book
+	@echo "Installing what builds the pages into .venv …"
+	@$(PYTHON) -m pip install -q -c requirements.txt -c requirements.lock jupyter-book
 	@touch $@
 
 .venv/.tests: .venv/.builder pyproject.toml
-	$(PYTHON) -m pip install -q -c requirements.lock $(shell sed -n '/^# make lab/q;/^[a-z]/p' requirements.txt) -e .
+	@echo "Installing what executes and tests the chapters into .venv, PyTorch included …"
+	@$(PYTHON) -m pip install -q -c requirements.lock $(shell sed -n '/^# make lab/q;/^[a-z]/p' requirements.txt) -e .
 	@# what the Colab test installs again, without a network
-	$(PYTHON) -m pip download -q --no-deps --only-binary :all: -d .cache/wheels -c requirements.txt gensim "setuptools>=77"
+	@$(PYTHON) -m pip download -q --no-deps --only-binary :all: -d .cache/wheels -c requirements.txt gensim "setuptools>=77"
 	@touch $@
 
 .venv/.lab: .venv/.tests
-	$(PYTHON) -m pip install -q -r requirements.txt -c requirements.lock
+	@echo "Installing JupyterLab into .venv …"
+	@$(PYTHON) -m pip install -q -r requirements.txt -c requirements.lock
 	@touch $@

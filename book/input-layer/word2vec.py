@@ -101,6 +101,19 @@ centres, contexts = windows([ids], window=2)  # (n,), (n, 4)
 for c, row in zip(centres, contexts, strict=True):
     print(f"{words[c]:>4} ", [words[i] if i >= 0 else "·" for i in row])
 
+# %% mystnb={"image": {"alt": "A grid: six columns for the six words of the sentence, six rows for the six steps of the window. In each row one dark square marks the centre, on the diagonal, and the paler squares up to two places to its left and right mark the context."}, "figure": {"caption": "A window of two sliding over the sentence, from top to bottom: dark the centre, pale its context.", "name": "fig-w2v-windows"}}
+import matplotlib.pyplot as plt
+
+plt.style.use("scratch.book")
+places = range(len(tokens))
+role = [[2 * (s == t) or abs(s - t) <= 2 for s in places] for t in places]  # 2, 1 or 0
+figure, axes = plt.subplots(figsize=(5, 2.6))
+axes.pcolormesh(role, cmap="Blues", edgecolors="white", linewidth=2)
+axes.set_xticks([s + 0.5 for s in places], tokens)
+axes.set_yticks([t + 0.5 for t in places], [f"step {t + 1}" for t in places])
+axes.invert_yaxis()
+axes.grid(False)
+
 # %% [markdown]
 # From these rows word2vec makes a guessing game, and there are two ways to play it. *Skip-gram* (跳字模型) is
 # given the centre and guesses each word of the context: every row gives as many examples as it has
@@ -276,9 +289,6 @@ for step in range(2001):
 # the vectors become?
 
 # %% mystnb={"image": {"alt": "A square heat map of the cosines between twelve words. Two dark squares of four fields stand out on the diagonal: cat and dog, king and queen. Most other fields are near zero, some below."}, "figure": {"caption": "Cosines of the vectors learnt from eight sentences. Dark means alike. The words are in the order of their sentences.", "name": "fig-w2v-toy"}}
-import matplotlib.pyplot as plt
-
-plt.style.use("scratch.book")
 shown = "cat dog chases drinks milk mouse king queen rules wears land crown".split()
 rows = model.input.detach()[[words.index(w) for w in shown]]  # (12, d)
 rows = torch.nn.functional.normalize(rows)
