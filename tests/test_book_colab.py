@@ -54,13 +54,16 @@ def changed_last():
 def colab_has():
     """The folders and files in site-packages of what the book and a kernel need, and of what those need in turn."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    wanted, found = [*project["dependencies"], "ipykernel", "pip"], {}
+    wanted, found, done = [(text, "") for text in (*project["dependencies"], "ipykernel", "pip")], {}, set()
     while wanted:
-        requirement = Requirement(wanted.pop())
-        needed = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
-        if needed and (name := canonicalize_name(requirement.name)) not in found:
-            found[name] = distribution(name)
-            wanted += found[name].requires or []
+        text, extra = wanted.pop()  # a requirement, and for which extra of a package it is needed
+        requirement = Requirement(text)
+        if (requirement.marker and not requirement.marker.evaluate({"extra": extra})) or (text, extra) in done:
+            continue
+        done.add((text, extra))
+        name = canonicalize_name(requirement.name)
+        found[name] = distribution(name)
+        wanted += [(each, extra) for each in found[name].requires or [] for extra in ("", *requirement.extras)]
     files = [file for name, package in found.items() if name != ABSENT for file in package.files]
     return {file.parts[0] for file in files} - {"..", "__pycache__"}
 
