@@ -95,12 +95,36 @@ def test_train_learns_from_company(architecture):
     assert vectors.similarity("king", "cat") < 0.5
 
 
-def test_train_reaches_the_entropy_of_the_pairs():
+def test_gradient_descent_reaches_the_entropy_of_the_pairs():
     """The least loss that a skip-gram can have is the entropy of the neighbours (Gibbs' inequality)."""
-    sentences = [["a", "b"], ["a", "c"]] * 50
+    centres, contexts = windows([[0, 1], [0, 2]], window=1)
+    model = SkipGram(3, 4, torch.Generator().manual_seed(0)).double()
+    for _ in range(3000):
+        loss, d_hidden, d_output = softmax_loss(model.hidden(centres), model.output, contexts)
+        with torch.no_grad():
+            model.input.index_add_(0, centres, -0.1 * d_hidden)
+            model.output -= 0.1 * d_output
+    assert loss == pytest.approx(2 * np.log(2), abs=0.02)  # 0 sees 1 or 2; both of them are certain of 0
+    assert loss > 2 * np.log(2)
+
+
+def test_words_with_the_same_company_meet():
+    sentences = ([w, c] for w, c in [("a", "b"), ("a", "c")] * 50)  # an iterator is read once
     vectors = train(sentences, window=1, dim=4, min_count=1, subsample=0, epochs=40, learning_rate=0.05)
     assert vectors.similarity("b", "c") > 0.99  # both have the company of a alone
     assert vectors.get_vecattr("a", "count") == 100
+
+
+def test_vectors_are_finite_or_refused_when_subsampling_empties_epochs():
+    refused = 0
+    for seed in range(60):
+        try:
+            vectors = train([["cat", "say", "meow"], ["dog", "say", "woof"]], dim=4, min_count=1, seed=seed)
+        except ValueError:
+            refused += 1
+        else:
+            assert np.isfinite(vectors.vectors).all()
+    assert 0 < refused < 60
 
 
 def test_train_is_repeatable_and_seeded():
@@ -136,6 +160,7 @@ def test_word2vec_format_both_ways(binary, tmp_path):
     [
         ({"architecture": "sg"}, ValueError, "architecture must be 'skip-gram' or 'cbow', got 'sg'"),
         ({"loss": "hinge"}, ValueError, "loss must be 'softmax', got 'hinge'"),
+        ({"dim": 2.0}, TypeError, r"dim must be an int, got 2.0 \(float\)"),
         ({"dim": 0}, ValueError, "dim must be at least 1, got 0"),
         ({"window": 0}, ValueError, "window must be at least 1, got 0"),
         ({"epochs": -1}, ValueError, "epochs must be at least 1, got -1"),
@@ -157,6 +182,21 @@ def test_bad_input_is_named(change, error, message):
 def test_models_name_bad_sizes(vocab_size, dim, name):
     with pytest.raises(ValueError, match=f"{name} must be at least 1"):
         SkipGram(vocab_size, dim)
+
+
+@pytest.mark.parametrize("bad", [-2, 5])
+def test_ids_outside_the_vocabulary_are_named(bad):
+    with pytest.raises(IndexError, match=f"centres must lie between 0 and V - 1 = 4, got {bad}"):
+        SkipGram(5, 2)(torch.tensor([0, bad]))
+    with pytest.raises(IndexError, match=f"contexts must lie between -1 and V - 1 = 4, got {bad}"):
+        CBOW(5, 2)(torch.tensor([[0, bad]]))
+    with pytest.raises(IndexError, match=f"targets must lie between -1 and V - 1 = 4, got {bad}"):
+        softmax_loss(torch.zeros(1, 2), torch.zeros(5, 2), torch.tensor([[bad]]))
+
+
+def test_windows_refuse_negative_ids():
+    with pytest.raises(IndexError, match="sentences must hold ids of 0 or more"):
+        windows([[1, -5]], 1)
 
 
 def test_windows_refuse_a_window_of_zero():

@@ -19,7 +19,7 @@
 # Nobody programmed this blindness. It follows from the most natural way there is to hand words to a
 # machine, which is to give each word an axis of its own.
 #
-# **What is wrong with giving each word its own axis?** To answer, we do it, properly, and see where it
+# **What is wrong with giving each word its own axis?** To answer, we do it properly and see where it
 # leads. Much of it turns out to be right: the oldest representation of a word is still the first thing that
 # happens inside the newest language model.
 #
@@ -34,8 +34,8 @@
 #   well and badly;
 # - measure how often two sentences about the same thing have no word in common.
 #
-# **You need** Python and the product of two matrices. The chapter runs in about 10 seconds on one processor
-# core.
+# **You need** Python, the dot product of two vectors and the product of two matrices; for one section, what a
+# derivative is. The chapter runs in about 10 seconds on one processor core.
 
 # %%
 try:
@@ -78,16 +78,16 @@ print(
 )
 
 # %% [markdown]
-# An id is a name written in digits, like a telephone number. That one number is larger than another says
-# nothing about the people who answer, and the sum of two reaches nobody.
+# An id is a name written in digits, like a telephone number: the sum of two reaches nobody.
 #
 # ## One axis per word
 #
 # So we take the arithmetic out of the ids. With $V$ words in the vocabulary, word number $i$ becomes a list
-# of $V$ numbers, all zero but for a one at place $i$:
+# $\mathbf{e}_i \in \{0, 1\}^V$ of $V$ numbers, all zero but for a one at place $i$ (places are counted
+# from 0, as in Python):
 #
 # $$
-# \mathbf{e}_i \in \{0, 1\}^V, \qquad (\mathbf{e}_i)_j = \begin{cases} 1 & \text{if } j = i, \\ 0 & \text{otherwise.} \end{cases}
+# (\mathbf{e}_i)_j = \begin{cases} 1 & \text{if } j = i, \\ 0 & \text{otherwise.} \end{cases}
 # $$ (eq-one-hot)
 #
 # One place is hot and the rest are cold: a *one-hot vector*. Read as a point in space, it lies at distance
@@ -140,16 +140,18 @@ except IndexError as error:
 # one of the two is zero:
 #
 # $$
-# \mathbf{e}_i \cdot \mathbf{e}_j = 0, \qquad
-# \lVert \mathbf{e}_i - \mathbf{e}_j \rVert = \sqrt{\lVert \mathbf{e}_i \rVert^2 - 2\,\mathbf{e}_i \cdot \mathbf{e}_j + \lVert \mathbf{e}_j \rVert^2}
-# = \sqrt{1 - 0 + 1} = \sqrt 2 .
+# \begin{aligned}
+# \mathbf{e}_i \cdot \mathbf{e}_j &= 0, \\
+# \lVert \mathbf{e}_i - \mathbf{e}_j \rVert^2 &= \lVert \mathbf{e}_i \rVert^2 - 2\,\mathbf{e}_i \cdot \mathbf{e}_j + \lVert \mathbf{e}_j \rVert^2 \\
+# &= 1 - 0 + 1 = 2 .
+# \end{aligned}
 # $$ (eq-equal-distances)
 #
-# The cosine of the angle between them,
+# All distances are $\sqrt 2$. The cosine of the angle between them,
 # $\cos(\mathbf{a}, \mathbf{b}) = \mathbf{a} \cdot \mathbf{b} / (\lVert \mathbf{a} \rVert\, \lVert \mathbf{b} \rVert)$,
 # which we shall use throughout as the measure of how alike two vectors are, is therefore 0 for any two
 # different words. We check it on real words: the thousand most frequent ones of the State of the Union
-# addresses, the speeches in which presidents of the United States have reported to Congress since 1790.
+# addresses, in which presidents of the United States have reported to Congress, aloud or in writing, since 1790.
 
 # %%
 from scratch.corpora import load
@@ -157,13 +159,12 @@ from scratch.corpora import load
 sentences = load("state-of-the-union")  # a list of lists of tokens
 vocabulary = Vocabulary.from_tokens(word for sentence in sentences for word in sentence)
 V = len(vocabulary)
-print(
-    f"{len(sentences):,} sentences, {sum(map(len, sentences)):,} words, {V:,} distinct"
-)
+length = sum(len(sentence) for sentence in sentences)
+print(f"{len(sentences):,} sentences, {length:,} words, {V - 4:,} distinct")
 
-E = one_hot(torch.arange(4, 1004), V)  # (1000, V), past the special tokens
-print("dot products that occur:", (E @ E.T).unique().tolist())
-distances = torch.cdist(E, E).round(decimals=4).unique()
+frequent = one_hot(torch.arange(4, 1004), V)  # (1000, V), past the special tokens
+print("dot products that occur:", (frequent @ frequent.T).unique().tolist())
+distances = torch.cdist(frequent, frequent).round(decimals=4).unique()
 print("distances that occur:   ", [f"{x:.4f}" for x in distances])
 
 # %% [markdown]
@@ -171,32 +172,28 @@ print("distances that occur:   ", [f"{x:.4f}" for x in distances])
 # it is the same word twice.
 #
 # People have more to say. In 2002 Finkelstein and colleagues {cite:p}`finkelstein2002placing` had 353 pairs
-# of words rated by thirteen or sixteen people each, from 0, unrelated, to 10, the same. Let us put the two
-# judgements side by side.
+# of words rated by thirteen or sixteen people each, from 0, totally unrelated, to 10, very much related or
+# identical. Let us put the two judgements side by side, as if each of these words had its axis.
 
 # %% mystnb={"image": {"alt": "A scatter plot with people's ratings from 0 to 10 on the horizontal axis and the cosine of one-hot vectors on the vertical axis. All points lie on the horizontal line at zero, however high the rating, save one at cosine one."}, "figure": {"caption": "The flattest plot of this book: what people say of 353 pairs of words, and what one-hot vectors say.", "name": "fig-one-hot-ratings"}}
 from scratch.corpora import load_ratings
 
 pairs = [(a.lower(), b.lower(), rating) for a, b, rating in load_ratings("wordsim-353")]
 people = [rating for a, b, rating in pairs]
-machine = [float(a == b) for a, b, rating in pairs]  # the cosine of two one-hot vectors
+machine = [float(a == b) for a, b, rating in pairs]  # the cosine, as we have proved
 
 figure, axes = plt.subplots(figsize=(5, 2.6))
 axes.scatter(people, machine, s=14, alpha=0.5)
 axes.set(xlabel="people's rating of the pair (0 to 10)", ylabel="cosine")
 axes.set(ylim=(-0.1, 1.1))
-for a, b, rating in sorted(pairs, key=lambda pair: pair[2])[:: len(pairs) // 7]:
+ordered = sorted(pairs, key=lambda pair: pair[2])
+for a, b, rating in ordered[:: len(ordered) // 7]:  # every fiftieth, from the lowest
     print(f"{a:>12} – {b:<12} people: {rating:5.2f}   one-hot: {float(a == b):.0f}")
 
 # %% [markdown]
 # The single dot at the top is the pair *tiger – tiger*. For all the rest the cosine is zero, from *king –
-# cabbage* to *midday – noon*. Remember this plot: the next chapter draws it again, with vectors that have
-# read the speeches.
-#
-# > **Correction.** One sometimes reads that word embeddings are *high-dimensional* vectors; one of the two
-# > articles that this book grew from says so. Compared with one-hot vectors it is the other way round. The
-# > one-hot vector is the high-dimensional one, with as many places as there are words; an embedding
-# > squeezes it into a few hundred.
+# cabbage* to *midday – noon*. Remember this plot: the next chapter draws it again, for the words that it
+# knows, with vectors that have read the speeches.
 #
 # ## What it costs
 #
@@ -206,7 +203,7 @@ for a, b, rating in sorted(pairs, key=lambda pair: pair[2])[:: len(pairs) // 7]:
 # %%
 batch = torch.zeros(32, 128, dtype=torch.int64)  # (sentences, words)
 print(f"{'V':>9} {'ids':>10} {'one-hot':>12}")
-for size in (1_000, V, 50_000, 250_000):
+for size in (V, 50_000):
     hot = one_hot(batch[:1, :1], size)  # one word is enough to weigh the rest
     in_all = batch.numel() * hot.nbytes
     print(f"{size:>9,} {batch.nbytes / 1e3:>7.1f} kB {in_all / 1e6:>9,.1f} MB")
@@ -214,16 +211,16 @@ for size in (1_000, V, 50_000, 250_000):
 # %% [markdown]
 # The ids weigh as much as a small picture, whatever the vocabulary; the one-hot vectors of the same few
 # pages of text weigh as much as a film. And they say nothing that the ids do not: to store "all zeros but
-# for place $i$" one stores $i$. That is what sparse matrix formats do, and it is our way out too. We shall
-# keep the idea of the one-hot vector, and never build one.
+# for place $i$" one stores $i$. That is our way out. We shall keep the idea of the one-hot vector, and
+# never build one.
 #
 # ## The first thing that a network does
 #
-# What would a network do with a one-hot vector? Its first layer is a matrix $W$ with $V$ rows and $d$
-# columns, and it multiplies:
+# What would a network do with a one-hot vector? Its first layer is a matrix $W \in \mathbb{R}^{V \times d}$,
+# with $V$ rows and $d$ columns, and it multiplies. In each column $k$,
 #
 # $$
-# (\mathbf{e}_i^\top W)_k = \sum_{j=1}^{V} (\mathbf{e}_i)_j \, W_{jk} = W_{ik}, \qquad W \in \mathbb{R}^{V \times d}, \quad k = 1, \dots, d.
+# (\mathbf{e}_i^\top W)_k = \sum_{j=0}^{V-1} (\mathbf{e}_i)_j \, W_{jk} = W_{ik} .
 # $$ (eq-look-up)
 #
 # All terms of the sum but one are zero, and what is left is *row $i$ of the matrix*. To multiply by a
@@ -240,13 +237,20 @@ ids = torch.tensor(vocabulary.encode(sentence))  # (length,)
 
 multiplied = one_hot(ids, V) @ W  # (length, V) @ (V, d) -> (length, d)
 looked_up = W[ids]  # (length, d)
-layer = torch.nn.Embedding(V, d, _weight=W)
+layer = torch.nn.Embedding.from_pretrained(W.clone(), freeze=False)
 print("product and row, equal to the bit:  ", torch.equal(multiplied, looked_up))
 print("nn.Embedding and row, to the bit:   ", torch.equal(layer(ids), looked_up))
 
 # %% [markdown]
 # Equal to the last bit, since adding zeros rounds nothing. `nn.Embedding` is no more than this look-up,
-# which saves the work of multiplying by zeros. How much work is that?
+# which saves the work of multiplying by zeros: $V d$, here two and a half million multiplications for each
+# word.
+#
+# > **Correction.** One sometimes reads that word embeddings are *high-dimensional* vectors; one of the two
+# > articles that this book grew from says so. It is the other way round. The one-hot vector is the
+# > high-dimensional one, with as many places as there are words; an embedding has some hundreds or thousands.
+#
+# A stopwatch agrees that the zeros are worth leaving out.
 
 # %%
 from statistics import median
@@ -261,50 +265,44 @@ print("the look-up is more than 20 times as fast:", product / look_up > 20)
 # %% [markdown]
 # ### And backward?
 #
-# A network learns by sending a gradient back through each layer. Let $G$ be the gradient of the loss $L$
-# for the layer's output: one row $\mathbf{g}_t$ for each of the $T$ words of the text. For a product $EW$,
-# with the one-hot vectors as the rows of $E$, calculus gives
+# A network learns from one number, the *loss* $L$ (损失), which says how wrong it was, and from the
+# derivatives of $L$ for every number that it could change: the *gradient* (梯度). Say our text has $T$ words,
+# and put their one-hot vectors into the rows of $E \in \{0,1\}^{T \times V}$. The layer's output is
+# $Y = EW$, and what comes after it hands us $G \in \mathbb{R}^{T \times d}$, with
+# $G_{tk} = \partial L / \partial Y_{tk}$. Since $Y_{tk} = \sum_i E_{ti} W_{ik}$, the number $W_{ik}$ acts
+# on $L$ through every $Y_{tk}$, each time with the factor $E_{ti}$. The chain rule adds these up,
+# $\partial L / \partial W_{ik} = \sum_t E_{ti}\, G_{tk}$, and that is the matrix product
 #
 # $$
-# \frac{\partial L}{\partial W} = E^\top G = \sum_{t=1}^{T} \mathbf{e}_{i_t}\, \mathbf{g}_t^\top,
-# \qquad E \in \{0,1\}^{T \times V}, \quad G \in \mathbb{R}^{T \times d}.
+# \frac{\partial L}{\partial W} = E^\top G = \sum_{t=1}^{T} \mathbf{e}_{i_t}\, \mathbf{g}_t^\top .
 # $$ (eq-embedding-gradient)
 #
-# Each $\mathbf{e}_{i_t} \mathbf{g}_t^\top$ is a matrix whose row $i_t$ is $\mathbf{g}_t$ and whose other
-# rows are zero. So the gradient of row $i$ is the sum of the $\mathbf{g}_t$ of those places where word $i$
-# stands. A word that does not occur gets none; a word that occurs twice, like *the* in our sentence, gets
-# both, added up.
+# Here $\mathbf{g}_t$ is row $t$ of $G$, and each $\mathbf{e}_{i_t} \mathbf{g}_t^\top$ is a matrix whose row
+# $i_t$ is $\mathbf{g}_t$ and whose other rows are zero. So the gradient of row $i$ is the sum of the
+# $\mathbf{g}_t$ of those places where word $i$ stands. For a word that does not occur it is zero; a word
+# that occurs twice, like *the* in our sentence, gets both, added up.
 
 # %%
 G = torch.randn(len(ids), d)  # (length, d) the gradient that arrives from above
-layer.zero_grad()
-layer(ids).backward(G)
+layer(ids).backward(G)  # PyTorch takes G from here back to the layer's weight
 
 grad = layer.weight.grad  # (V, d)
 same = torch.allclose(one_hot(ids, V).T @ G, grad, atol=1e-6)
 print("E^T G is the layer's gradient:", same)
 print("rows with a gradient:", vocabulary.decode(grad.any(1).nonzero().squeeze(1)))
-print("'the' gets the sum of both:", torch.allclose(grad[ids[0]], G[0] + G[3]))
+both = G[0] + G[3]  # "the" is the first word and the fourth
+print("'the' gets the sum of both:", torch.allclose(grad[ids[0]], both))
 
 # %% [markdown]
-# Forward the two were equal to the bit; backward we only ask for equality to rounding. Where a word occurs
-# often, its $\mathbf{g}_t$ are added up, and floating-point sums depend on their order by a little.
+# This time we only ask for equality to rounding: sums of floats depend, by a little, on their order.
 #
-# > **Pitfall.** The product and the look-up part ways when the table holds an infinity or a NaN in *any*
-# > row. The product computes $0 \cdot \infty$, which is NaN, so one bad row spoils every word; the look-up
-# > only ever reads the rows it was asked for.
-
-# %%
-broken = W.clone()
-broken[7, 0] = float("inf")  # the row of another word
-print("7 among our ids:", 7 in ids)
-print("NaN after the product:", bool((one_hot(ids, V) @ broken).isnan().any()))
-print("NaN after the look-up:", bool(broken[ids].isnan().any()))
-
-# %% [markdown]
+# > **Pitfall.** A gradient of zero does not mean that a row stays where it is. An optimiser with momentum
+# > or weight decay, and Adam is one, goes on moving it. For plain gradient descent it does stay.
+#
 # > **Pitfall.** `nn.Embedding` wants integers. Give it floats and it refuses; give it ids from *another*
 # > vocabulary and, as long as they are small enough, it looks them up without complaint. No error will ever
-# > tell you that the table and the vocabulary do not belong together. Save them together.
+# > tell you that the table and the vocabulary do not belong together. Save them together. And mind `<unk>`:
+# > two different words that are both missing from the vocabulary get the same id, and with it the cosine 1.
 #
 # ## A bag of words
 #
@@ -315,8 +313,8 @@ print("NaN after the look-up:", bool(broken[ids].isnan().any()))
 # $$ (eq-bag)
 #
 # Place $i$ of $\mathbf{b}$ counts how often word $i$ occurs. This is the *bag of words*, the words shaken
-# out of their order, and in the form of the *vector space model* it has run search engines for half a
-# century {cite:p}`salton1975vector`.
+# out of their order. Documents as vectors whose places are words go back to the 1970s
+# {cite:p}`salton1975vector`, and search engines still begin with them.
 
 # %%
 bag = one_hot(vocabulary.encode(tokenize("Dog bites man")), V).sum(0)  # (V,)
@@ -333,12 +331,10 @@ import numpy as np
 from scipy.sparse import csr_array
 
 N = len(sentences)
-# for each word of the corpus: the sentence it stands in, and its id
+# A one for each word of the corpus, at (its sentence, its id); in equal places they add up.
 rows = np.repeat(np.arange(N), [len(s) for s in sentences])
 columns = np.array([i for s in sentences for i in vocabulary.encode(s)])
-B = csr_array(
-    (np.ones(len(rows)), (rows, columns)), shape=(N, V)
-)  # equal places add up
+B = csr_array((np.ones(len(rows)), (rows, columns)), shape=(N, V))
 print(f"{N:,} × {V:,} numbers, of which {B.nnz / N / V:.3%} are not zero")
 
 # %% [markdown]
@@ -347,41 +343,43 @@ print(f"{N:,} × {V:,} numbers, of which {B.nnz / N / V:.3%} are not zero")
 # %%
 from sklearn.feature_extraction.text import CountVectorizer
 
+# analyzer=list: our sentences are lists of tokens already
 counter = CountVectorizer(analyzer=list, vocabulary=vocabulary.tokens)
 print("same matrix:", abs(B - counter.transform(sentences)).max() == 0)
 
 # %% [markdown]
-# A query is a bag too. We show the sentences whose bags make the smallest angle with it, that is, the
-# largest cosine.
+# A query is a bag too. We show the sentences whose bags have the largest cosine with it, and which words of
+# the query they hold. (The best hundred are returned, for a comparison below.)
 
 
 # %%
 def search(query, weights=1.0, k=3):
     """Print the k sentences nearest to the query by cosine; return the best hundred."""
     q = np.bincount(vocabulary.encode(tokenize(query)), minlength=V) * weights  # (V,)
-    bags = B * weights  # (sentences, V)
+    bags = (B * weights).tocsr()  # (sentences, V)
     lengths = np.sqrt((bags**2).sum(axis=1)).clip(1e-9)  # (sentences,)
     cosines = bags @ q / (lengths * np.linalg.norm(q))  # (sentences,)
     best = np.argsort(-cosines, kind="stable")  # (sentences,)
     for i in best[:k]:
-        print(f"  {cosines[i]:.2f}  {' '.join(sentences[i])[:66]}")
+        held = sorted(set(sentences[i]) & set(tokenize(query)))
+        print(f"{cosines[i]:.2f} {'+'.join(held):>14} | {' '.join(sentences[i])[:50]}")
     return set(best[:100].tolist())
 
 
-raw = search("physicians for the needy")
+_ = search("physicians for the needy")
 
 # %% [markdown]
-# Not a physician in sight. What the query and these sentences share is *for* and *the*, again and again:
-# the most frequent words drown the rest. We need to weigh a word by how much it tells. A word that stands
-# in every sentence tells nothing, one that stands in three tells a lot. Karen Spärck Jones
-# {cite:p}`sparckjones1972statistical` proposed the *inverse document frequency*, here with sentences for
-# documents:
+# Not a physician in sight. All that the query shares with these sentences is *for* and *the*, again and
+# again: the most frequent words drown the rest. We need to weigh a word by how much it tells. A word that
+# stands in every sentence tells nothing, one that stands in three tells a lot. This is the idea of the
+# *inverse document frequency* (idf, 逆文档频率), after Karen Spärck Jones {cite:p}`sparckjones1972statistical`,
+# here with sentences for documents:
 #
 # $$
 # \mathrm{idf}_i = \ln \frac{N}{n_i},
 # $$ (eq-idf)
 #
-# where $N$ is the number of sentences and $n_i$ in how many of them word $i$ stands.
+# where $N$ is the number of sentences and $n_i > 0$ in how many of them word $i$ stands.
 
 # %%
 n = (B > 0).sum(axis=0)  # (V,) in how many sentences each word stands
@@ -391,25 +389,26 @@ for word in ("the", "for", "doctors", "physicians"):
 one = search("physicians for the needy", idf)
 
 # %% [markdown]
-# Now the rare words lead, and that is a decent search engine, in ten lines. (scikit-learn's
-# `TfidfTransformer` adds 1 to each weight so that no word vanishes altogether; exercise 4 compares.) But
-# now ask for the same thing in other words:
+# Now the rare words lead: every sentence has *needy* or *physicians* in it. A decent search engine, in a
+# dozen lines. (scikit-learn adds 1 to the idf, so that no word vanishes altogether; exercise 4 compares.)
+# But now ask for the same thing in other words:
 
 # %%
 other = search("doctors for the poor", idf)
 print("of each query's hundred best sentences, in both lists:", len(one & other))
 
 # %% [markdown]
-# The two queries mean the same to us, but apart from *for* and *the* they stand on different axes, and what
-# is perpendicular stays perpendicular whatever weights we put on it. No weighting can mend this: a weight
-# stretches an axis, it does not turn it.
+# The two queries mean the same to us. But *physicians* and *doctors* are perpendicular, *needy* and *poor* are
+# perpendicular, and they stay so whatever weights we put on them. No weighting can mend this: a weight stretches
+# an axis, it does not turn it.
 #
 # ## How often does it matter?
 #
-# Perhaps those queries were unlucky. Let us measure. Two sentences that follow each other in a speech are
-# nearly always about the same matter. How often do they share no word at all, so that a bag of words calls
-# them unrelated? Since any two sentences share *the* and *of*, we leave out the most frequent words, more
-# and more of them. To compare, we take sentences 10,000 lines apart, from speeches that lie decades apart.
+# Perhaps those queries were unlucky. Two sentences that follow each other in a speech are nearly always
+# about the same matter. How often do they share no word at all, so that a bag of words calls them
+# unrelated? Since most sentences share a *the* or an *of*, we leave out the most frequent words, more and
+# more of them. To compare, we take sentences that stand 10,000 lines apart, in speeches that were given
+# between ten and sixty years apart.
 
 # %%
 removed = [0, 10, 30, 100, 300, 1000]
@@ -417,14 +416,16 @@ present = (B > 0).astype(np.float64)
 strangers = {"next sentence": [], "10,000 lines on": []}
 for m in removed:
     rest = present[:, 4 + m :]  # without the m most frequent words
-    rest = rest[rest.sum(axis=1) > 0]  # and the sentences that are empty then
+    left = rest.sum(axis=1) > 0  # the sentences of which something is left
     for name, lag in (("next sentence", 1), ("10,000 lines on", 10_000)):
         common = (rest[:-lag] * rest[lag:]).sum(axis=1)  # words that each pair shares
-        strangers[name].append(100 * (common == 0).mean())
+        strangers[name].append(100 * (common == 0)[left[:-lag] & left[lag:]].mean())
 
 print("words left out  " + "".join(f"{m:>7}" for m in removed))
 for name, shares in strangers.items():
     print(f"{name:<16}" + "".join(f"{share:6.1f}%" for share in shares))
+for m in (30, 100):
+    print(f"the last of the {m} left out:", " ".join(vocabulary.tokens[m : m + 4]))
 
 # %% mystnb={"image": {"alt": "Two rising curves: the share of sentence pairs with no word in common, against the number of frequent words left out. The curve of distant sentences rises steeply towards a hundred per cent; the curve of neighbouring sentences stays below it but passes one half at about thirty to one hundred words."}, "figure": {"caption": "How many pairs of sentences have no word in common, when the most frequent words are left out. Neighbours in a speech are about the same matter.", "name": "fig-one-hot-strangers"}}
 figure, axes = plt.subplots()
@@ -438,9 +439,10 @@ plt.show()
 
 # %% [markdown]
 # The gap between the curves is what a bag of words knows about meaning, and it is real: neighbours share
-# words more often than strangers do. But with the hundred commonest words left out (search engines call
-# them *stop words*) more than half of all neighbouring pairs have nothing in common any more. For them the
-# cosine is exactly 0, as it is for two sentences from different centuries.
+# words more often than strangers do. But leave out only the thirty most frequent words, which nobody would
+# search for, and nearly half of all neighbouring pairs have nothing in common any more. Their cosine is
+# exactly 0, as it is for most strangers. (Among the first hundred there are words with a meaning of their
+# own, as the last line shows, so the curves beyond are less surprising.)
 #
 # So this is what is wrong with an axis for each word. There are two troubles. The *dimension*: vectors as
 # long as the vocabulary, growing with every new word. That one the look-up has already cured. And the
@@ -451,20 +453,21 @@ plt.show()
 # ## Exercises
 #
 # > **Exercise 1 (pencil).** How many vectors of length 1 can be perpendicular to each other in $d$
-# > dimensions? Conclude that with $d < V$ dimensions no choice of rows for $W$ can make all words pairwise
-# > perpendicular.
-# >
-# > *Hint: suppose that a weighted sum of such vectors is zero, and take its dot product with one of them.*
+# > dimensions? Conclude that with $d < V$ dimensions no choice of non-zero rows for $W$ can make all words
+# > pairwise perpendicular.
 
 # %% cellView="form" tags=["hide-cell"]
 # @title Solution 1
 # If a_1 w_1 + ... + a_m w_m = 0, the dot product with w_k leaves a_k |w_k|^2 = a_k = 0.
 # So perpendicular vectors are linearly independent, and d dimensions hold at most d of
 # them. With d < V some two words must have a cosine that is not 0: an embedding cannot
-# be as fair as one-hot vectors, and this is the point of it. In terms of matrices: the
-# rank of W W^T, (V, V), is at most d. Nine words in three dimensions:
-nine = torch.randn(9, 3, dtype=torch.float64)
-print("rank of the 9 × 9 table:", torch.linalg.matrix_rank(nine @ nine.T).item())
+# be as fair as one-hot vectors, and this is the point of it. Four words in three
+# dimensions, the fourth chosen at random:
+four = torch.cat([torch.eye(3), torch.nn.functional.normalize(torch.randn(1, 3))])
+print("the fourth is perpendicular to all:", bool(((four @ four.T)[3, :3] == 0).all()))
+print(
+    "and its cosines' squares add up to", f"{((four @ four.T)[3, :3] ** 2).sum():.2f}"
+)
 
 # %% [markdown]
 # > **Exercise 2 (pencil).** Show that the squared distance of two bags of words is the sum, over all words,
@@ -507,7 +510,7 @@ print("but the forward pass still reads the row:", read)
 # > **Exercise 4 (code).** Make `TfidfVectorizer` of scikit-learn give the same weights as ours,
 # > $b_i \,\mathrm{idf}_i$, up to its added 1.
 # >
-# > *Hint: three of its arguments change the formula: `norm`, `smooth_idf` and `sublinear_tf`.*
+# > *Hint: read what `norm`, `smooth_idf` and `sublinear_tf` do; two of them must be changed.*
 
 # %% cellView="form" tags=["hide-cell"]
 # @title Solution 4
@@ -516,11 +519,11 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 arguments = {"analyzer": list, "vocabulary": vocabulary.tokens[4:]}  # no special tokens
 theirs = TfidfVectorizer(**arguments, norm=None, smooth_idf=False, sublinear_tf=False)
 weighted = theirs.fit_transform(sentences)  # b_i (1 + ln(N / n_i))
-ours = (B * (1 + idf))[:, 4:]
+ours = (B * (1 + idf)).tocsr()[:, 4:]
 print("same weights:", abs(weighted - ours).max() < 1e-9)
 
 # %% [markdown]
-# > **Exercise 5 (code).** By exercise 1, random rows cannot all be perpendicular. How far from it are they?
+# > **Exercise 5 (code).** By exercise 1, more than $d$ rows cannot all be perpendicular. How far from it are they?
 # > Draw 1,000 random vectors in $d = 10, 100, 1000$ dimensions and print the mean size of their cosines and
 # > the largest one.
 # >
@@ -538,10 +541,11 @@ for dims in (10, 100, 1000):
     print(line, f"  1/sqrt(d) = {dims**-0.5:.3f}")
 # Nearly perpendicular at a fraction of the length: random vectors in 1,000 dimensions
 # say almost as little about meaning as one-hot vectors do. They already cure the
-# dimension; only training can cure the meaning.
+# dimension; only training can cure the meaning. (A cosine is nearly a normal number of
+# deviation 1/sqrt(d), whose mean size is sqrt(2/pi), or 0.8, times that.)
 
 # %% [markdown]
-# > **Exercise 6 (open).** Take ten pairs of synonyms that presidents use (*ships* and *vessels*,
+# > **Exercise 6 (open).** Take some pairs of synonyms that presidents use (*ships* and *vessels*,
 # > *automobile* and *car*, …). For each, in how many sentences does the first stand, the second, both? What
 # > do the numbers say about a search engine, and what hint do they give about how meaning could be learnt?
 # >
@@ -552,15 +556,16 @@ for dims in (10, 100, 1000):
 # @title Solution 6
 print(f"{'pair':>22} {'first':>6} {'second':>6} {'both':>5} {'by chance':>9}")
 synonyms = "ships vessels, doctors physicians, automobile car, poor needy, "
-synonyms += "jobs employment, foes enemies, children kids, harbors ports, buy purchase"
+synonyms += "jobs employment, foes enemies, children kids, buy purchase, gold silver"
 for pair in synonyms.split(", "):
     a, b = vocabulary.encode(pair.split())
     both = int((present[:, [a]] * present[:, [b]]).sum())
     print(f"{pair:>22} {n[a]:>6} {n[b]:>6} {both:>5} {n[a] * n[b] / N:>9.2f}")
-# A search for one word of a pair misses most of what was said with the other. Where the
-# words are frequent enough to tell, they stand together more often than chance would
-# have it, though still rarely: whoever has said the one need not say the other. Words
-# that mean the same keep the same company. That is the hint.
+# A search for one word of a pair misses most of what was said with the other. Nor does
+# standing in one sentence tell synonyms: some pairs do so more often than by chance,
+# some never, and gold and silver, which are no synonyms, more often than all of them.
+# Whoever has said "doctors" need not say "physicians". What the two may share is not
+# their sentences but their neighbours; the next chapter looks there.
 
 # %% [markdown]
 # ## You have
@@ -573,12 +578,12 @@ for pair in synonyms.split(", "):
 #   to rounding backward;
 # - built a search engine from a bag of words, mended its weights with idf, and seen it miss the same
 #   question in other words;
-# - measured that more than half of all neighbouring sentences share no telling word.
+# - measured that nearly half of all neighbouring sentences share no word but the thirty most frequent.
 #
 # ## Further reading
 #
 # - G. Salton, A. Wong and C. S. Yang, [A vector space model for automatic
-#   indexing](https://doi.org/10.1145/361219.361220), 1975: documents as vectors, in five pages.
+#   indexing](https://doi.org/10.1145/361219.361220), 1975: an early account of documents as vectors.
 # - K. Spärck Jones, [A statistical interpretation of term specificity and its application in
 #   retrieval](https://doi.org/10.1108/eb026526), 1972: where idf comes from.
 # - Y. Bengio, R. Ducharme, P. Vincent and C. Jauvin, [A neural probabilistic language

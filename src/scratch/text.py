@@ -11,7 +11,9 @@ _TOKEN = re.compile(r"[a-z]+(?:'[a-z]+)?")
 
 
 def tokenize(text: str) -> list[str]:
-    """Split English text into lower-case words; digits and punctuation are dropped, an inner apostrophe is kept.
+    """Split English text into lower-case words: runs of the letters a to z, with an inner apostrophe if there is one.
+
+    All other characters separate words and are dropped: digits, punctuation, and also letters such as é.
 
     >>> tokenize("The cat's mat, 3 times!")
     ['the', "cat's", 'mat', 'times']

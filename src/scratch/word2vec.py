@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import operator
+from collections.abc import Iterable, Sequence
 
 import torch
 from gensim.models import KeyedVectors
@@ -16,9 +17,7 @@ class _TwoTables(nn.Module):
 
     def __init__(self, vocab_size: int, dim: int, generator: torch.Generator | None = None):
         super().__init__()
-        for name, value in (("vocab_size", vocab_size), ("dim", dim)):
-            if value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
+        vocab_size, dim = _at_least_1("vocab_size", vocab_size), _at_least_1("dim", dim)
         self.input = nn.Parameter((torch.rand(vocab_size, dim, generator=generator) - 0.5) / dim)  # (V, d)
         self.output = nn.Parameter(torch.zeros(vocab_size, dim))  # (V, d)
 
@@ -28,7 +27,7 @@ class SkipGram(_TwoTables):
 
     def hidden(self, centres: Tensor) -> Tensor:
         """centres (n,) ids -> (n, d): the centre's input vector."""
-        return self.input[centres]
+        return self.input[_checked("centres", centres, 0, len(self.input))]
 
     def forward(self, centres: Tensor) -> Tensor:
         """centres (n,) ids -> (n, V): a score for every word as a neighbour; softmax makes them probabilities."""
@@ -40,6 +39,7 @@ class CBOW(_TwoTables):
 
     def hidden(self, contexts: Tensor) -> Tensor:
         """contexts (n, c) ids, -1 where there is no word -> (n, d): the mean of the neighbours' input vectors."""
+        _checked("contexts", contexts, -1, len(self.input))
         present = (contexts >= 0).unsqueeze(2)  # (n, c, 1)
         total = (self.input[contexts.clamp(min=0)] * present).sum(1)  # (n, d)
         return total / present.sum(1).clamp(min=1)
@@ -53,16 +53,16 @@ def windows(sentences: Sequence[Sequence[int]], window: int) -> tuple[Tensor, Te
     """Every word of every sentence, with its neighbours.
 
     sentences: lists of ids. Returns centres (n,) and contexts (n, 2 * window), the ids to the left and to the right in
-    their order, -1 where the sentence has ended. Raises ValueError if `window < 1`.
+    their order, -1 where the sentence has ended. Raises ValueError if `window < 1`, IndexError for a negative id.
 
     >>> windows([[7, 8, 9]], window=1)
     (tensor([7, 8, 9]), tensor([[-1,  8],
             [ 7,  9],
             [ 8, -1]]))
     """
-    if window < 1:
-        raise ValueError(f"window must be at least 1, got {window}")
-    gap = [-1] * window
+    gap = [-1] * _at_least_1("window", window)
+    if any(i < 0 for sentence in sentences for i in sentence):
+        raise IndexError("sentences must hold ids of 0 or more, got a negative one")
     text = torch.tensor([*gap, *(i for sentence in sentences for i in (*sentence, *gap)), *gap, -1])
     bands = text.unfold(0, 2 * window + 1, 1)  # (all places, 2 * window + 1)
     bands = bands[bands[:, window] >= 0]  # (n, 2 * window + 1)
@@ -74,8 +74,10 @@ def softmax_loss(hidden: Tensor, output: Tensor, targets: Tensor) -> tuple[Tenso
     """Cross-entropy of the full softmax, summed over all targets, and its gradient in closed form.
 
     hidden (n, d), output (V, d), targets (n, m): ids of the words to be predicted from each hidden vector, -1 where
-    there is none. Returns the loss (), its gradient for `hidden` (n, d) and its gradient for `output` (V, d).
+    there is none. Returns the loss (), its gradient for `hidden` (n, d) and its gradient for `output` (V, d). Raises
+    IndexError for a target below -1 or above V - 1.
     """
+    _checked("targets", targets, -1, len(output))
     present = targets >= 0  # (n, m)
     words = targets.clamp(min=0)  # any id will do where there is none: its share below is zero
     log_p = (hidden @ output.T).log_softmax(1)  # (n, V)
@@ -85,9 +87,27 @@ def softmax_loss(hidden: Tensor, output: Tensor, targets: Tensor) -> tuple[Tenso
     return loss, error @ output, error.T @ hidden
 
 
+def _at_least_1(name: str, value: int) -> int:
+    try:
+        value = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be an int, got {value!r} ({type(value).__name__})") from None
+    if value < 1:
+        raise ValueError(f"{name} must be at least 1, got {value}")
+    return value
+
+
+def _checked(name: str, ids: Tensor, least: int, vocab_size: int) -> Tensor:
+    outside = ids[(ids < least) | (ids >= vocab_size)]
+    if len(outside):
+        raise IndexError(f"{name} must lie between {least} and V - 1 = {vocab_size - 1}, got {outside[0].item()}")
+    return ids
+
+
 def train(
-    sentences: Sequence[Sequence[str]],
+    sentences: Iterable[Sequence[str]],
     architecture: str = "skip-gram",
+    *,
     loss: str = "softmax",
     dim: int = 100,
     window: int = 5,
@@ -108,19 +128,19 @@ def train(
     the same seed then gives the same vectors, to the digits one would print, on every processor.
 
     Raises ValueError if an argument is out of range, if no word is seen `min_count` times, or if subsampling leaves no
-    word with a neighbour; TypeError if a sentence is a string.
+    word with a neighbour in any epoch; TypeError if a sentence is a string or a size is no integer.
     """
     if architecture not in ("skip-gram", "cbow"):
         raise ValueError(f"architecture must be 'skip-gram' or 'cbow', got {architecture!r}")
     if loss != "softmax":
         raise ValueError(f"loss must be 'softmax', got {loss!r}")
     for name, value in (("dim", dim), ("window", window), ("epochs", epochs), ("batch_size", batch_size)):
-        if value < 1:
-            raise ValueError(f"{name} must be at least 1, got {value}")
+        _at_least_1(name, value)
     if subsample < 0:
         raise ValueError(f"subsample must be 0 (keep every word) or positive, got {subsample}")
     if learning_rate <= 0:
         raise ValueError(f"learning_rate must be positive, got {learning_rate}")
+    sentences = list(sentences)  # they are read more than once
     if any(isinstance(sentence, str) for sentence in sentences):
         raise TypeError("sentences must be lists of tokens, got a str among them: call tokenize on it first")
     counts = Vocabulary.from_tokens((word for sentence in sentences for word in sentence), min_count).counts
@@ -136,6 +156,8 @@ def train(
     seen = 0
     for epoch in range(epochs):
         centres, contexts = _sample(ids, keep, window, generator)  # (n,), (n, 2 * window)
+        if not len(centres):
+            continue  # subsampling has left nothing this time
         seen += len(centres)
         batches = torch.randperm(len(centres), generator=generator).split(batch_size)
         for i, batch in enumerate(batches):
@@ -146,7 +168,7 @@ def train(
             hidden = model.hidden(given)  # (n, d)
             _, d_hidden, d_output = softmax_loss(hidden, model.output, targets)
             optimizer.zero_grad()
-            hidden.backward(d_hidden / len(batch))  # on through the look-up, to the rows that were used
+            hidden.backward(d_hidden / len(batch))  # on through the look-up, to the input table
             model.output.grad = d_output / len(batch)
             optimizer.step()
     if not seen:
