@@ -22,7 +22,7 @@ vectors = train(recent, "skip-gram", dim=50, window=4, min_count=35, subsample=0
 learnt = np.array([[vectors.similarity(a, b) for b in WORDS] for a in WORDS])
 
 plt.style.use("scratch.book")
-figure, panels = plt.subplots(1, 2, figsize=(7.2, 4), sharey=True)
+figure, panels = plt.subplots(1, 2, figsize=(6, 3.4), sharey=True)
 for axes, cosines in zip(panels, (np.eye(len(WORDS)), learnt), strict=True):
     axes.imshow(cosines, vmin=0, vmax=1, cmap="Blues")
     axes.set_xticks(range(len(WORDS)), WORDS, rotation=90)

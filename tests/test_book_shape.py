@@ -8,6 +8,7 @@ from collections import Counter
 import nbformat
 import pytest
 import yaml
+from count import table
 from nbformat.v4 import new_output
 from run import BOOK, chapters, read_source
 
@@ -393,3 +394,8 @@ def test_references_and_names_bite(chapter):
     assert cited(["{cite:p}`a2001, b2002` and {cite}`c2003`"]) == {"a2001", "b2002", "c2003"}
     assert names([chapter]) == []
     assert names([chapter, chapter]) == ["fig-clock stands 2 times", "eq-hand stands 2 times"]
+
+
+def test_the_page_on_checks_counts_right():
+    page = (BOOK / "checks.md").read_text("utf-8")
+    assert table() in page, "the table in book/checks.md is old: python scripts/count.py prints the new one"

@@ -439,10 +439,10 @@ plt.show()
 
 # %% [markdown]
 # The gap between the curves is what a bag of words knows about meaning, and it is real: neighbours share
-# words more often than strangers do. But leave out only the thirty most frequent words, which nobody would
-# search for, and nearly half of all neighbouring pairs have nothing in common any more. Their cosine is
-# exactly 0, as it is for most strangers. (Among the first hundred there are words with a meaning of their
-# own, as the last line shows, so the curves beyond are less surprising.)
+# words more often than strangers do. But leave out only the thirty most frequent words, nearly all of them
+# like *their* and *from*, and almost half of all neighbouring pairs have nothing in common any more. Their
+# cosine is exactly 0, as it is for most strangers. (Further on, words with a meaning of their own are left
+# out too, as the last line shows, and the curves are less surprising.)
 #
 # So this is what is wrong with an axis for each word. There are two troubles. The *dimension*: vectors as
 # long as the vocabulary, growing with every new word. That one the look-up has already cured. And the
