@@ -4,22 +4,26 @@ A cell is counted once, under the first of these that is true of it: a tag decla
 stores floats (equal to their printed precision); it stores other text (equal exactly); it shows nothing, and must not.
 """
 
-import sys
+import importlib.util
 from collections import Counter
 from pathlib import Path
 
 import nbformat
 from run import BOOK, chapters
 
-sys.path.insert(0, str(BOOK))
-from conftest import BAND, compared
+# by its path, since there is another conftest.py in tests/
+spec = importlib.util.spec_from_file_location("book_conftest", BOOK / "conftest.py")
+comparison = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(comparison)
 
 WAYS = ("band", "picture", "float", "text", "nothing")
 
 
 def way(cell):
     """The one of WAYS under which a code cell is counted."""
-    found = compared(cell) | ({"band"} if any(BAND.fullmatch(tag) for tag in cell.metadata.get("tags", [])) else set())
+    found = comparison.compared(cell) | (
+        {"band"} if any(comparison.BAND.fullmatch(tag) for tag in cell.metadata.get("tags", [])) else set()
+    )
     return next((way for way in WAYS if way in found), "nothing")
 
 

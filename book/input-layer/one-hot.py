@@ -455,6 +455,8 @@ plt.show()
 # > **Exercise 1 (pencil).** How many vectors of length 1 can be perpendicular to each other in $d$
 # > dimensions? Conclude that with $d < V$ dimensions no choice of non-zero rows for $W$ can make all words
 # > pairwise perpendicular.
+# >
+# > *Hint: suppose that a weighted sum of such vectors is zero, and take its dot product with one of them.*
 
 # %% cellView="form" tags=["hide-cell"]
 # @title Solution 1

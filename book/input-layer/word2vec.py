@@ -160,7 +160,10 @@ print(len(bags), "for CBOW:", ", ".join(bags[:3]), "…")
 # $c$, in CBOW the mean of the rows of the context $C$:
 #
 # $$
-# \mathbf{h} = \mathbf{v}_c \;\; \text{(skip-gram)}, \qquad \mathbf{h} = \frac{1}{|C|} \sum_{o \in C} \mathbf{v}_o \;\; \text{(CBOW)} .
+# \begin{aligned}
+# \mathbf{h} &= \mathbf{v}_c & & \text{(skip-gram)}, \\
+# \mathbf{h} &= \frac{1}{|C|} \sum_{o \in C} \mathbf{v}_o & & \text{(CBOW)} .
+# \end{aligned}
 # $$ (eq-w2v-hidden)
 #
 # Then every word $w$ gets a score, the dot product $s_w = \mathbf{u}_w \cdot \mathbf{h}$, and the *softmax*
@@ -168,7 +171,7 @@ print(len(bags), "for CBOW:", ", ".join(bags[:3]), "…")
 # makes them add up to one {cite:p}`mikolov2013distributed`.
 #
 # $$
-# p_w = \frac{\exp(\mathbf{u}_w \cdot \mathbf{h})}{\sum_{j} \exp(\mathbf{u}_j \cdot \mathbf{h})}, \quad \text{in short} \quad \mathbf{p} = \mathrm{softmax}(U\mathbf{h}) .
+# \mathbf{p} = \mathrm{softmax}(U\mathbf{h}): \quad p_w = \frac{\exp(s_w)}{\sum_{j} \exp(s_j)} .
 # $$ (eq-w2v-softmax)
 #
 # If the word that was really there is $o$ (in CBOW, it is the centre, and $c$ takes the place of $o$ from
@@ -396,10 +399,10 @@ print(f"cos(cat, dog): mean {np.mean(cosines):+.2f}, deviation {np.std(cosines):
 # chance. A word with the share $f$ of the corpus is kept with probability
 #
 # $$
-# P_\text{keep} = \min\Bigl(1, \sqrt{\tau/f} + \tau/f\Bigr), \qquad \tau = 0.001
+# P_\text{keep} = \min\Bigl(1, \sqrt{\tau/f} + \tau/f\Bigr)
 # $$ (eq-w2v-keep)
 #
-# in the released program and in gensim (the paper {cite:p}`mikolov2013distributed` prints a different
+# with $\tau = 0.001$ in the released program and in gensim (the paper {cite:p}`mikolov2013distributed` prints a different
 # formula). A share of more than about one in 380 counts as frequent. In a corpus of six words, each word
 # has a share of at least one sixth.
 
@@ -774,6 +777,8 @@ print(
 # %% [markdown]
 # > **Exercise 5 (code).** How much text does gensim need to find the months? Train it on the last 2 %, 10 %
 # > and 50 % of `recent`, and see whether most of *january*'s five nearest neighbours are months.
+# >
+# > *Hint: lower `min_count` for the small ones, or the months themselves will be missing.*
 
 # %% cellView="form" tags=["hide-cell"]
 # @title Solution 5
