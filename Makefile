@@ -8,7 +8,7 @@ CHROMIUM := $(shell for b in chromium chromium-browser google-chrome; do command
 PAGES := _config.yml _toc.yml $(shell find book -type f -not -path '*/.ipynb_checkpoints/*' -not -name '*.py' -o -path 'book/_extensions/*')
 
 .DEFAULT_GOAL := help
-.PHONY: help book serve notebooks lab test test-browser test-portable lint lock address clean
+.PHONY: help book serve notebooks lab test test-browser test-portable format lint lock address clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -21,9 +21,14 @@ serve: book ## show the pages on http://localhost:8000
 
 notebooks: .venv/.tests ## execute the chapters whose source changed (or NAMES=…)
 	$(PYTHON) scripts/run.py $(NAMES)
+	@$(PYTHON) scripts/count.py
 
 lab: .venv/.lab ## open JupyterLab on the chapters
 	$(PYTHON) -m jupyterlab book
+
+format: .venv/.tests ## lay the code out as lint wants it
+	$(PYTHON) -m ruff check --fix .
+	$(PYTHON) -m ruff format .
 
 lint: .venv/.tests ## style and spelling
 	$(PYTHON) -m ruff check .

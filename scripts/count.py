@@ -1,10 +1,11 @@
-"""Count the book's code cells by the way in which their outputs are compared, as a Markdown table.
+"""Count the book's code cells by the way in which their outputs are compared, and write the table in book/checks.md.
 
 A cell is counted once, under the first of these that is true of it: a tag declares a band; it stores a picture; it
 stores floats (equal to their printed precision); it stores other text (equal exactly); it shows nothing, and must not.
 """
 
 import importlib.util
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -34,13 +35,23 @@ def count(path: Path) -> Counter:
 
 
 def table() -> str:
-    """One row for each chapter, and one for all."""
-    rows = {path.stem: count(path.with_suffix(".ipynb")) for path in chapters()}
+    """One row for each chapter, in the order of the book, and one for all."""
+    toc = (BOOK.parent / "_toc.yml").read_text("utf-8")
+    order = sorted(chapters(), key=lambda path: toc.find(f"{path.parent.name}/{path.stem}\n"))
+    rows = {path.stem: count(path.with_suffix(".ipynb")) for path in order}
     rows["**all**"] = sum(rows.values(), Counter())
     lines = [("chapter", "code cells", *WAYS), ("---", *["--:"] * (1 + len(WAYS)))]
     lines += [(name, ways.total(), *(ways[way] for way in WAYS)) for name, ways in rows.items()]
     return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
 
 
+def write() -> None:
+    """Put the table in the place of the one in book/checks.md."""
+    page = BOOK / "checks.md"
+    old = re.search(r"\| chapter \|.*?\| \*\*all\*\*[^\n]*", text := page.read_text("utf-8"), re.DOTALL)[0]
+    if old != table():
+        page.write_text(text.replace(old, table()), "utf-8")
+
+
 if __name__ == "__main__":
-    print(table())
+    write()

@@ -398,4 +398,4 @@ def test_references_and_names_bite(chapter):
 
 def test_the_page_on_checks_counts_right():
     page = (BOOK / "checks.md").read_text("utf-8")
-    assert table() in page, "the table in book/checks.md is old: python scripts/count.py prints the new one"
+    assert table() in page, "the table in book/checks.md is old: make notebooks writes the new one"
