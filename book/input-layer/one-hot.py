@@ -34,8 +34,8 @@
 #   well and badly;
 # - measure how often two sentences about the same thing have no word in common.
 #
-# **You need** Python, the dot product of two vectors and the product of two matrices; for one section, what a
-# derivative is. The chapter runs in about 10 seconds on one processor core.
+# **You need** Python, the dot product of two vectors and the product of two matrices; for one section,
+# partial derivatives and the chain rule. The chapter runs in about 10 seconds on one processor core.
 
 # %%
 try:
@@ -211,8 +211,8 @@ for size in (V, 50_000):
 # %% [markdown]
 # The ids weigh as much as a small picture, whatever the vocabulary; the one-hot vectors of the same few
 # pages of text weigh as much as a film. And they say nothing that the ids do not: to store "all zeros but
-# for place $i$" one stores $i$. That is our way out. We shall keep the idea of the one-hot vector, and
-# never build one.
+# for place $i$" one stores $i$. That is our way out. We shall keep the idea of the one-hot vector and,
+# except for checks on a few words, never build one.
 #
 # ## The first thing that a network does
 #
@@ -267,10 +267,11 @@ print("the look-up is more than 20 times as fast:", product / look_up > 20)
 #
 # A network learns from one number, the *loss* $L$ (损失), which says how wrong it was, and from the
 # derivatives of $L$ for every number that it could change: the *gradient* (梯度). Say our text has $T$ words,
-# and put their one-hot vectors into the rows of $E \in \{0,1\}^{T \times V}$. The layer's output is
-# $Y = EW$, and what comes after it hands us $G \in \mathbb{R}^{T \times d}$, with
-# $G_{tk} = \partial L / \partial Y_{tk}$. Since $Y_{tk} = \sum_i E_{ti} W_{ik}$, the number $W_{ik}$ acts
-# on $L$ through every $Y_{tk}$, each time with the factor $E_{ti}$. The chain rule adds these up,
+# with the ids $i_1, \dots, i_T$, and put their one-hot vectors into the rows of
+# $E \in \{0,1\}^{T \times V}$. The layer's output is $Y = EW$, and what comes after it hands us
+# $G \in \mathbb{R}^{T \times d}$, with $G_{tk} = \partial L / \partial Y_{tk}$. Since
+# $Y_{tk} = \sum_i E_{ti} W_{ik}$, the number $W_{ik}$ acts on $L$ through every $Y_{tk}$, each time with
+# the factor $E_{ti}$. The chain rule adds these up,
 # $\partial L / \partial W_{ik} = \sum_t E_{ti}\, G_{tk}$, and that is the matrix product
 #
 # $$
@@ -290,8 +291,8 @@ grad = layer.weight.grad  # (V, d)
 same = torch.allclose(one_hot(ids, V).T @ G, grad, atol=1e-6)
 print("E^T G is the layer's gradient:", same)
 print("rows with a gradient:", vocabulary.decode(grad.any(1).nonzero().squeeze(1)))
-both = G[0] + G[3]  # "the" is the first word and the fourth
-print("'the' gets the sum of both:", torch.allclose(grad[ids[0]], both))
+g_the = G[0] + G[3]  # "the" is the first word and the fourth
+print("'the' gets the sum of both:", torch.allclose(grad[ids[0]], g_the))
 
 # %% [markdown]
 # This time we only ask for equality to rounding: sums of floats depend, by a little, on their order.
@@ -309,22 +310,22 @@ print("'the' gets the sum of both:", torch.allclose(grad[ids[0]], both))
 # One-hot vectors describe words. To describe a sentence, add them up:
 #
 # $$
-# \mathbf{b} = \sum_{t=1}^{T} \mathbf{e}_{i_t} \in \mathbb{N}^V .
+# \mathbf{b} = \sum_{t=1}^{T} \mathbf{e}_{i_t} .
 # $$ (eq-bag)
 #
 # Place $i$ of $\mathbf{b}$ counts how often word $i$ occurs. This is the *bag of words*, the words shaken
-# out of their order. Documents as vectors whose places are words go back to the 1970s
+# out of their order. Documents as vectors whose places are words are half a century old and more
 # {cite:p}`salton1975vector`, and search engines still begin with them.
 
 # %%
 bag = one_hot(vocabulary.encode(tokenize("Dog bites man")), V).sum(0)  # (V,)
-same = one_hot(vocabulary.encode(tokenize("Man bites dog")), V).sum(0)
-print("the order is gone:", torch.equal(bag, same))
+turned = one_hot(vocabulary.encode(tokenize("Man bites dog")), V).sum(0)
+print("the order is gone:", torch.equal(bag, turned))
 
 # %% [markdown]
-# The order is lost with the sum, and most of part 1 and all of part 2 of this book are about getting it
-# back. But for search order matters little. The matrix of all bags, a row for each sentence, is nearly all
-# zeros, so we store it sparse, as the places and counts that are not zero.
+# The order is lost with the sum, and it takes models that read words one after another, or are told where
+# each word stands, to get it back. But for search order matters little. The matrix of all bags, a row for
+# each sentence, is nearly all zeros, so we store it sparse, as the places and counts that are not zero.
 
 # %%
 import numpy as np
@@ -407,23 +408,24 @@ print("of each query's hundred best sentences, in both lists:", len(one & other)
 # Perhaps those queries were unlucky. Two sentences that follow each other in a speech are nearly always
 # about the same matter. How often do they share no word at all, so that a bag of words calls them
 # unrelated? Since most sentences share a *the* or an *of*, we leave out the most frequent words, more and
-# more of them. To compare, we take sentences that stand 10,000 lines apart, in speeches that were given
-# between ten and sixty years apart.
+# more of them, and count the pairs in which both sentences still have a word. (The few that straddle two
+# speeches are counted, too.) To compare, we take sentences that stand 10,000 sentences apart, in speeches
+# of different times.
 
 # %%
 removed = [0, 10, 30, 100, 300, 1000]
 present = (B > 0).astype(np.float64)
-strangers = {"next sentence": [], "10,000 lines on": []}
+strangers = {"next sentence": [], "10,000 further on": []}
 for m in removed:
     rest = present[:, 4 + m :]  # without the m most frequent words
     left = rest.sum(axis=1) > 0  # the sentences of which something is left
-    for name, lag in (("next sentence", 1), ("10,000 lines on", 10_000)):
+    for name, lag in (("next sentence", 1), ("10,000 further on", 10_000)):
         common = (rest[:-lag] * rest[lag:]).sum(axis=1)  # words that each pair shares
         strangers[name].append(100 * (common == 0)[left[:-lag] & left[lag:]].mean())
 
-print("words left out  " + "".join(f"{m:>7}" for m in removed))
+print("words left out   " + "".join(f"{m:>7}" for m in removed))
 for name, shares in strangers.items():
-    print(f"{name:<16}" + "".join(f"{share:6.1f}%" for share in shares))
+    print(f"{name:<17}" + "".join(f"{share:6.1f}%" for share in shares))
 for m in (30, 100):
     print(f"the last of the {m} left out:", " ".join(vocabulary.tokens[m : m + 4]))
 
@@ -474,7 +476,7 @@ print(
 # %% [markdown]
 # > **Exercise 2 (pencil).** Show that the squared distance of two bags of words is the sum, over all words,
 # > of the squared differences of their counts, and that the cosine of two sentences without repeated words
-# > is $c / \sqrt{mn}$, where they have $m$ and $n$ words, $c$ of them in common. What is the cosine of *the
+# > is $c / \sqrt{\ell\,\ell'}$, where they have $\ell$ and $\ell'$ words, $c$ of them in common. What is the cosine of *the
 # > cat sat on a mat* and *a cat lay on the mat*?
 # >
 # > *Hint: write the bags as sums of one-hot vectors and multiply out; almost all dot products are zero.*
@@ -483,9 +485,10 @@ print(
 # @title Solution 2
 # With b = sum_i b_i e_i and b' = sum_i b'_i e_i, perpendicular axes give
 # |b - b'|^2 = sum_i (b_i - b'_i)^2 (Pythagoras). Without repetitions all b_i are 0 or 1,
-# so b . b' counts the common words, c, and |b|^2 = m, |b'|^2 = n. Here m = n = 6, c = 5.
-first = one_hot(vocabulary.encode(tokenize("the cat sat on a mat")), V).sum(0)
-second = one_hot(vocabulary.encode(tokenize("a cat lay on the mat")), V).sum(0)
+# so b . b' counts the common words, c, and |b|^2, |b'|^2 are the lengths. Here 6, 6; c = 5.
+texts = [tokenize(text) for text in ("the cat sat on a mat", "a cat lay on the mat")]
+small = Vocabulary.from_tokens(texts[0] + texts[1])  # presidents have no cats
+first, second = (one_hot(small.encode(text), len(small)).sum(0) for text in texts)
 cosine = torch.nn.functional.cosine_similarity(first, second, dim=0)
 print(f"{cosine:.3f}, and 5/6 = {5 / 6:.3f}")
 
@@ -525,9 +528,9 @@ ours = (B * (1 + idf)).tocsr()[:, 4:]
 print("same weights:", abs(weighted - ours).max() < 1e-9)
 
 # %% [markdown]
-# > **Exercise 5 (code).** By exercise 1, more than $d$ rows cannot all be perpendicular. How far from it are they?
-# > Draw 1,000 random vectors in $d = 10, 100, 1000$ dimensions and print the mean size of their cosines and
-# > the largest one.
+# > **Exercise 5 (code).** How far from perpendicular are random rows? Draw 1,000 random vectors in
+# > $d = 10, 100, 1000$ dimensions (by exercise 1, in the first two cases they cannot all be perpendicular)
+# > and print the mean size of their cosines and the largest one.
 # >
 # > *Hint: normalise the rows; the cosines are the entries of $WW^\top$ off the diagonal. Compare with
 # > $1/\sqrt d$.*
@@ -564,8 +567,9 @@ for pair in synonyms.split(", "):
     both = int((present[:, [a]] * present[:, [b]]).sum())
     print(f"{pair:>22} {n[a]:>6} {n[b]:>6} {both:>5} {n[a] * n[b] / N:>9.2f}")
 # A search for one word of a pair misses most of what was said with the other. Nor does
-# standing in one sentence tell synonyms: some pairs do so more often than by chance,
-# some never, and gold and silver, which are no synonyms, more often than all of them.
+# standing in one sentence tell synonyms: the frequent pairs do so more often than by
+# chance, the rare ones never, and chance would not have let us expect it; gold and
+# silver, which are no synonyms, do so more often than all of them.
 # Whoever has said "doctors" need not say "physicians". What the two may share is not
 # their sentences but their neighbours; the next chapter looks there.
 

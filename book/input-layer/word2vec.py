@@ -110,8 +110,8 @@ axes.invert_yaxis()
 axes.grid(False)
 
 # %% [markdown]
-# The helper does the same with ids, for all places of all sentences at once. Where a sentence has ended,
-# the context holds −1.
+# The helper does the same with ids, for all places of all sentences at once. Outside the sentence the
+# context holds −1.
 
 # %%
 import torch
@@ -134,18 +134,18 @@ print(
 # centre: every row gives one example.
 
 # %%
-skip_gram, bags = [], []
+examples, bags = [], []
 for c, row in zip(centres, contexts, strict=True):
     around = [words[o] for o in row if o >= 0]
-    skip_gram += [f"{words[c]} → {o}" for o in around]
+    examples += [f"{words[c]} → {o}" for o in around]
     bags.append(f"{' + '.join(around)} → {words[c]}")
-print(len(skip_gram), "for skip-gram:", ", ".join(skip_gram[:5]), "…")
+print(len(examples), "for skip-gram:", ", ".join(examples[:5]), "…")
 print(len(bags), "for CBOW:", ", ".join(bags[:3]), "…")
 
 # %% [markdown]
 # > **Correction.** Word2vec is often introduced as "the target word goes in, the context words come out";
-# > the list of steps in one of the two articles does so. That is skip-gram only. CBOW works the other way
-# > round, and it is what gensim does unless told otherwise.
+# > in one of the two articles that this book grew from, the list of steps does so. That is skip-gram only.
+# > CBOW works the other way round, and it is what gensim does unless told otherwise.
 #
 # > **Pitfall.** "Skip-gram predicts the context from the centre" is the paper's sentence. The released
 # > program, and gensim after it, predict the centre from each word of the context. With a fixed window it
@@ -290,8 +290,9 @@ print(
 )
 
 # %% [markdown]
-# The helper is the same in matrices. `targets` is what we called `contexts`, $k$ words to guess in each
-# row; their errors add up to $k\,\mathbf{p}$ minus the bag of these words:
+# The helper is the same in matrices. `targets` is what we called `contexts`, with $m$ places in each row,
+# of which $k$ hold a word to guess (`present`); their errors add up to $k\,\mathbf{p}$ minus the bag of
+# these words. `_checked` only refuses impossible ids:
 
 # %%
 import inspect
@@ -339,7 +340,7 @@ for step in range(2001):
 
 # %% mystnb={"image": {"alt": "A square heat map of the cosines between twelve words. Cat and dog form one dark square of four fields, king and queen another. King and queen are also fairly dark with land and crown, and cat and dog with mouse; milk is pale with king, queen, land and crown."}, "figure": {"caption": "Cosines of the vectors learnt from eight sentences (all words but *the*). Dark means alike.", "name": "fig-w2v-toy"}}
 shown = "cat dog chases drinks milk mouse king queen rules wears land crown".split()
-rows = model.input.detach()[[words.index(w) for w in shown]]  # (12, d)
+rows = model.input.detach()[[words.index(w) for w in shown]]  # (12, 8)
 rows = torch.nn.functional.normalize(rows)
 cosines = rows @ rows.T  # (12, 12)
 
@@ -357,7 +358,7 @@ for pair in ("cat dog", "king queen", "cat king", "cat drinks", "king crown"):
 # *Cat* and *dog* point the same way, though they have never met: they were asked to predict the same
 # company. *King* and *queen* likewise, and they have nothing to do with cats. But look at *king* and
 # *crown*. Nobody would call them alike; yet a window of two shows both of them beside *the* and *wears*, so
-# their company is nearly the same. The vectors know what the windows show, no more and no less, and a
+# they share much of their company. The vectors know what the windows show, no more and no less, and a
 # window does not show who wears what.
 #
 # ## The call that learns nothing
@@ -379,16 +380,16 @@ print(example.wv["cat"].shape, example.wv["cat"].dtype)
 # %%
 import numpy as np
 
-untouched, cosines = 0, []
+untouched, by_seed = 0, []
 for seed in range(200):
     trained = Word2Vec(two_sentences, min_count=1, seed=seed)
     fresh = Word2Vec(min_count=1, seed=seed)
     fresh.build_vocab(two_sentences)  # as far as the weights' random start
     same = np.array_equal(trained.wv.vectors, fresh.wv.vectors)
     untouched += same and not trained.syn1neg.any()  # its output table starts at zero
-    cosines.append(trained.wv.similarity("cat", "dog"))
+    by_seed.append(trained.wv.similarity("cat", "dog"))
 print(f"not one bit of one weight has moved: {untouched / 200:.0%} of the seeds")
-print(f"cos(cat, dog): mean {np.mean(cosines):+.2f}, deviation {np.std(cosines):.2f}")
+print(f"cos(cat, dog): mean {np.mean(by_seed):+.2f}, deviation {np.std(by_seed):.2f}")
 
 # %% [markdown]
 # In nearly nine out of ten cases *nothing* has happened, and in all cases the cosine of *cat* and *dog* is
@@ -477,10 +478,11 @@ print(f"operations for one epoch: {here:.0e} here, {news:.0e} for the news")
 # it: there are ways around the sum, which make a step cheap, and they are what made word2vec famous. The
 # idea itself is all here.
 #
-# `train` is the loop that you have seen, with three additions. It takes the text in batches of 512 centres.
-# It draws each centre's window at random between 1 and `window` places, as the original program does, so
-# that nearer words count for more. And it steps with Adam {cite:p}`kingma2015adam`, a gradient descent that
-# finds a step size for each number by itself. One epoch for each architecture:
+# `train` is the loop that you have seen, with a few additions. It takes the centres in random order, 512 at
+# a time. It draws each centre's window at random between 1 and `window` places, as the original program
+# does, so that nearer words count for more. And it steps with Adam {cite:p}`kingma2015adam`, a gradient
+# descent that finds a step size for each number by itself, all of them falling to zero in the end. One
+# epoch for each architecture:
 
 # %%
 from scratch.word2vec import train
@@ -507,14 +509,15 @@ models |= {"gensim sg": gensim_sg, "gensim CBOW": gensim_cbow}
 for word in ("january", "million", "war", "china"):
     print(word)
     for name, vectors in models.items():
-        nearest = sorted(w for w, _ in vectors.most_similar(word, topn=5))
-        print(f"  {name:>11}: {' '.join(nearest)}")
+        near = sorted(w for w, _ in vectors.most_similar(word, topn=5))
+        print(f"  {name:>11}: {' '.join(near)}")
 
 # %% [markdown]
-# Nobody has told these programs that January is a month. For *january* all four name other months, for
-# *million* other numbers. *War* is near *cold* and *ii*, from *Cold War* and *World War II*: a small corpus
-# has its set phrases, and the window shows them over and over. On *china* they scatter, and CBOW's lists
-# make little sense. So much for one look at four words. To say more, we need to count.
+# Nobody has told these programs that January is a month. For *january* all four name other months, and for
+# *million* all four name *billion*, though money and units mix in. In three of the lists *war* is near
+# *cold* or *ii*, from *Cold War* and *World War II*: a small corpus has its set phrases, and the window
+# shows them over and over. On *china* they differ, and words such as *confidence* and *conditions* stray
+# into CBOW's lists. So much for one look at four words. To say more, we need to count.
 #
 # > **Pitfall.** Run gensim with more than one worker and its results change from run to run, seed or no
 # > seed: the threads take turns in an order that nobody controls. For a result that can be repeated,
@@ -573,9 +576,8 @@ except ValueError as error:
 # %% [markdown]
 # For one-hot vectors the question cannot even be asked, since they order nothing. The trained vectors do
 # order the pairs, and on WordSim-353 the brackets stay clear of zero, some of them barely: company alone
-# has taught them something that people agree with. On SimLex-999 most do not. For half a million words of
-# one kind of speech, the answer to the harder question is not there to be had, or too faint for so few
-# pairs.
+# has taught them something that people agree with. On SimLex-999 most do not. If half a million words of
+# one kind of speech hold an answer to the harder question, it is too faint for so few pairs to show.
 #
 # Which of the four is best? The brackets say nothing about the *difference* of two models, since both were
 # asked about the same pairs. That difference has brackets of its own:
@@ -619,13 +621,16 @@ for g, group in enumerate(groups):
     x, y = shadow[4 * g : 4 * g + 4].mean(0)
     print(f"middle of {group:<33}: ({x:+.2f}, {y:+.2f})")
 
-# %% tags=["rms=1"] mystnb={"image": {"alt": "Twenty-four words scattered in a plane, coloured by group. Months, school words and money words form clusters at different sides; numbers lie beside money, and countries mix with the words of war and peace."}, "figure": {"caption": "Twenty-four words of the skip-gram vectors, on the plane of their two widest directions. The colours are ours; the program was told nothing about groups.", "name": "fig-w2v-projection"}}
+# %% tags=["rms=1"] mystnb={"image": {"alt": "Twenty-four words scattered in a plane, coloured by group. Months and school words form clusters of their own; numbers and money words share one; countries mix with the words of war and peace."}, "figure": {"caption": "Twenty-four words of the skip-gram vectors, on the plane of their two widest directions. The colours are ours; the program was told nothing about groups.", "name": "fig-w2v-projection"}}
 figure, axes = plt.subplots(figsize=(5, 4.4))
 label = {"textcoords": "offset points", "fontsize": 10}
+side = dict.fromkeys(
+    "europe japan schools teachers spending september".split(), (3, -11)
+)
+side |= {"december": (6, -5), "budget": (6, -5)}  # where labels would overlap
 for i, (word, place) in enumerate(zip(chosen, shadow, strict=True)):
     axes.scatter(*place, color=f"C{i // 4}", s=16)
-    offset = (3, 3) if i % 2 else (3, -11)  # so that fewer of them overlap
-    axes.annotate(word, place, offset, color=f"C{i // 4}", **label)
+    axes.annotate(word, place, side.get(word, (3, 3)), color=f"C{i // 4}", **label)
 axes.set(xlabel="widest direction", ylabel="second widest", xticks=[], yticks=[])
 plt.show()
 
@@ -680,10 +685,11 @@ for name, vectors in (("ours", skip_gram), ("gensim's", gensim_sg)):
 # ## So, can company give a meaning?
 #
 # Some. From company alone, without a dictionary, a program has found that *january* is like *june* and
-# *school* like *students*, and its opinion of pairs of words goes with people's. What it has found is what
-# can stand in a word's place. That is why opposites are near each other (exercise 6), why *king* and
-# *crown* can look alike, and why a phrase such as *Cold War* leaves its mark. And one word got one vector:
-# *march* the month and *march* the walk share theirs. Each of these limits is where a later idea begins.
+# *china* like *russia*, and its opinion of pairs of words goes with people's. What it has found is which
+# words keep similar company. Often, not always, these are words that can replace each other. That is why
+# opposites can be near each other (exercise 6), why *king* and *crown* look alike, and why a phrase such as
+# *Cold War* leaves its mark. And one word got one vector: *march* the month and *march* the walk share
+# theirs. Each of these limits is where a later idea begins.
 #
 # ## Exercises
 #
@@ -718,11 +724,11 @@ print("both zero:   input moves", bool(d_H.any()), "/ output moves", bool(d_U.an
 # For one centre, sum_o q_o ln(p_o / q_o) <= sum_o q_o (p_o / q_o - 1) <= 1 - 1 = 0, so that
 # -sum_o q_o ln p_o >= -sum_o q_o ln q_o, with equality only for p = q. The best a model
 # can do is to predict the neighbours' shares, and what remains is their entropy.
-X = torch.zeros(len(words), len(words), dtype=torch.float64)  # (V, V) counts of pairs
+X = torch.zeros(len(words), len(words), dtype=torch.float64)  # (13, 13) counts
 for c, row in zip(centres, contexts, strict=True):
     for o in row[row >= 0]:
         X[c, o] += 1
-q = X / X.sum(1, keepdim=True)  # (V, V) shares of o among the neighbours of c
+q = X / X.sum(1, keepdim=True)  # (13, 13) shares of o among the neighbours of c
 floor = -(X * q.clamp(min=1e-300).log()).sum() / X.sum()
 final, _, _ = softmax_loss(model.hidden(centres), model.output, contexts)
 print(f"floor {floor:.4f}, reached {final / (contexts >= 0).sum():.4f}")
@@ -737,9 +743,9 @@ print(f"floor {floor:.4f}, reached {final / (contexts >= 0).sum():.4f}")
 # %% cellView="form" tags=["hide-cell"]
 # @title Solution 3
 # With X of solution 2, and every word of the vocabulary as a centre once:
-log_p = (model.input @ model.output.T).log_softmax(1).detach()  # (V, V)
+log_p = (model.input @ model.output.T).log_softmax(1).detach()  # (13, 13)
 loss = -(X * log_p).sum()
-error = X.sum(1, keepdim=True) * log_p.exp() - X  # (V, V)
+error = X.sum(1, keepdim=True) * log_p.exp() - X  # (13, 13)
 
 text_loss, d_H, d_U = softmax_loss(model.hidden(centres), model.output, contexts)
 d_input = torch.zeros_like(model.input).index_add_(0, centres, d_H)
@@ -750,11 +756,10 @@ print("output table:", torch.allclose(error.T @ model.input, d_U))
 # such a table.
 
 # %% [markdown]
-# > **Exercise 4 (code).** Train CBOW on the eight sentences, by hand, with autograd in place of our
-# > gradient. Do *cat* and *dog* still end up in the same place?
+# > **Exercise 4 (code).** Train CBOW on the eight sentences, with a loop of your own, and autograd in place
+# > of our gradient. Do *cat* and *dog* still end up in the same place?
 # >
-# > *Hint: `CBOW(...)(contexts)` returns the scores of all centres; `torch.nn.functional.cross_entropy` does
-# > the rest.*
+# > *Hint: `CBOW(...)(contexts)` returns the scores of all centres; `cross_entropy` does the rest.*
 
 # %% cellView="form" tags=["hide-cell"]
 # @title Solution 4
@@ -768,7 +773,7 @@ for _ in range(300):
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
-rows = torch.nn.functional.normalize(bag_model.input.detach())  # (V, d)
+rows = torch.nn.functional.normalize(bag_model.input.detach())  # (13, 8)
 cat, dog, queen = (rows[words.index(w)] for w in ("cat", "dog", "queen"))
 print(
     f"loss {loss:.2f}, cos(cat, dog) {cat @ dog:.2f}, cos(cat, queen) {cat @ queen:.2f}"
@@ -813,9 +818,9 @@ pick = np.random.default_rng(0).integers(len(names), size=(400, 2))
 ranks = [skip_gram.rank(names[i], names[j]) for i, j in pick if i != j]
 print(f"random pairs: half of them nearer than number {np.median(ranks):.0f}")
 # All four are nearer than half of the random pairs, and one is very near. Whoever speaks
-# of an increase speaks of the same things as whoever speaks of a
-# reduction. Company tells what could stand in a place, not what could do so without
-# making the sentence false. This is a limit of the hypothesis, not a bug.
+# of an increase speaks of the same things as whoever speaks of a reduction. Company
+# tells what could stand in a place, not what could do so without making the sentence
+# false. This is a limit of the hypothesis, not a bug.
 
 # %% [markdown]
 # ## You have
