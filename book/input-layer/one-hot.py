@@ -142,7 +142,7 @@ except IndexError as error:
 # $$
 # \begin{aligned}
 # \mathbf{e}_i \cdot \mathbf{e}_j &= 0, \\
-# \lVert \mathbf{e}_i - \mathbf{e}_j \rVert^2 &= \lVert \mathbf{e}_i \rVert^2 - 2\,\mathbf{e}_i \cdot \mathbf{e}_j + \lVert \mathbf{e}_j \rVert^2 \\
+# \lVert \mathbf{e}_i - \mathbf{e}_j \rVert^2 &= \mathbf{e}_i \cdot \mathbf{e}_i - 2\,\mathbf{e}_i \cdot \mathbf{e}_j + \mathbf{e}_j \cdot \mathbf{e}_j \\
 # &= 1 - 0 + 1 = 2 .
 # \end{aligned}
 # $$ (eq-equal-distances)
