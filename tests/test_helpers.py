@@ -11,7 +11,7 @@ import pytest
 import scratch
 
 FOLDER = Path(scratch.__file__).parent
-ORDER = ("text", "corpora", "metrics", "one_hot", "word2vec")  # a module may import those before it
+ORDER = ("arguments", "text", "corpora", "metrics", "one_hot", "word2vec")  # a module may import those before it
 
 
 def imported(source: str) -> set[str]:

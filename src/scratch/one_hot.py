@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import operator
-
 import torch
 from torch import Tensor
+
+from scratch.arguments import at_least_1
 
 
 def one_hot(ids: Tensor | list[int], vocab_size: int) -> Tensor:
@@ -24,12 +24,7 @@ def one_hot(ids: Tensor | list[int], vocab_size: int) -> Tensor:
         ids = ids.long()  # torch takes an empty list for floats
     if ids.dtype.is_floating_point or ids.dtype.is_complex or ids.dtype == torch.bool:
         raise TypeError(f"ids must be integers, got {ids.dtype}")
-    try:
-        vocab_size = operator.index(vocab_size)
-    except TypeError:
-        raise TypeError(f"vocab_size must be an int, got {vocab_size!r} ({type(vocab_size).__name__})") from None
-    if vocab_size < 1:
-        raise ValueError(f"vocab_size must be at least 1, got {vocab_size}")
+    vocab_size = at_least_1("vocab_size", vocab_size)
     outside = ids[(ids < 0) | (ids >= vocab_size)]
     if len(outside):
         raise IndexError(f"ids must lie between 0 and vocab_size - 1 = {vocab_size - 1}, got {outside[0].item()}")

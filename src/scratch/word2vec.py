@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Iterable, Sequence
 
 import torch
 from gensim.models import KeyedVectors
 from torch import Tensor, nn
 
+from scratch.arguments import at_least_1
 from scratch.text import Vocabulary
 
 
@@ -17,7 +17,7 @@ class _TwoTables(nn.Module):
 
     def __init__(self, vocab_size: int, dim: int, generator: torch.Generator | None = None):
         super().__init__()
-        vocab_size, dim = _at_least_1("vocab_size", vocab_size), _at_least_1("dim", dim)
+        vocab_size, dim = at_least_1("vocab_size", vocab_size), at_least_1("dim", dim)
         self.input = nn.Parameter((torch.rand(vocab_size, dim, generator=generator) - 0.5) / dim)  # (V, d)
         self.output = nn.Parameter(torch.zeros(vocab_size, dim))  # (V, d)
 
@@ -60,7 +60,7 @@ def windows(sentences: Sequence[Sequence[int]], window: int) -> tuple[Tensor, Te
             [ 7,  9],
             [ 8, -1]]))
     """
-    gap = [-1] * _at_least_1("window", window)
+    gap = [-1] * at_least_1("window", window)
     if any(i < 0 for sentence in sentences for i in sentence):
         raise IndexError("sentences must hold ids of 0 or more, got a negative one")
     text = torch.tensor([*gap, *(i for sentence in sentences for i in (*sentence, *gap)), *gap, -1])
@@ -85,16 +85,6 @@ def softmax_loss(hidden: Tensor, output: Tensor, targets: Tensor) -> tuple[Tenso
     error = log_p.exp_().mul_(present.sum(1, keepdim=True))  # (n, V): what the model expects to see …
     error.scatter_add_(1, words, -present.to(error.dtype))  # … minus what was there
     return loss, error @ output, error.T @ hidden
-
-
-def _at_least_1(name: str, value: int) -> int:
-    try:
-        value = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name} must be an int, got {value!r} ({type(value).__name__})") from None
-    if value < 1:
-        raise ValueError(f"{name} must be at least 1, got {value}")
-    return value
 
 
 def _checked(name: str, ids: Tensor, least: int, vocab_size: int) -> Tensor:
@@ -135,7 +125,7 @@ def train(
     if loss != "softmax":
         raise ValueError(f"loss must be 'softmax', got {loss!r}")
     for name, value in (("dim", dim), ("window", window), ("epochs", epochs), ("batch_size", batch_size)):
-        _at_least_1(name, value)
+        at_least_1(name, value)
     if subsample < 0:
         raise ValueError(f"subsample must be 0 (keep every word) or positive, got {subsample}")
     if learning_rate <= 0:
