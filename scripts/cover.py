@@ -9,6 +9,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+import torch
 
 from scratch.corpora import load
 from scratch.text import tokenize
@@ -18,7 +19,8 @@ WORDS = "january march june china russia japan million billion hundred school st
 
 sentences = load("state-of-the-union")
 recent = sentences[sentences.index(tokenize("It is a pleasure to return from whence I came.")) :]
-vectors = train(recent, "skip-gram", dim=50, window=4, min_count=35, subsample=0, epochs=1)
+settings = {"dim": 50, "window": 4, "min_count": 35, "subsample": 0, "epochs": 1, "dtype": torch.float64}
+vectors = train(recent, "skip-gram", "softmax", **settings)
 learnt = np.array([[vectors.similarity(a, b) for b in WORDS] for a in WORDS])
 
 plt.style.use("scratch.book")

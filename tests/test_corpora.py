@@ -11,12 +11,22 @@ import subprocess
 import sys
 import threading
 import zipfile
+from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from scratch import corpora
-from scratch.corpora import fetch, load, load_pairs, load_ratings, split_sentences
+from scratch.corpora import (
+    fetch,
+    load,
+    load_analogies,
+    load_arrays,
+    load_pairs,
+    load_ratings,
+    load_senses,
+    split_sentences,
+)
 
 SETS = {record["name"]: record for record in json.loads((corpora._DATA / "manifest.json").read_text("utf-8"))["sets"]}
 TEXTS = ["state-of-the-union", "wordnet", "wikipedia"]
@@ -121,6 +131,32 @@ def test_ratings_agree_with_the_papers():
     assert all(isinstance(a, str) and isinstance(b, str) and 0 <= r <= 10 for a, b, r in related + similar)
 
 
+def test_analogies_agree_with_the_paper():
+    """1301.3781, Section 4.1: 8,869 semantic and 10,675 syntactic questions."""
+    questions = load_analogies("google-analogies")
+    syntactic = [question for question in questions if question[0].startswith("gram")]
+    assert (len(questions) - len(syntactic), len(syntactic)) == (8869, 10675)
+    assert all(len(question) == 5 and all(question) for question in questions)
+
+
+def test_senses_are_labelled_sentences_of_the_corpora():
+    rows = load_senses()
+    assert len(rows) == SETS["senses"]["lines"] == 192
+    assert set(Counter(row[:2] for row in rows).values()) == {12}
+    assert set(Counter(word for word, _ in {row[:2] for row in rows}).values()) == {2}
+    texts = {name: set(map(tuple, loaded(name))) for name in ("state-of-the-union", "wordnet")}
+    for word, _, corpus, sentence in rows:
+        assert sentence.count(word) == 1
+        assert tuple(sentence) in texts[corpus]
+    assert len({tuple(sentence) for *_, sentence in rows}) == 192  # none twice
+
+
+def test_arrays_are_as_many_numbers_as_the_manifest_says():
+    arrays = load_arrays("contextual")
+    assert sum(array.size for array in arrays.values()) == SETS["contextual"]["numbers"]
+    assert {str(array.dtype) for array in arrays.values()} == {"float16", "int32", "uint8"}
+
+
 # --- Refusals -------------------------------------------------------------------------------------------------------
 
 
@@ -130,6 +166,8 @@ def test_ratings_agree_with_the_papers():
         (load, [*TEXTS, "english"]),
         (load_pairs, PAIRS),
         (load_ratings, ["wordsim-353", "simlex-999"]),
+        (load_analogies, ["google-analogies"]),
+        (load_arrays, ["contextual"]),
         (fetch, ["text8"]),
     ],
 )

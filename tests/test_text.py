@@ -1,13 +1,15 @@
-"""scratch.text: the tokenizer's rule, and a vocabulary that loses and invents nothing."""
+"""scratch.text: the tokenizer's rule, a vocabulary that loses and invents nothing, and padding as in torch."""
 
 from collections import Counter
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.nn.utils.rnn import pad_sequence
 
-from scratch.text import Vocabulary, tokenize
+from scratch.text import Vocabulary, pad, tokenize
 
 WORDS = st.text("abcxyz'", min_size=1, max_size=3)
 
@@ -71,3 +73,53 @@ def test_decode_takes_tensors():
 def test_bad_input_is_named(call, error, message):
     with pytest.raises(error, match=message):
         call(Vocabulary.from_tokens(["a"]))
+
+
+@given(st.lists(st.lists(st.integers(-1, 10**12)), min_size=1), st.integers(-1, 10**12))
+def test_pad_as_torch_does(sequences, pad_id):
+    tensors = [torch.tensor(sequence, dtype=torch.int64) for sequence in sequences]
+    expected = pad_sequence(tensors, batch_first=True, padding_value=pad_id)
+    for given_as in (sequences, tuple(sequences), iter(sequences), tensors, [np.array(x, np.int64) for x in sequences]):
+        ids, lengths = pad(given_as, pad_id)
+        assert torch.equal(ids, expected)
+        assert lengths.tolist() == [len(sequence) for sequence in sequences]
+        assert ids.dtype == lengths.dtype == torch.int64
+
+
+def test_pad_at_its_ends():
+    for ids, lengths in (pad([]), pad(iter(()))):
+        assert (ids.shape, lengths.shape) == ((0, 0), (0,))
+        assert ids.dtype == lengths.dtype == torch.int64
+    ids, lengths = pad([[], []])
+    assert (ids.shape, lengths.tolist()) == ((2, 0), [0, 0])
+    ids, _ = pad([torch.tensor([3], dtype=torch.int32), [], [1, 2]])
+    assert ids.tolist() == [[3, 0], [0, 0], [1, 2]]
+    assert pad([torch.ones(2, dtype=torch.int64, device="meta")])[0].device.type == "meta"
+    given_tensor = torch.tensor([1, 2])
+    pad([given_tensor])[0][0, 0] = 9
+    assert given_tensor.tolist() == [1, 2]  # a copy
+
+
+@pytest.mark.parametrize(
+    ("sequences", "got"),
+    [
+        ([1, 2], r"got 1 \(int\)"),
+        (["a cat"], r"got 'a cat' \(str\)"),
+        ([["a"]], r"got \['a'\] \(list\)"),
+        ([[1.5]], r"got \[1.5\]"),
+        ([[True]], r"got \[True\]"),
+        ([[1], [[2]]], r"got \[\[2\]\]"),
+        ([[1], None], r"got None"),
+        ([[[1], [2, 3]]], r"got \[\[1\], \[2, 3\]\]"),
+        ([torch.zeros(2)], r"got tensor\(\[0., 0.\]\)"),
+        ([[2**70]], r"got \[1180591620717411303424\]"),
+    ],
+)
+def test_pad_names_what_is_no_sequence_of_ids(sequences, got):
+    with pytest.raises(TypeError, match=r"sequences must hold lists of integers, " + got):
+        pad(sequences)
+
+
+def test_pad_names_a_pad_id_that_is_no_integer():
+    with pytest.raises(TypeError, match=r"pad_id must be an int, got 0.0 \(float\)"):
+        pad([[1]], pad_id=0.0)

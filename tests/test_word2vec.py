@@ -7,23 +7,11 @@ from gensim.models import KeyedVectors, Word2Vec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scratch.word2vec import CBOW, SkipGram, keep_probability, softmax_loss, train, windows
+from scratch.windows import windows
+from scratch.word2vec import CBOW, SkipGram, keyed_vectors, softmax_loss, train
 
-SENTENCES = st.lists(st.lists(st.integers(0, 5), max_size=7), min_size=1, max_size=5)
 ROYAL = [f"the {who} {does}".split() for who in ("king", "queen") for does in ("rules land", "wears crown")]
 ANIMAL = [f"a {who} {does}".split() for who in ("cat", "dog") for does in ("drinks milk", "chases mice")]
-
-
-@given(SENTENCES, st.integers(1, 4))
-def test_windows_equal_a_loop_over_the_text(sentences, window):
-    centres, contexts = windows(sentences, window)
-    expected = []
-    for s in sentences:
-        for t, centre in enumerate(s):
-            around = [k for k in range(t - window, t + window + 1) if k != t]
-            expected.append((centre, [s[k] if 0 <= k < len(s) else -1 for k in around]))
-    assert centres.tolist() == [c for c, _ in expected]
-    assert contexts.tolist() == [row for _, row in expected]
 
 
 @settings(deadline=None)
@@ -76,19 +64,10 @@ def test_gradcheck(model):
     )
 
 
-def test_keep_probability_is_gensims():
-    counts = {f"w{i}": 10 * 3**i for i in range(8)}
-    model = Word2Vec(min_count=1, sample=1e-3)
-    model.build_vocab_from_freq(counts)
-    theirs = [model.wv.get_vecattr(w, "sample_int") / 2**32 for w in counts]
-    ours = keep_probability(torch.tensor(list(counts.values())), 1e-3)
-    np.testing.assert_allclose(ours, theirs, rtol=1e-5)
-    assert keep_probability(torch.tensor([1, 9]), 0).tolist() == [1, 1]
-
-
+@pytest.mark.parametrize("loss", ["softmax", "negative", "hierarchical"])
 @pytest.mark.parametrize("architecture", ["skip-gram", "cbow"])
-def test_train_learns_from_company(architecture):
-    vectors = train((ROYAL + ANIMAL) * 30, architecture, dim=8, window=2, min_count=1, subsample=0, epochs=10)
+def test_train_learns_from_company(architecture, loss):
+    vectors = train((ROYAL + ANIMAL) * 30, architecture, loss, dim=8, window=2, min_count=1, subsample=0, epochs=10)
     assert isinstance(vectors, KeyedVectors)
     assert vectors.similarity("king", "queen") > 0.9  # they never meet
     assert vectors.similarity("cat", "dog") > 0.9
@@ -108,18 +87,20 @@ def test_gradient_descent_reaches_the_entropy_of_the_pairs():
     assert loss > 2 * np.log(2)
 
 
-def test_words_with_the_same_company_meet():
+@pytest.mark.parametrize("loss", ["softmax", "negative", "hierarchical"])
+def test_words_with_the_same_company_meet(loss):
     sentences = ([w, c] for w, c in [("a", "b"), ("a", "c")] * 50)  # an iterator is read once
-    vectors = train(sentences, window=1, dim=4, min_count=1, subsample=0, epochs=40, learning_rate=0.05)
+    vectors = train(sentences, loss=loss, window=1, dim=4, min_count=1, subsample=0, epochs=40, learning_rate=0.05)
     assert vectors.similarity("b", "c") > 0.99  # both have the company of a alone
     assert vectors.get_vecattr("a", "count") == 100
 
 
-def test_vectors_are_finite_or_refused_when_subsampling_empties_epochs():
+@pytest.mark.parametrize("loss", ["softmax", "negative", "hierarchical"])
+def test_vectors_are_finite_or_refused_when_subsampling_empties_epochs(loss):
     refused = 0
     for seed in range(60):
         try:
-            vectors = train([["cat", "say", "meow"], ["dog", "say", "woof"]], dim=4, min_count=1, seed=seed)
+            vectors = train([["cat", "say", "meow"], ["dog", "say", "woof"]], loss=loss, dim=4, min_count=1, seed=seed)
         except ValueError:
             refused += 1
         else:
@@ -127,10 +108,45 @@ def test_vectors_are_finite_or_refused_when_subsampling_empties_epochs():
     assert 0 < refused < 60
 
 
-def test_train_is_repeatable_and_seeded():
-    first, again, other = (train(ROYAL, dim=4, min_count=1, subsample=0, seed=s) for s in (3, 3, 4))
+@pytest.mark.parametrize("architecture", ["skip-gram", "cbow"])
+@pytest.mark.parametrize("loss", ["softmax", "negative", "hierarchical"])
+def test_train_is_repeatable_and_seeded(architecture, loss):
+    options = {"architecture": architecture, "loss": loss, "dim": 4, "min_count": 1, "subsample": 0}
+    first, again, other = (train(ROYAL, seed=seed, **options) for seed in (3, 3, 4))
     assert np.array_equal(first.vectors, again.vectors)
     assert not np.array_equal(first.vectors, other.vectors)
+
+
+@pytest.mark.parametrize("architecture", ["skip-gram", "cbow"])
+@pytest.mark.parametrize("loss", ["negative", "hierarchical"])
+def test_two_workers_learn_as_much(architecture, loss):
+    options = {"dim": 8, "window": 2, "min_count": 1, "subsample": 0, "epochs": 10, "workers": 2}
+    vectors = train((ROYAL + ANIMAL) * 30, architecture, loss, **options)
+    assert vectors.similarity("king", "queen") > 0.9
+    assert vectors.similarity("king", "cat") < 0.5
+
+
+def test_one_word_has_a_tree_without_turns():
+    assert train([["a", "a", "a"]], loss="hierarchical", dim=4, min_count=1, subsample=0).index_to_key == ["a"]
+
+
+def test_the_power_flattens_the_noise():
+    """With power 0 rare words are drawn as often as frequent ones, and are pushed away more."""
+    text = [["a", "b"]] * 200 + [["a", "c"]] * 20
+    options = {"loss": "negative", "dim": 4, "window": 1, "min_count": 1, "subsample": 0}
+    assert not np.array_equal(train(text, power=0, **options).vectors, train(text, power=1, **options).vectors)
+
+
+def test_divergence_is_a_clear_error():
+    with pytest.raises(FloatingPointError, match=r"training diverged.*lower learning_rate=50"):
+        train((ROYAL + ANIMAL) * 30, dim=8, min_count=1, subsample=0, epochs=30, learning_rate=50, batch_size=512)
+
+
+def test_keyed_vectors_keep_rows_and_counts():
+    vectors = keyed_vectors({"the": 7, "cat": 2}, torch.tensor([[1.0, 2.0], [3.0, 4.0]], dtype=torch.float64))
+    assert vectors["cat"].tolist() == [3, 4]
+    assert vectors.get_vecattr("the", "count") == 7
+    assert vectors.vectors.dtype == np.float32
 
 
 def test_train_keeps_the_vocabulary_gensim_keeps():
@@ -159,7 +175,12 @@ def test_word2vec_format_both_ways(binary, tmp_path):
     ("change", "error", "message"),
     [
         ({"architecture": "sg"}, ValueError, "architecture must be 'skip-gram' or 'cbow', got 'sg'"),
-        ({"loss": "hinge"}, ValueError, "loss must be 'softmax', got 'hinge'"),
+        ({"loss": "hinge"}, ValueError, "loss must be one of 'negative', 'hierarchical', 'softmax', got 'hinge'"),
+        ({"negative": 0}, ValueError, "negative must be at least 1, got 0"),
+        ({"workers": 0}, ValueError, "workers must be at least 1, got 0"),
+        ({"loss": "softmax", "workers": 2}, ValueError, "workers must be 1 with loss='softmax', got 2"),
+        ({"dtype": torch.int64}, TypeError, "dtype must be torch.float32 or torch.float64, got torch.int64"),
+        ({"power": -1}, ValueError, "power must be 0 or positive, got -1"),
         ({"dim": 2.0}, TypeError, r"dim must be an int, got 2.0 \(float\)"),
         ({"dim": 0}, ValueError, "dim must be at least 1, got 0"),
         ({"window": 0}, ValueError, "window must be at least 1, got 0"),
@@ -192,13 +213,3 @@ def test_ids_outside_the_vocabulary_are_named(bad):
         CBOW(5, 2)(torch.tensor([[0, bad]]))
     with pytest.raises(IndexError, match=f"targets must lie between -1 and V - 1 = 4, got {bad}"):
         softmax_loss(torch.zeros(1, 2), torch.zeros(5, 2), torch.tensor([[bad]]))
-
-
-def test_windows_refuse_negative_ids():
-    with pytest.raises(IndexError, match="sentences must hold ids of 0 or more"):
-        windows([[1, -5]], 1)
-
-
-def test_windows_refuse_a_window_of_zero():
-    with pytest.raises(ValueError, match="window must be at least 1, got 0"):
-        windows([[1]], 0)

@@ -25,7 +25,7 @@
 #
 # **You will**
 #
-# - turn a sentence into ids, and ids into one-hot vectors (独热向量), by hand and with a tested helper;
+# - turn the ids of a sentence into one-hot vectors (独热向量), by hand and with a tested helper;
 # - prove that every word is equally far from every other, and hold that against what people say about
 #   words;
 # - see that a one-hot vector times a matrix is a row of the matrix, and that `nn.Embedding` is that
@@ -34,8 +34,9 @@
 #   well and badly;
 # - measure how often two sentences about the same thing have no word in common.
 #
-# **You need** Python, the dot product of two vectors and the product of two matrices; for one section,
-# partial derivatives and the chain rule. The chapter runs in about 10 seconds on one processor core.
+# **You need** the vocabulary and the ids of the chapter on tokens, the dot product of two vectors and the
+# product of two matrices; for one section, partial derivatives and the chain rule. The chapter runs in about
+# 10 seconds on one processor core.
 
 # %%
 try:
@@ -45,11 +46,10 @@ except ImportError:  # on Colab: install the book's helpers
     get_ipython().run_line_magic("pip", f"install -q {book}")
 
 # %% [markdown]
-# ## A word is not a number
+# ## A word is not a quantity
 #
-# A network computes with numbers, so each word must become one. The plain way is to make a list of all the
-# words, the *vocabulary* (词表), and to use a word's place in it, its *id*. The most frequent words come
-# first.
+# The last chapter turned text into ids: a word's id is its place in the vocabulary, behind the four special
+# tokens.
 
 # %%
 from scratch.text import Vocabulary, tokenize
@@ -61,11 +61,6 @@ print(vocabulary.encode(tokens))
 print(vocabulary.tokens)
 
 # %% [markdown]
-# The first four places are taken by special tokens, which later chapters need: `<pad>` fills short
-# sentences up, `<unk>` stands for any word that is not in the list, `<bos>` and `<eos>` mark where a
-# sentence begins and ends. Words that are equally frequent are put in alphabetical order, so that everybody
-# gets the same numbers.
-#
 # Why not stop here, and feed the network the ids? Because a network adds and multiplies what it is given,
 # and ids pretend that this means something:
 
@@ -576,7 +571,7 @@ for pair in synonyms.split(", "):
 # %% [markdown]
 # ## You have
 #
-# - turned a sentence into ids and one-hot vectors, by hand, with `scratch.one_hot` and with PyTorch, all
+# - turned the ids of a sentence into one-hot vectors, by hand, with `scratch.one_hot` and with PyTorch, all
 #   equal;
 # - proved that any two words are perpendicular and $\sqrt 2$ apart, while people rate pairs anywhere from 0
 #   to 10;

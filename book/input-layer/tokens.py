@@ -1,0 +1,875 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Tokens: from text to numbers
+#
+# Open a file that says *The cat sat on the mat.* and look at what is really in it: 84, 104, 101, 32, 99,
+# 97, 116 and so on, twenty-three numbers. A computer has never stored anything else. So a network, which
+# can only compute with numbers, could be given these, and be done.
+#
+# It could, and hardly any network is. Before the first multiplication, nearly every language model passes
+# its text through a small program that cuts it into pieces, the *tokens* (词元), and gives each piece a
+# number of its own. Where to cut was decided before the network saw its first sentence, and the network can
+# never undo it.
+#
+# **How does text become numbers?** Words, characters, bytes, or something in between: what does each choice
+# cost, and what does it lose?
+#
+# **You will**
+#
+# - cut text into words, characters and bytes, and see why the list of words is never complete;
+# - number the words with a `Vocabulary`, and measure how many words of new text it does not know;
+# - learn subwords by hand on ten words, then eight thousand of them on nearly two million words, and get
+#   the same ones, in the same order, as the library that trains real tokenizers;
+# - ask whether subwords learnt from speeches suit a dictionary, and what becomes of Chinese;
+# - fill sentences of different lengths up to one rectangle, and say with a mask what is real.
+#
+# **You need** Python, and logarithms for one plot. The chapter runs in about 40 seconds on one processor
+# core.
+
+# %%
+try:
+    import scratch
+except ImportError:  # on Colab: install the book's helpers
+    book = "git+https://github.com/from-one-hot-to-encoder/book"
+    get_ipython().run_line_magic("pip", f"install -q {book}")
+
+# %% [markdown]
+# ## Three ways to cut
+#
+# The numbers in the file are *bytes* (字节): whole numbers from 0 to 255, by which the standard UTF-8 writes
+# every *character* (字符) of every script. An English letter takes one byte, é takes two, a Chinese character
+# nearly always three.
+
+# %%
+line = "The cat sat on the mat."
+print(list(line.encode()))
+for character in ("t", "é", "猫", "🐈"):
+    print(character, list(character.encode()))
+
+# %% [markdown]
+# An alphabet of 256 covers everything that anyone will ever type. Why not stop here? Because a byte says
+# almost nothing. The network would have to find out that 99, 97, 116 is an animal, would have to do so at
+# every place where these three stand, and would have to carry them as three steps. The length of the
+# sequence is what a network pays for, and some pay with its square.
+#
+# At the other end are words. Our tokenizer takes runs of letters:
+
+# %%
+from scratch.text import tokenize
+
+print(tokenize(line))
+print(tokenize("In 1863, naïve readers didn't re-read e-mail."))
+
+# %% [markdown]
+# A sentence is short now, and every token means something. But look at what happened to the second line.
+# The year is gone, *naïve* has fallen into two pieces, so has *e-mail*, and nobody could restore the line
+# from its tokens. For a first look at English this is good enough, and the next chapters use it. It is not
+# a way to feed a model that must one day answer in full sentences. The larger trouble, though, is the
+# number of words.
+#
+# ## Most words are rare
+#
+# The book brings three English corpora: what presidents told Congress, the definitions of a dictionary, and
+# some articles of Wikipedia. We count their words, and order them by how often they stand in the text: the
+# most frequent one has *rank* (秩) $r = 1$.
+
+# %%
+from collections import Counter
+from itertools import pairwise
+
+import numpy as np
+
+from scratch.corpora import load
+
+names = ("state-of-the-union", "wordnet", "wikipedia")
+speeches, dictionary, wikipedia = (load(name) for name in names)
+counts = Counter(w for s in speeches + dictionary + wikipedia for w in s)
+frequency = np.array(sorted(counts.values(), reverse=True))  # (words,) by rank
+print(f"{frequency.sum():,} words in the text, {len(frequency):,} different ones")
+for r in (1, 10, 100, 1000, 10_000, 50_000):
+    word, n = counts.most_common(r)[-1]
+    print(f"rank {r:>6,}: {n:>7,} times   rank × times: {r * n:>7,}   {word}")
+
+# %% [markdown]
+# Go ten times further down the list, and the words are about ten times as rare. The product in the third
+# column hardly changes over the first thousand ranks, while its two factors change a thousandfold. George
+# Kingsley Zipf {cite:p}`zipf1949human` made this regularity famous; *Zipf's law* (齐普夫定律) says that the
+# share $f(r)$ of the word of rank $r$ in the text is
+#
+# $$
+# f(r) \approx \frac{K}{r^{\alpha}}, \qquad \alpha \approx 1 ,
+# $$ (eq-tokens-zipf)
+#
+# with a constant $K$. Since $\ln f = \ln K - \alpha \ln r$, in a plot with two logarithmic axes it is a
+# straight line that falls with slope $-\alpha$.
+
+# %% mystnb={"image": {"alt": "A plot with logarithmic axes: how often a word occurs against its rank. The points fall from three hundred thousand at rank one along a dashed straight line until rank five thousand or so, then bend below it and end in horizontal steps at three, two and one occurrences."}, "figure": {"caption": "How often each word of the three corpora stands in the text, against its rank. Dashed: a law with slope −1 through rank 100. The steps at the end are the words that stand three times, twice and once.", "name": "fig-tokens-zipf"}}
+import matplotlib.pyplot as plt
+
+plt.style.use("scratch.book")
+rank = np.arange(1, len(frequency) + 1)
+figure, axes = plt.subplots(figsize=(5, 3.6))
+axes.loglog(rank, frequency, marker=".", linestyle="none", markersize=4)
+axes.loglog(rank, frequency[99] * 100 / rank, "k--", linewidth=1)
+axes.set(xlabel="rank of the word", ylabel="times in the text", ylim=(0.6, 1e6))
+plt.show()
+
+
+# %%
+def slopes(frequency):
+    """Over four ranges of ranks, each fitted to 50 ranks that are even on the log axis."""
+    for low, high in pairwise((1, 100, 1000, 10_000, len(frequency))):
+        r = np.unique(np.geomspace(low, high, 50).astype(int))
+        yield np.polyfit(np.log(r), np.log(frequency[r - 1]), 1)[0]
+
+
+print("slope up to rank      100   1,000  10,000  the last")
+alone = Counter(w for s in speeches for w in s)
+for name, some_counts in (("all three", counts), ("speeches alone", alone)):
+    ordered = np.array(sorted(some_counts.values(), reverse=True))
+    print(f"{name:<17}" + "".join(f"{slope:8.2f}" for slope in slopes(ordered)))
+
+# %% [markdown]
+# It is a law of a rather loose kind. The first six words do not keep to it, the slope is near −1 for the
+# frequent words but by no means constant, and from about rank 5,000 on the line bends, and the rare words
+# fall off nearly twice as steeply. The bend does not come from mixing three kinds of text: the speeches
+# alone bend more, and earlier. Ferrer i Cancho and Solé {cite:p}`ferrer2001two` found the same two regimes
+# in a big corpus, with slopes near −1 and −2.
+#
+# What matters to us is the same with either slope: *the list does not end*. Here is the tail of ours.
+
+# %%
+for k in (1, 2, 5):
+    print(f"{(frequency <= k).mean():.0%} of all words stand at most {k} times")
+for size in (100, 1000, 10_000):
+    share = frequency[:size].sum() / frequency.sum()
+    print(f"the {size:>6,} most frequent are {share:.0%} of the text")
+
+# %% [markdown]
+# A small list covers most of the text, and no list covers all of it. More than half of the words have been
+# seen so rarely that the next page is sure to bring others.
+#
+# ## A vocabulary, and what it does not know
+#
+# A *vocabulary* (词表) numbers the tokens. A token's number is its *id*, which is its place in the list:
+
+# %%
+from scratch.text import Vocabulary
+
+vocabulary = Vocabulary.from_tokens(tokenize(line))
+print(vocabulary.tokens)
+print(vocabulary.encode(tokenize("The dog sat on the cat")))
+print(vocabulary.decode([4, 1, 8]))
+
+# %% [markdown]
+# The words come in the order of how often they were seen, equally frequent ones in alphabetical order, so
+# that everybody gets the same numbers. The first four places are taken by *special tokens* that stand in no
+# text: `<pad>` fills short sentences up, `<unk>` stands for every word that is not in the list, here the
+# dog, and `<bos>` and `<eos>` mark where a sentence begins and ends, for models that write.
+#
+# A word that gets `<unk>` is *out of vocabulary* (未登录词, OOV), and what it meant is lost. How often that
+# happens must be measured on text that did not help to make the list, *held-out* text (留出). We hold out
+# every tenth sentence of the speeches, and make the vocabulary from the others.
+
+# %%
+held_out = {"speeches": speeches[9::10], "dictionary": dictionary[9::10]}
+rest = [s for i, s in enumerate(speeches) if i % 10 != 9]
+words_of_rest = [w for s in rest for w in s]
+print(f"{len(words_of_rest):,} words to learn from")
+for min_count in (1, 2, 5, 10):
+    vocabulary = Vocabulary.from_tokens(words_of_rest, min_count=min_count)
+    ids = vocabulary.encode(w for s in held_out["speeches"] for w in s)
+    unknown = np.mean(np.array(ids) == vocabulary.unk_id)
+    print(f"min_count {min_count:>2}: {len(vocabulary):>6,} entries", end=", ")
+    print(f"{unknown:.1%} unknown")
+
+# %% [markdown]
+# `min_count` leaves out what was seen less often. That is cheap: with `min_count=5` the list is less than
+# half as long, and few words of the new text are lost. (A word that was seen once has little to teach a
+# network anyway.) So is the trouble small? It is, for more of the same. Every tenth sentence comes from the
+# very speeches whose other sentences we have counted. We ask again, for the last tenth of the speeches,
+# with a vocabulary from what was said before, and for the dictionary.
+
+# %% mystnb={"image": {"alt": "Three falling curves: the share of unknown words against the size of the vocabulary, from 250 to 22,000 entries. The curve of held-out sentences falls to nearly zero, that of later speeches stays above it, and that of the dictionary is highest and still at about twelve per cent at the right end."}, "figure": {"caption": "Words that a vocabulary made from speeches does not know: in other sentences of the same speeches, in speeches of later years, and in a dictionary.", "name": "fig-tokens-oov"}}
+past, future = speeches[: -len(speeches) // 10], speeches[-len(speeches) // 10 :]
+tests = {"same speeches": (rest, held_out["speeches"])}
+tests["later speeches"] = past, future
+tests["dictionary"] = rest, held_out["dictionary"]
+sizes = [250, 500, 1000, 2000, 4000, 8000, 16_000, 22_000]
+figure, axes = plt.subplots()
+print("entries       " + "".join(f"{size:>7,}" for size in sizes))
+for (name, (seen, new)), marker in zip(tests.items(), "os^", strict=True):
+    vocabulary = Vocabulary.from_tokens(w for s in seen for w in s)
+    ids = np.array(vocabulary.encode(w for s in new for w in s))
+    # A smaller vocabulary is the beginning of a larger one: it knows the smaller ids.
+    unknown = [100 * np.mean((ids == 1) | (ids >= size)) for size in sizes]  # 1: <unk>
+    print(f"{name:<14}" + "".join(f"{u:6.1f}%" for u in unknown))
+    axes.semilogx(sizes, unknown, marker=marker, label=name)
+axes.set(xlabel="entries of the vocabulary", ylabel="unknown words (%)", ylim=(0, None))
+axes.legend()
+plt.show()
+
+# %% [markdown]
+# Later years cost more than other sentences, and another kind of text costs more than later years: with
+# nearly all words of two centuries of speeches, more than one word in ten of the dictionary is unknown. A
+# longer list helps slowly. Each doubling takes about as much off the dictionary's curve as the one before,
+# and needs twice as many new entries for it. Which words are missing?
+
+# %%
+lost = Counter(w for s in held_out["dictionary"] for w in s if w not in vocabulary)
+print("unknown in the dictionary:", ", ".join(w for w, _ in lost.most_common(8)))
+for word in ("leaf", "hopeless", "leafless"):
+    print(f"{word} is {'known' if word in vocabulary else 'unknown'}")
+
+# %% [markdown]
+# Presidents do not speak of flowers and shrubs.
+#
+# > **Pitfall.** Make the vocabulary from *all* the text, the test sentences included, and at `min_count=1`
+# > not one word is unknown. It looks splendid and says nothing: the test has leaked into the model. The
+# > same holds for everything below. A tokenizer is trained, so it must not see the test.
+#
+# ## Pieces of words
+#
+# *Leafless* is unknown, but *leaf* is not, nor is the end of *hopeless*. People read new words by their
+# parts. So let the list hold parts: whole words where they are frequent, and for the rest *subwords* (子词),
+# down to single letters. But which? Linguists could tell us, language by language. A much simpler answer
+# came from data compression. In 1994 Philip Gage {cite:p}`gage1994new` made files smaller by looking for
+# the pair of neighbouring bytes that is most frequent, putting an unused byte in its place, and doing so
+# again and again: *byte-pair encoding* (字节对编码, BPE). Sennrich, Haddow and Birch
+# {cite:p}`sennrich2016neural` let the same procedure cut words for translation, with characters in the
+# place of bytes:
+#
+# $$
+# (a, b) = \underset{(x, y)}{\arg\max}\; \sum_{w} F_w\, k_w(x, y) ,
+# $$ (eq-tokens-pair)
+#
+# where $w$ runs over the different words of the corpus, $F_w$ is how often the word occurs, and $k_w(x, y)$
+# how often the symbol $x$ stands directly before $y$ in it. The winner becomes a new symbol $ab$, and every
+# $a\,b$ in every word is merged, from left to right. This is one *merge* (合并). Ten words are enough to
+# watch it, the ones with a space in front written with it:
+
+# %%
+ten = "the cat sat on the mat the rat sat there"
+F = Counter(["the"] + [" " + word for word in ten.split()[1:]])
+cut = {w: list(w) for w in F}  # each word as a list of symbols
+print(dict(F))
+
+
+def merge(symbols, a, b):
+    """Put ab wherever a stands before b."""
+    out = []
+    for symbol in symbols:
+        if out and (out[-1], symbol) == (a, b):
+            out[-1] = a + b
+        else:
+            out.append(symbol)
+    return out
+
+
+# %% [markdown]
+# Two pairs may be equally frequent, and everybody must choose the same one, or they end with different
+# tokens. The rule of the library that we shall compare with: symbols are numbered, first the alphabet and
+# then the merges as they come, and the pair with the smallest numbers wins. In its alphabet the space comes
+# *behind* the letters; we shall see why.
+
+# %%
+table = [*"abcdefghijklmnopqrstuvwxyz", " "]  # the symbols, numbered
+for _ in range(6):
+    pairs = Counter()
+    for w, symbols in cut.items():
+        for pair in pairwise(symbols):
+            pairs[pair] += F[w]
+    # the most frequent; of several, the one with the smallest numbers
+    a, b = min(pairs, key=lambda p: (-pairs[p], table.index(p[0]), table.index(p[1])))
+    tied = [x + y for (x, y), F_xy in pairs.items() if F_xy == pairs[a, b]]
+    print(f"{pairs[a, b]} times {a + b!r:>6}", f" of {tied}" if tied[1:] else "")
+    table.append(a + b)
+    cut = {w: merge(symbols, a, b) for w, symbols in cut.items()}
+print(cut[" the"], cut[" there"], cut[" rat"])
+
+# %% [markdown]
+# After six merges the frequent words *the* and *sat* are single symbols, and the others are put together
+# from parts. Two things deserve a look. The pairs are counted by *words*, each with its number, and a pair
+# never reaches over the border of a word. And the space belongs to the word that follows it, so that *the*
+# at the beginning of a line and *the* after a space are two different things. (Sennrich and colleagues mark
+# the end of a word instead.) *Sat* was tied with the space and its *s*, and won since its numbers, those of
+# *s* and *at*, begin with the smaller one.
+#
+# A new word is cut by making the same merges in the same order:
+
+# %%
+for word in (" hat", " other", " the"):
+    symbols = list(word)
+    for ab in table[27:]:  # the merges, as they were learnt
+        for a, b in [(ab[:i], ab[i:]) for i in range(1, len(ab))]:
+            symbols = merge(symbols, a, b)
+    print(f"{word!r}: {symbols}")
+
+# %% [markdown]
+# None of the three is unknown. (The inner loop tries every way of parting a symbol in two, because our
+# table did not write down which two parts it was made of.)
+#
+# ## From letters to bytes
+#
+# One hole is left: a character that was not in the training text. GPT-2 {cite:p}`radford2019language`
+# closed it by going back to bytes. The alphabet is the 256 bytes, all of them, seen or not; a merge joins
+# two byte strings; and so there is no `<unk>`, for any text in any script. Before merging, a fixed rule
+# cuts the text into pieces, and no merge reaches beyond a piece: runs of letters, of digits, or of other
+# signs, each with the space before it, and endings such as *'re*.
+
+# %%
+from scratch.byte_pairs import pre_tokenize
+
+print(pre_tokenize("We're 25 cats, all told: naïve, e-mail."))
+
+# %% [markdown]
+# Nothing is dropped, and the pieces add up to the text. `BytePairEncoder` does the rest. Its ids 0 to 255
+# are the bytes themselves; id 256 is the first merge. On our ten words:
+
+# %%
+from scratch.text import BytePairEncoder
+
+small = BytePairEncoder.train([ten], vocab_size=256 + 6)
+print([token.decode() for token in small.tokens[256:]])
+print("as by hand:", [token.decode() for token in small.tokens[256:]] == table[27:])
+ids = small.encode(" other")
+print(ids, [small.tokens[i].decode() for i in ids], repr(small.decode(ids)))
+
+# %% [markdown]
+# To count all pairs afresh for each merge, as we did by hand, is slow work when there are thousands. The
+# helper keeps the counts instead. A merge changes only the pairs next to it, and only in the words that
+# hold it; an index, `where`, says which words these are, and a queue which pair is the most frequent at the
+# moment. This is the heart of it. (`times[i]` is how often word `i` stands in the corpus. The queue holds
+# counts with a minus, since Python's gives the smallest first; they may be out of date, and are then put
+# right.)
+
+# %%
+import inspect
+
+from scratch import byte_pairs
+
+source = inspect.getsource(byte_pairs._learn)
+print(source[source.index("    while queue") :].rstrip())
+
+# %% [markdown]
+# Now nine tenths of the speeches, and eight thousand merges.
+
+# %%
+texts = [" ".join(s) for s in rest]
+encoder = BytePairEncoder.train(texts, vocab_size=256 + 8000)
+
+
+def shown(ids, encoder=encoder):
+    return [encoder.tokens[i].decode(errors="replace") for i in ids]
+
+
+print("first merges:", shown(range(256, 272)))
+print("last merges: ", shown(range(len(encoder) - 5, len(encoder))))
+for word in (" government", " needy", " automobile", " photosynthesis", " leafless"):
+    print(f"{word[1:]:>14}:", shown(encoder.encode(word)))
+
+# %% [markdown]
+# Frequent words have become single tokens; *photosynthesis*, which no president has needed so far, is built
+# from parts. Some parts mean something, as the *less* of *leafless*; others are debris. No step of the
+# procedure asks for meaning.
+#
+# ### Is it right?
+#
+# Tokenizers for real models are often trained with the library `tokenizers`. With the same corpus and
+# settings it should make the same merges in the same order. It prints a byte as a character, to keep its
+# files readable: the 188 bytes that stand for a visible character in the old Latin-1 alphabet as that
+# character, the other 68 as the characters from number 256 on. The space becomes Ġ. Its ids, and so its
+# ties, follow the order of these characters. This is why a space comes behind the letters.
+
+# %%
+import json
+
+from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+
+level = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
+library = Tokenizer(models.BPE())
+library.pre_tokenizer = level
+options = {"special_tokens": [], "show_progress": False}
+options |= {"initial_alphabet": level.alphabet(), "vocab_size": 256 + 8000}
+library.train_from_iterator(texts, trainers.BpeTrainer(**options))
+their_merges = json.loads(library.to_str())["model"]["merges"]
+print(their_merges[:6])
+
+# %%
+own = {*range(33, 127), *range(161, 173), *range(174, 256)}
+others = [byte for byte in range(256) if byte not in own]
+character = {byte: chr(byte) for byte in own}
+character |= {byte: chr(256 + k) for k, byte in enumerate(others)}
+
+
+def printed(i):
+    return "".join(character[byte] for byte in encoder.tokens[i])
+
+
+ours = [[printed(left), printed(right)] for left, right in encoder.merges]
+print(f"{len(ours):,} merges, all equal and in the same order:", ours == their_merges)
+
+# Their id of a byte is its character's place; ours is the byte. Merges have the same ids.
+byte_of = dict(enumerate(sorted(character, key=character.get)))
+sample = [*texts[::25], "naïve 猫 🐈 didn't  \n"]
+theirs = [[byte_of.get(i, i) for i in library.encode(text).ids] for text in sample]
+same = theirs == [encoder.encode(text) for text in sample]
+print("same ids for", len(sample), "texts:", same)
+
+# %% [markdown]
+# All eight thousand. And no text is lost on the way, whatever is in it:
+
+# %%
+for text in ("naïve 猫 🐈 didn't  \n", "e\u0301 \0 \U0010ffff", ""):
+    ids = encoder.encode(text)
+    same = encoder.decode(ids) == text
+    print(f"{len(text):>2} characters, {len(ids):>2} tokens, and back again: {same}")
+
+# %% [markdown]
+# ## Short lists, long sentences
+#
+# Between bytes and words there is now a whole range, and the number of merges is a dial. A useful property
+# makes it cheap to turn: the first thousand merges of our encoder are what training with a thousand merges
+# would have given.
+
+# %% mystnb={"image": {"alt": "Tokens per sentence against the number of entries on a logarithmic axis. A falling curve for byte pairs runs from about 157 tokens with 256 entries to 29 with 8,256, towards a square for words at about 27 tokens and 24,000 entries."}, "figure": {"caption": "What a held-out sentence of the speeches costs, in bytes, which here are characters (left end), in byte pairs (the curve) and words (square). A longer list buys shorter sentences, less and less so.", "name": "fig-tokens-length"}}
+texts_held_out = [" ".join(s) for s in held_out["speeches"]]
+points = []
+for merges in (0, 64, 256, 1000, 2000, 4000, 8000):
+    part = BytePairEncoder(encoder.merges[:merges])
+    points.append((len(part), np.mean([len(part.encode(t)) for t in texts_held_out])))
+words = len(set(words_of_rest)), np.mean([len(s) for s in held_out["speeches"]])
+figure, axes = plt.subplots()
+axes.semilogx(*zip(*points, strict=True), marker="o", label="byte pairs")
+axes.semilogx(*words, marker="s", linestyle="none", label="words")
+axes.set(xlabel="entries", ylabel="tokens per sentence", ylim=(0, None))
+axes.legend()
+for entries, tokens in (*points, words):
+    print(f"{entries:>6,} entries: {tokens:6.1f} tokens per sentence")
+
+# %% [markdown]
+# The first merges buy most: with two hundred and fifty of them a sentence is less than half as long. At
+# eight thousand it is little longer than in words, with a third of the entries, and nothing is unknown.
+# What speaks against going on? Each entry will get a vector of its own in the network, some hundreds of
+# numbers to be learnt, and the last tokens are rare, so that there is little to learn them from. What
+# speaks against stopping early is length. GPT-2 chose 50,257 entries.
+#
+# ## Does it travel?
+#
+# The merges were learnt from speeches. The words of another text can always be *written* with them; the
+# question is at what price. We train a second encoder on the dictionary, also without its held-out tenth,
+# and let each encoder cut both kinds of held-out text, and Wikipedia, which neither has seen.
+
+# %%
+rest_dictionary = [s for i, s in enumerate(dictionary) if i % 10 != 9]
+from_dictionary = BytePairEncoder.train([" ".join(s) for s in rest_dictionary], 8256)
+encoders = {"speeches": encoder, "dictionary": from_dictionary}
+held_out["Wikipedia"] = wikipedia[9::10]
+print("tokens per word".ljust(24) + "".join(f"{name:>12}" for name in held_out))
+for name, some in encoders.items():
+    costs = []
+    for sentences in held_out.values():
+        tokens = sum(len(some.encode(" ".join(s))) for s in sentences)
+        costs.append(tokens / sum(len(s) for s in sentences))
+    print(f"learnt from {name:<12}" + "".join(f"{cost:12.2f}" for cost in costs))
+
+shared = set(encoder.tokens) & set(from_dictionary.tokens)
+print(f"tokens that both have: {len(shared) / len(encoder):.0%}")
+
+# %% [markdown]
+# Each encoder is the better one at home, and away from home a word costs about a seventh more than it does
+# the one who is at home there. That is far milder than what happened to whole words: a vocabulary of eight
+# thousand of them left a fifth of the dictionary unknown. Neither encoder is at home in Wikipedia, and
+# there the dictionary's does better, perhaps because a dictionary tells of everything and a president does
+# not. Note also how the *columns* differ. The dictionary is dear even for its own encoder: it uses more
+# different words, and eight thousand entries do not go as far.
+#
+# The price is not only length. Look at how the two cut the same words:
+
+# %%
+for word in "physician photosynthesis unconstitutional needy grasshopper".split():
+    cuts = [shown(e.encode(" " + word), e) for e in encoders.values()]
+    parts = ["|".join(cut).strip() for cut in cuts]
+    print(f"{parts[0]:<26} {parts[1]}")
+
+# %% [markdown]
+# What presidents speak of is whole on the left, what dictionaries define is whole on the right, a
+# *grasshopper* is debris on both sides, and a network on top has to work with these pieces. Fewer tokens
+# are cheaper; whether they are *better* we have not measured. Bostrom and Durrett {cite:p}`bostrom2020byte`
+# trained the same network on two kinds of subwords, and found those of BPE further from what linguists
+# would cut, and never ahead.
+#
+# > **Pitfall.** A token id means nothing outside its tokenizer. Feed one encoder's ids to the other, or to
+# > a model trained with the other, and no error appears: nearly every id exists in both.
+
+# %%
+ids = encoder.encode("the state of the union is strong")
+print(repr(from_dictionary.decode(ids)))
+
+# %% [markdown]
+# ## A text without spaces
+#
+# 乒乓球拍卖完了. The Chinese line says that ping-pong bats (乒乓球拍) are sold out (卖完了), or else that ping-pong balls
+# (乒乓球) have been auctioned off (拍卖完了). Chinese is written without spaces, so whoever wants words has to
+# find their borders: *word segmentation* (分词). `jieba` is a popular program for it, with a dictionary, the
+# frequencies of its words, and a search for the most probable path.
+
+# %%
+import logging
+import tempfile
+import warnings
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # it is not of the newest
+    import jieba
+jieba.setLogLevel(logging.ERROR)
+# It keeps its dictionary in a file for the next time; we want none to be left, or found.
+with tempfile.TemporaryDirectory() as folder:
+    jieba.dt.tmp_dir = folder
+    jieba.initialize()
+print(jieba.lcut("我喜欢猫"))
+print(jieba.lcut("乒乓球拍卖完了"))
+
+# %% [markdown]
+# It auctions off the balls. That is a sensible choice, but a choice it is, made before any model has read
+# the line. The alternative is to take the characters. We compare the two on the Chinese side of the
+# translated strings that come with the book, whose test strings are from other programs than the training
+# strings.
+
+# %%
+from scratch.corpora import load_pairs
+
+train, _, test = load_pairs("en-zh")
+chinese, chinese_test = [zh for _, zh in train], [zh for _, zh in test]
+print(chinese[0], jieba.lcut(chinese[0]))
+
+
+def report(name, entries, lines, unknown):
+    length = np.mean([len(tokens) for tokens in lines])
+    print(f"{name:<22}{entries:>6,}{length:>9.1f}{unknown:>9.1%}")
+
+
+print(" " * 22 + "entries   length  unknown")
+for name, split in (("characters", list), ("jieba's words", jieba.lcut)):
+    known = {token for zh in chinese for token in split(zh)}
+    lines = [split(zh) for zh in chinese_test]
+    unknown = np.mean([token not in known for line in lines for token in line])
+    report(name, len(known), lines, unknown)
+for name, some in (("bytes", BytePairEncoder()), ("BPE from speeches", encoder)):
+    report(name, len(some), [some.encode(zh) for zh in chinese_test], 0)
+from_chinese = BytePairEncoder.train(chinese, 6000)
+for size in (2000, 6000):
+    some = BytePairEncoder(from_chinese.merges[: size - 256])
+    report("BPE from these strings", size, [some.encode(zh) for zh in chinese_test], 0)
+
+# %% [markdown]
+# Chinese characters are a far better alphabet than English letters: not two thousand of them write nearly
+# everything, a line is about twice as long as in words, and very few are new in the test. Of the words,
+# many more are. Li and colleagues {cite:p}`li2019word` trained networks on characters and on words for four
+# tasks, and characters won; they blame the unknown and the rare words.
+#
+# An encoder that has learnt from English does next to nothing here. It has no merge for Chinese bytes, and
+# each character costs three tokens. (The bytes per line are fewer than three times its characters because
+# the strings hold Latin names, too.) Whoever pays a service by the token, and writes in Chinese, pays for
+# that; with real tokenizers Petrov and colleagues {cite:p}`petrov2023language` found the same text up to
+# fifteen times as long in one language as in another. Trained on Chinese, byte pairs find first characters
+# and then words, and phrases, too, since no space stops them:
+
+# %%
+print(shown(from_chinese.encode(chinese_test[1]), from_chinese))
+longest = sorted(from_chinese.tokens, key=len)[-3:]
+print([token.decode() for token in longest])
+halves = [i for i in range(256, 6000) if "\ufffd" in from_chinese.decode([i])]
+print(len(halves), "merges begin or end inside a character, such as", end=" ")
+print(from_chinese.tokens[halves[0]], "or, as text,", from_chinese.decode(halves[:1]))
+
+# %% [markdown]
+# The last lines show the price of bytes. A merge knows nothing of characters, and some tokens are two
+# thirds of one: the two bytes with which many begin. In an encoded text this does no harm, but a model that
+# *writes* tokens can stop in the middle of a character, and what it has written is then no text.
+#
+# > **Pitfall.** Decode all ids of a text together. Decoded one by one, the parts of a character come out as
+# > �, the sign for bytes that are no text.
+#
+# ## Sentences in a rectangle
+#
+# A network computes on many sentences at once, on a tensor of shape `(batch, length)`, and sentences differ
+# in length. So the short ones are filled up with `<pad>`: *padding* (填充). `pad` returns the rectangle, and
+# how long each sentence really is.
+
+# %%
+from scratch.text import pad
+
+vocabulary = Vocabulary.from_tokens(words_of_rest)
+batch = ["the state of the union is strong", "thank you", "god bless america"]
+rows = [vocabulary.encode(tokenize(text)) for text in batch]
+ids, lengths = pad(rows, pad_id=vocabulary.pad_id)  # (batch, length), (batch,)
+print(ids)
+print(lengths)
+
+# %% [markdown]
+# From the lengths one gets the *mask* (掩码), which says of each place $t$ of each sentence $n$ whether there
+# is a token,
+#
+# $$
+# m_{nt} = \begin{cases} 1 & \text{if } t \le T_n, \\ 0 & \text{otherwise,} \end{cases}
+# $$ (eq-tokens-mask)
+#
+# where $T_n$ is the length of sentence $n$ and places count from 1. PyTorch fills up in the same way, but
+# does not tell the lengths.
+
+# %%
+import torch
+from torch.nn.utils.rnn import pad_sequence
+
+mask = torch.arange(ids.shape[1]) < lengths[:, None]  # (batch, length), t from 0
+print(mask.int())
+tensors = [torch.tensor(row) for row in rows]
+theirs = pad_sequence(tensors, batch_first=True, padding_value=vocabulary.pad_id)
+print("as PyTorch does:", torch.equal(ids, theirs))
+everything = [i for row in rows for i in row]
+print("nothing but tokens under the mask:", ids[mask].tolist() == everything)
+
+# %% [markdown]
+# In this book a mask is `True` where there is something. Keep the lengths or the mask with the ids, always.
+# Whatever a network computes at the pads is rubbish, and it takes care not to let it in: forgetting it is
+# among the most common mistakes with encoders, and later chapters measure what it does. Pads also cost
+# time. How much of the rectangle is waste?
+
+# %%
+sizes = np.array([len(s) for s in held_out["speeches"]])
+shuffled = np.random.default_rng(0).permutation(sizes)
+for name, order in (("shuffled", shuffled), ("sorted by length", np.sort(sizes))):
+    blocks = np.array_split(order, len(order) // 32)  # batches of 32 or 33
+    places = sum(len(block) * block.max() for block in blocks)
+    print(f"{name:>16}: {1 - sizes.sum() / places:.0%} of all places are pads")
+
+# %% [markdown]
+# Batches of sentences of similar length waste next to nothing. One pays with batches that are less random,
+# and so trainers often sort only within larger random heaps.
+#
+# ## Pitfalls
+#
+# > **Pitfall: two texts that look the same.** Unicode has é as one character, and also as e with an accent
+# > that is put on top. On the screen they cannot be told apart; for a vocabulary they are two words.
+# > *Normalise* (规范化) the text first, in training and in use alike.
+
+# %%
+import unicodedata
+
+one, two = "café", unicodedata.normalize("NFD", "café")
+print(one, two, one == two, encoder.encode(one) == encoder.encode(two))
+print(len(one), len(two), unicodedata.normalize("NFC", two) == one)
+
+# %% [markdown]
+# > **Pitfall: the space belongs to the next token.** *Union* at the beginning of a line and *union* after a
+# > space have different ids, and a space left at the end of a line, which nobody sees, becomes a token of
+# > its own.
+
+# %%
+for text in ("union", " union", "Union", "the union "):
+    print(f"{text!r:>12}: {shown(encoder.encode(text))}")
+
+# %% [markdown]
+# Our corpus has no capital letters at all, and so even *Union* falls apart. An encoder is as good as its
+# corpus.
+#
+# > **Pitfall: numbers are cut where habit has it.** Merges follow frequency, not place value. Here an
+# > encoder has seen many square numbers:
+
+# %%
+squares = BytePairEncoder.train([" ".join(str(n * n) for n in range(1000))], 320)
+for number in ("1234", "1235", "12345", "1764", "17640"):
+    parts = shown(squares.encode(" " + number), squares)
+    print(f"{number:>6}: {'|'.join(parts).strip()}")
+
+# %% [markdown]
+# *1234* is cut after the thousands and *1764* after the hundreds; and *12345* begins with the tokens of
+# *1234*, where each is worth ten times as much. Singh and Strouse {cite:p}`singh2024tokenization` made
+# large models add better merely by having the digits grouped from the right.
+#
+# > **Pitfall: BPE is greedy.** It makes the merges in the order in which they were learnt and takes none
+# > back. The same tokens could often write the word in fewer pieces (exercise 3). *WordPiece*
+# > {cite:p}`schuster2012japanese`, which BERT uses and which we shall meet with contextual vectors, differs
+# > in both halves: it learns the merge that makes the corpus most probable rather than the most frequent
+# > pair, and it cuts a word by taking the longest piece that fits, from the left.
+#
+# ## So, how does text become numbers?
+#
+# By a list, and by a rule for cutting text into the list's entries. A list of words makes short sentences
+# and is never complete; a list of bytes is complete and makes long ones; merges lead from the second to the
+# first, as far as one cares to go. From here to the part on encoders the book mostly uses words, since one
+# can look at them and say what they mean. Whatever the tokens are, a sentence now is a row of ids, and ids
+# are what the network gets. What it does with them first is the next chapter's question.
+#
+# ## Exercises
+#
+# > **Exercise 1 (pencil).** Show that two merges never make the same string of bytes, so that an encoder
+# > with $k$ merges has exactly $256 + k$ different tokens.
+# >
+# > *Hint: suppose that $s$ was made by one merge, and that later two tokens $a$, $b$ with $ab = s$ stand
+# > side by side. No merge has ever crossed the two ends of this $s$. How would the same bytes have fared as
+# > a word of their own?*
+
+# %% cellView="form" tags=["hide-cell"]
+# @title Solution 1
+# Take the place where a, b stand side by side. Tokens only grow, so no merge so far has
+# joined bytes across either end of s = ab. Then what happened inside did not depend on
+# what stands outside: each merge went through these bytes from left to right as through a
+# word that consists of s alone. (Could a merge of x, x in a run of x's have paired them
+# differently, being shifted by an x before s? Only by a pair that crosses the end.)
+# The same holds for the place where s was first made. So the word s fared like both: it
+# became one token with that merge, and is two tokens now, which cannot be. On ours:
+print(len(set(encoder.tokens)) == len(encoder) == 256 + len(encoder.merges))
+
+# %% [markdown]
+# > **Exercise 2 (pencil).** Suppose that the word of rank $r$ stands $\lfloor M / r \rfloor$ times in a
+# > text, with a large number $M$: Zipf's law with $\alpha = 1$, rounded down. Show that then about the
+# > share $1 / (k(k+1))$ of all different words stand exactly $k$ times. What does that say of words that
+# > stand once, and how do the speeches and the Wikipedia articles compare?
+# >
+# > *Hint: for which ranks is $k \le M/r < k + 1$? And which is the last rank at all?*
+
+# %% cellView="form" tags=["hide-cell"]
+# @title Solution 2
+# The ranks with k <= M/r < k+1 are M/(k+1) < r <= M/k: about M/k - M/(k+1) = M/(k(k+1)) of
+# them. The last rank with a word that stands at all is M, so there are M words, and the
+# share is 1/(k(k+1)): one half stand once, one sixth twice, one twelfth three times.
+print("expected:   " + "".join(f"{1 / (k * (k + 1)):6.0%}" for k in (1, 2, 3)))
+for name, corpus in (("speeches", speeches), ("Wikipedia", wikipedia)):
+    times = np.array(list(Counter(w for s in corpus for w in s).values()))
+    shares = [(times == k).mean() for k in (1, 2, 3)]
+    print(f"{name + ':':<12}" + "".join(f"{share:6.0%}" for share in shares))
+# Both have fewer such words than that, the speeches far fewer: their rare words fall
+# off more steeply than 1/r, and presidents, who speak of the same things every year,
+# repeat themselves more than an encyclopedia does.
+
+# %% [markdown]
+# > **Exercise 3 (code).** How greedy is BPE? For the different words of the held-out speeches, compare the
+# > number of tokens that `encoder` makes with (a) the longest token that fits, again and again, from the
+# > left, and (b) the smallest number of tokens that can write the word at all.
+# >
+# > *Hint: for (b), let* best[j] *be the smallest number for the first* j *bytes; it is 1 + best[i] for
+# > some* i *< j such that bytes* i *to* j *are a token.*
+
+# %% cellView="form" tags=["hide-cell"]
+# @title Solution 3
+tokens = set(encoder.tokens)
+
+
+def longest_first(word):
+    used = 0
+    while word:
+        word = word[next(j for j in range(len(word), 0, -1) if word[:j] in tokens) :]
+        used += 1
+    return used
+
+
+def fewest(word):
+    best = [0]
+    for j in range(1, len(word) + 1):
+        best.append(1 + min(best[i] for i in range(j) if word[i:j] in tokens))
+    return best[-1]
+
+
+different = sorted({" " + w for s in held_out["speeches"] for w in s})
+bpe = np.array([len(encoder.encode(w)) for w in different])
+for name, rule in (("longest first", longest_first), ("fewest", fewest)):
+    other = np.array([rule(w.encode()) for w in different])
+    print(
+        f"{name:>13}: fewer tokens than BPE for {(other < bpe).mean():.1%} of the words,",
+        end=" ",
+    )
+    print(f"more for {(other > bpe).mean():.1%}")
+# Seldom does BPE waste a token, and never does it beat the fewest, of course. Taking the
+# longest piece, as WordPiece does, is a little better on this count, and sometimes worse.
+
+# %% [markdown]
+# > **Exercise 4 (code).** The rule that no merge crosses a space is a decision. What would BPE learn
+# > without it? Try it on 1,000 sentences.
+# >
+# > *Hint: put a sign that counts as a letter, such as `ː` (which lengthens a vowel in phonetics), where the
+# > spaces are.*
+
+# %% cellView="form" tags=["hide-cell"]
+# @title Solution 4
+sentences = rest[:: len(rest) // 1000]
+glued = BytePairEncoder.train(["ː".join(s) for s in sentences], 256 + 600)
+usual = BytePairEncoder.train([" ".join(s) for s in sentences], 256 + 600)
+across = [
+    t.decode().replace("ː", "_")
+    for t in glued.tokens[256:]
+    if t.count("ː".encode()) > 1
+]
+print(
+    len(across), "of 600 merges hold two borders of words or more, such as", across[-5:]
+)
+for name, some_encoder, sign in (
+    ("across spaces", glued, "ː"),
+    ("as usual", usual, " "),
+):
+    total = sum(
+        len(some_encoder.encode(sign.join(s))) for s in held_out["speeches"][:500]
+    )
+    print(f"{name:>14}: {total / 500:.1f} tokens per sentence")
+# (The sign is two bytes, and one merge is spent on joining them.) Set phrases become
+# tokens, and sentences are somewhat shorter. But many tokens are the end of one word and
+# the beginning of the next: frequent, and no unit of anything.
+
+# %% [markdown]
+# > **Exercise 5 (open).** Two languages share 2,000 entries. Who pays? Train on English and Chinese strings
+# > in different proportions, and measure the tokens per test string in both. What would be fair?
+# >
+# > *Hint: leave out some of the strings of one language. A test string says the same in both.*
+
+# %% cellView="form" tags=["hide-cell"]
+# @title Solution 5
+print("English : Chinese   tokens per English string, per Chinese string")
+for a, b in ((1, 0), (10, 1), (1, 1), (1, 10), (0, 1)):
+    pairs = train[::2]  # half of them are enough
+    some_english = [en for en, _ in pairs[: len(pairs) * a // max(a, b)]]
+    some_chinese = [zh for _, zh in pairs[: len(pairs) * b // max(a, b)]]
+    both = BytePairEncoder.train(some_english + some_chinese, 2000)
+    costs = [np.mean([len(both.encode(pair[k])) for pair in test]) for k in (0, 1)]
+    print(f"{a:>7} : {b:<7}   {costs[0]:>10.1f} {costs[1]:>10.1f}")
+# Entries go where the text is. A tenth of Chinese already halves its price, which the
+# English hardly notice; an equal share makes Chinese the shorter of the two. Fair could
+# mean equal tokens for equal meaning, or equal loss against an encoder of one's own, and
+# the two do not agree. Whoever chooses the corpus of a tokenizer chooses who pays.
+
+# %% [markdown]
+# ## You have
+#
+# - cut text into words, characters and bytes, and seen by Zipf's law that a list of words has no end;
+# - numbered words with a `Vocabulary`, and measured what it does not know: little in the same speeches,
+#   more in later ones, a lot in a dictionary;
+# - learnt merges by hand and with `BytePairEncoder`, eight thousand of them equal to those of `tokenizers`,
+#   in the same order;
+# - found that subwords travel at a moderate price from speeches to a dictionary, and at three tokens a
+#   character to Chinese;
+# - padded sentences to a rectangle, with lengths and a mask.
+#
+# ## Further reading
+#
+# - R. Sennrich, B. Haddow and A. Birch, [Neural machine translation of rare words with subword
+#   units](https://aclanthology.org/P16-1162/), 2016: byte-pair encoding for words
+#   {cite:p}`sennrich2016neural`; its Algorithm 1 is a page of Python.
+# - A. Radford and colleagues, [Language models are unsupervised multitask
+#   learners](https://cdn.openai.com/better-language-models/language_models_are_unsupervised_multitask_learners.pdf),
+#   2019, section 2.2: why bytes, and why pieces.
+# - K. Bostrom and G. Durrett, [Byte pair encoding is suboptimal for language model
+#   pretraining](https://aclanthology.org/2020.findings-emnlp.414/), 2020: the case against greed, and the
+#   alternative, a *unigram* model.
+# - A. Petrov and colleagues, [Language model tokenizers introduce unfairness between
+#   languages](https://arxiv.org/abs/2305.15425), 2023: who pays, measured on many languages.

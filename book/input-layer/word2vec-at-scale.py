@@ -1,0 +1,1070 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Word2vec at scale: a few questions instead of all
+#
+# *She poured milk into her …* To learn from this line that the word was *coffee*, the network of the last
+# chapter must also give an opinion on *Tuesday*, on *constitution*, on *zebra*, and so on through the
+# dictionary, and have each opinion corrected. Then comes the next word, and it all begins again. Would it
+# not do to hear that it was *coffee*, and not, say, *zebra*?
+#
+# **Why does nobody train the full softmax?** And what does one train instead? The answers made word2vec
+# famous, and much of what is told about them is a little wrong: the formula for frequent words, what the
+# network computes in the end, even what the program itself does in one of its lines. To find out, we
+# rebuild that program until our numbers and its numbers are the same.
+#
+# **You will**
+#
+# - count what a guess costs with the softmax, with a tree of yes-or-no questions, and with a handful of
+#   random words;
+# - derive both shortcuts, and see what negative sampling learns, which is no probability;
+# - test the recipe's ingredients by experiment: the power 3/4, subsampling, shrinking windows;
+# - replay gensim weight for weight in all four modes, and find a missing division in CBOW on the way;
+# - rearrange the sums until readable PyTorch trains faster than gensim, and judge the result.
+#
+# **You need** the last chapter, whose letters we keep, and logarithms. The chapter runs in about 50
+# seconds on one processor core.
+
+# %%
+try:
+    import scratch
+except ImportError:  # on Colab: install the book's helpers
+    book = "git+https://github.com/from-one-hot-to-encoder/book"
+    get_ipython().run_line_magic("pip", f"install -q {book}")
+
+# %% [markdown]
+# ## What one guess costs
+#
+# A given word (or the mean of several) is a vector $\mathbf{h} \in \mathbb{R}^d$, and every word $w$ of
+# the vocabulary has an output vector $\mathbf{u}_w$, a row of $U \in \mathbb{R}^{V \times d}$. The
+# softmax needs the score $s_w = \mathbf{u}_w \cdot \mathbf{h}$ of every word, which is $V d$
+# multiplications, and its gradient needs as many for $U$ and as many again for $\mathbf{h}$: together
+# $3 V d$, for one guess.
+
+# %%
+from collections import Counter
+
+from scratch.corpora import load
+
+sentences = load("state-of-the-union")
+counts = Counter(w for s in sentences for w in s)
+d = 100
+print(f"{'seen at least':>13} {'V':>7} {'multiplications':>16}")
+for least in (100, 10, 1):
+    V = sum(n >= least for n in counts.values())
+    print(f"{least:>13} {V:>7,} {3 * V * d:>16,}")
+
+# %% [markdown]
+# Nearly all of it is spent on words that were not there. All guesses from one centre can share their
+# scores, but the factor $V$ remains. (A large language model does train the full softmax, over subwords;
+# there the rest of the network costs more. In word2vec there is no rest.) Both ways around it turn one
+# question with $V$ answers into a few with two answers. The *logistic function* (逻辑函数), or sigmoid, turns
+# a score into the probability of *yes*:
+#
+# $$
+# \begin{aligned}
+# \sigma(x) &= \frac{1}{1 + e^{-x}}, \qquad \sigma(-x) = 1 - \sigma(x), \\
+# \frac{\mathrm{d}}{\mathrm{d}x}\bigl(-\ln \sigma(x)\bigr) &= \sigma(x) - 1 .
+# \end{aligned}
+# $$ (eq-scale-sigmoid)
+#
+# The last line is once more what was expected, the probability given to *yes*, minus what was seen, one.
+#
+# ## Twenty questions: hierarchical softmax
+#
+# The first way is old (Morin and Bengio {cite:p}`morin2005hierarchical`). Put the words at the leaves of
+# a binary tree. To predict a word is then to predict the way to it: left or right at the root, left or
+# right at the next node, until one stands before the word. This is *hierarchical softmax* (层次 softmax).
+# In a balanced tree a way has about $\log_2 V$ turns, but which tree? Mnih and Hinton
+# {cite:p}`mnih2009scalable` grew one from words that behave alike. Mikolov and colleagues
+# {cite:p}`mikolov2013efficient` took the one that makes ways short on average, by putting frequent words
+# near the root: *Huffman's tree* (霍夫曼树) {cite:p}`huffman1952method`. It is built from below: join the two
+# lightest pieces, and again, until there is one.
+
+# %%
+toy = {"the": 12, "of": 9, "cat": 6, "dog": 5, "mat": 2, "zorf": 1}  # how often each
+way = dict.fromkeys(toy, "")
+pieces = [(n, [w]) for w, n in toy.items()]
+while len(pieces) > 1:
+    (a, left), (b, right), *rest = sorted(pieces)
+    print(f"join {a:>2} {' '.join(left):<13} and {b:>2} {' '.join(right)}")
+    way |= {w: "0" + way[w] for w in left} | {w: "1" + way[w] for w in right}
+    pieces = [*rest, (a + b, left + right)]
+print(way)
+
+# %% [markdown]
+# The helper returns the *code* of each word, its turns (0 is left), and its *path*, the inner nodes where
+# it turns, numbered as they are made; −1 fills the rows up. A test holds both against gensim's, for real
+# counts with thousands of ties.
+
+# %%
+from scratch.huffman import huffman
+
+codes, paths = huffman(list(toy.values()))  # (6, 4), (6, 4)
+rows = ("".join(str(b) for b in row if b >= 0) for row in codes.tolist())
+print("as by hand:", dict(zip(toy, rows, strict=True)) == way)
+print(paths.tolist())
+
+# %% mystnb={"image": {"alt": "A binary tree with its root at the top. Of the six words at its leaves, cat, of and the hang two steps below the root, dog three, and the rare words zorf and mat four. Each step to the left is marked 0, each to the right 1."}, "figure": {"caption": "The tree of the six words. Frequent words are reached in few turns.", "name": "fig-scale-tree"}}
+import matplotlib.pyplot as plt
+
+plt.style.use("scratch.book")
+leaves = sorted(toy, key=way.get)  # from left to right
+
+
+def place(prefix):
+    below = [x for x, w in enumerate(leaves) if way[w].startswith(prefix)]
+    return sum(below) / len(below), -len(prefix)
+
+
+figure, axes = plt.subplots(figsize=(5, 3))
+for prefix in {way[w][: i + 1] for w in toy for i in range(len(way[w]))}:
+    (x0, y0), (x1, y1) = place(prefix[:-1]), place(prefix)
+    axes.plot([x0, x1], [y0, y1], color="C0", marker="o", markersize=5)
+    axes.text((x0 + x1) / 2, (y0 + y1) / 2 + 0.06, f" {prefix[-1]} ", ha="center")
+for x, w in enumerate(leaves):
+    axes.text(x, -len(way[w]) - 0.18, f"{w}\n{toy[w]}", ha="center", va="top")
+axes.set(ylim=(-5, 0.3), xlim=(-0.5, 5.5))
+axes.axis("off")
+plt.show()
+
+# %% [markdown]
+# Now the rows of $U$ belong to the $V - 1$ inner nodes. At a node with the vector $\mathbf{u}$ the turn
+# is 0 with probability $\sigma(\mathbf{u} \cdot \mathbf{h})$, and 1 with the rest. (Which of the two gets
+# the plus sign does not matter; this is the released program's choice.) A word whose code is
+# $b_1 \dots b_\ell$ and whose path leads through the nodes $m_1 \dots m_\ell$ has the probability
+#
+# $$
+# p_w = \prod_{j=1}^{\ell} \sigma\bigl((1 - 2 b_j)\, s_j\bigr), \quad s_j = \mathbf{u}_{m_j} \cdot \mathbf{h},
+# $$ (eq-scale-tree)
+#
+# as in {cite:p}`mikolov2013distributed`. These probabilities add up to one without any normalising: at
+# each node $\sigma(s) + \sigma(-s) = 1$, so what arrives there is divided between its two sides and
+# nothing is lost. The loss $-\ln p_w$ is a sum over the turns, and {eq}`eq-scale-sigmoid` gives its
+# derivative,
+#
+# $$
+# \frac{\partial L}{\partial s_j} = \sigma(s_j) - (1 - b_j),
+# $$ (eq-scale-tree-error)
+#
+# from which the chain rule goes on to $\mathbf{u}_{m_j}$ and $\mathbf{h}$ as in the last chapter. Here by
+# hand, by autograd and with the helper on which `train(loss="hierarchical")` is built:
+
+# %%
+import torch
+from torch.nn.functional import logsigmoid
+
+generator = torch.Generator().manual_seed(0)
+h = torch.randn(3, generator=generator, dtype=torch.float64)  # (d,)
+U = torch.randn(5, 3, generator=generator, dtype=torch.float64)  # (V - 1, d)
+
+
+def turns(word):
+    w = list(toy).index(word)
+    return codes[w][codes[w] >= 0], paths[w][paths[w] >= 0]  # (length,), (length,)
+
+
+p = {
+    w: torch.sigmoid((1 - 2 * b) * (U[m] @ h)).prod()
+    for w in toy
+    for b, m in [turns(w)]
+}
+print({w: round(q.item(), 3) for w, q in p.items()})
+print("they add up to one:", torch.allclose(sum(p.values()), torch.ones(1).double()))
+
+# %%
+from scratch.hierarchical_softmax import path_loss
+
+b, m = turns("mat")
+error = torch.sigmoid(U[m] @ h) - (1 - b)  # (4,) the pencil's
+pencil_h, pencil_U = U[m].T @ error, torch.outer(error, h)
+
+h_, U_ = h.clone().requires_grad_(), U.clone().requires_grad_()
+(-logsigmoid((1 - 2 * b) * (U_[m] @ h_)).sum()).backward()
+print(
+    "autograd:", torch.allclose(pencil_h, h_.grad), torch.allclose(pencil_U, U_.grad[m])
+)
+_, d_h, d_u = path_loss(h.view(1, 1, 3), U[m].unsqueeze(0), b.unsqueeze(0))
+print(
+    "helper:  ", torch.allclose(pencil_h, d_h[0, 0]), torch.allclose(pencil_U, d_u[0])
+)
+
+# %% [markdown]
+# ## One true word and a few false: negative sampling
+#
+# The second way gives up on probabilities of words. Make a set of examples: each pair of neighbours in
+# the text, marked *true*, and for each of them $k$ pairs made of the same given word and a word drawn at
+# random from some *noise* distribution $P_n$, marked *false*. Then learn to tell them apart, by logistic
+# regression with the score as its input: $\sigma(\mathbf{u}_w \cdot \mathbf{h})$ is the probability that
+# the pair is true. The loss of a pair with its noise $w_1 \dots w_k$ is
+#
+# $$
+# L = -\ln \sigma(\mathbf{u}_o \cdot \mathbf{h}) - \sum_{i=1}^{k} \ln \sigma(-\mathbf{u}_{w_i} \cdot \mathbf{h}),
+# $$ (eq-scale-negative)
+#
+# which is *negative sampling* (负采样) {cite:p}`mikolov2013distributed`. Each of the $k + 1$ scores gets the
+# error $\sigma(s_w) - y_w$, with $y_w = 1$ for the true word and 0 for noise.
+
+# %%
+U = torch.randn(6, 3, generator=generator, dtype=torch.float64)  # (V, d) words again
+rows = torch.tensor([4, 0, 1, 0])  # mat, and as noise: the, of, the
+y = torch.tensor([1.0, 0, 0, 0], dtype=torch.float64)
+error = torch.sigmoid(U[rows] @ h) - y  # (k + 1,)
+pencil_h = U[rows].T @ error  # (d,)
+pencil_U = torch.zeros_like(U).index_add_(0, rows, torch.outer(error, h))
+
+h_, U_ = h.clone().requires_grad_(), U.clone().requires_grad_()
+(-logsigmoid((2 * y - 1) * (U_[rows] @ h_)).sum()).backward()
+print("autograd:", torch.allclose(pencil_h, h_.grad), torch.allclose(pencil_U, U_.grad))
+
+# %% [markdown]
+# Here are the three side by side, for the words of the addresses, with 5 negatives. A tree costs as many
+# questions as its ways are long, on average over the text.
+
+# %%
+for least in (100, 10, 1):
+    n = torch.tensor(sorted((n for n in counts.values() if n >= least), reverse=True))
+    V, share = len(n), n / n.sum()  # (V,)
+    length = (share * (huffman(n)[0] >= 0).sum(1)).sum()  # turns, on average
+    entropy = -(share * share.log2()).sum()
+    print(f"V = {V:>6,}: softmax {3 * V * d:>9,}", end="   ")
+    print(f"tree {3 * length * d:>5,.0f}   negatives {3 * 6 * d:,}", end="   ")
+    print(f"turns {length:.2f}, entropy {entropy:.2f} bits")
+
+# %% [markdown]
+# The softmax grows with the vocabulary, the tree far more slowly, and negative sampling not at all. (No
+# tree can have fewer turns than the entropy {cite:p}`shannon1948mathematical`; Huffman's is the best
+# there is, and comes close.) That is why nobody trains word2vec with the full softmax.
+#
+# ## What negative sampling is not
+#
+# It is tempting to read $\sigma(\mathbf{u}_w \cdot \mathbf{h})$ as something like $p(w \mid c)$. It is
+# not, and we can say what it is (Levy and Goldberg {cite:p}`levy2014neural`). Let $X_{cw}$ be how often
+# $w$ stands beside $c$, and $X_c$ the number of all neighbours of $c$. Over a whole text the score $s$ of
+# the pair is asked for $X_{cw}$ times as true and, on average, $k X_c P_n(w)$ times as false. If the
+# score could be chosen freely, the best choice is where the errors cancel:
+#
+# $$
+# \begin{aligned}
+# X_{cw} \bigl(\sigma(s) - 1\bigr) + k X_c P_n(w)\, \sigma(s) &= 0, \\
+# s &= \ln \frac{X_{cw}}{X_c\, P_n(w)} - \ln k .
+# \end{aligned}
+# $$ (eq-scale-optimum)
+#
+# With $P_n(w)$ the share of $w$ among all words this is the *pointwise mutual information* (点互信息, PMI) of
+# the two words, the logarithm of how much more often they meet than by chance, less $\ln k$. A
+# probability of $w$ it is not: the common words have had their frequency divided away. The method that
+# negative sampling was cut down from, *noise-contrastive estimation* (噪声对比估计, NCE)
+# {cite:p}`gutmann2010noise`, keeps it. There the classifier is $\sigma(s - \ln k P_n(w))$, with the
+# noise's known probability taken into account, so that the best score is $s = \ln p(w \mid c)$, which
+# adds up to one by itself. On the thirty most frequent words:
+
+# %%
+import numpy as np
+
+from scratch.windows import windows
+
+thirty = [w for w, _ in counts.most_common(30)]
+index = {w: i for i, w in enumerate(thirty)}
+centres, contexts = windows(
+    [[index.get(w, 30) for w in s] for s in sentences[-20_000:]], 5
+)
+X = torch.zeros(31, 31, dtype=torch.float64)  # word 30 is all the others
+seen = contexts >= 0
+pairs = centres.unsqueeze(1).expand_as(contexts)[seen], contexts[seen]
+X = X.index_put_(pairs, torch.ones(1).double(), accumulate=True)[:30, :30]  # (V, V)
+print(f"{X.sum():,.0f} pairs; the rarest was seen {X.min():.0f} times")
+
+# %%
+k, X_c = 5, X.sum(1, keepdim=True)  # (V, 1)
+P = X.sum(0) / X.sum()  # (V,) the noise: each word's share
+S = (X / (X_c * P)).log().sub(np.log(k)).requires_grad_()  # (V, V)
+false = k * X_c * P  # (V, V) how often each pair is drawn as noise
+(-(X * logsigmoid(S) + false * logsigmoid(-S)).sum()).backward()
+print("the gradient is zero there:", bool((S.grad.abs() < 1e-9 * X).all()))
+
+S, p = S.detach(), X / X_c  # (V, V)
+of = index["of"]
+print(
+    f"{'beside of':>10} {'p(w|of)':>8} {'softmax(s)':>11} {'NCE: exp(s + ln kP)':>20}"
+)
+for w in ("the", "our", "it"):
+    row = p[of], S[of].softmax(0), (S[of] + (k * P).log()).exp()
+    print("{:>10} {:8.3f} {:11.3f} {:20.3f}".format(w, *(x[index[w]] for x in row)))
+
+# %% [markdown]
+# > **Correction.** Negative sampling is often introduced as an approximation of the softmax. At its best
+# > scores, the table shows, the softmax is far from the probabilities, and it is NCE that gives them. Who
+# > needs probabilities, for a language model, must not use negative sampling; who needs vectors may. Dyer
+# > {cite:p}`dyer2014notes` sets the two side by side, and Goldberg and Levy
+# > {cite:p}`goldberg2014word2vec` derive negative sampling as the different loss that it is.
+#
+# ## The power 3/4
+#
+# Which noise? Mikolov and colleagues report that words drawn in proportion to $\text{count}^{3/4}$ did
+# significantly better than words drawn as often as they occur (power 1), or all alike (power 0)
+# {cite:p}`mikolov2013distributed`. They give no reason. Here is what the power does:
+
+# %%
+n = torch.tensor([c for _, c in counts.most_common()], dtype=torch.float64)  # (V,)
+rank = {w: i for i, (w, _) in enumerate(counts.most_common())}
+print(f"{'':>14} {'count':>8} {'power 0':>9} {'3/4':>9} {'1':>9}")
+for w in ("the", "government", "zeal", "harvest"):
+    shares = [n[rank[w]] ** a / (n**a).sum() for a in (0, 0.75, 1)]
+    print(f"{w:>14} {counts[w]:>8,} " + " ".join(f"{x:9.1e}" for x in shares))
+
+# %% [markdown]
+# It moves noise from the frequent words to the rare ones. Does it help here? We train three times on the
+# addresses and on WordNet's definitions, with this book's trainer, which we shall open below, and ask the
+# pairs of WordSim-353 and SimLex-999 as in the last chapter, with the bootstrap's brackets.
+
+# %%
+from scratch.evaluation import interval, similarity
+from scratch.metrics import spearman
+from scratch.word2vec import train
+
+text = sentences + load("wordnet")
+settings = {"dim": 50, "epochs": 1, "dtype": torch.float64}
+by_power = {a: train(text, power=a, **settings) for a in (0.0, 0.75, 1.0)}
+
+# %%
+for name in ("wordsim-353", "simlex-999"):
+    answers = {a: similarity(vectors, name) for a, vectors in by_power.items()}
+    people, ours, left_out = answers[0.75]
+    print(f"{name}: {len(people)} pairs, {left_out:.0%} left out")
+    for a, (_, cosines, _) in answers.items():
+        rho, (low, high) = (
+            spearman(people, cosines),
+            interval(spearman, people, cosines),
+        )
+        print(f"  power {a:4.2f}: {rho:.2f} [{low:.2f}, {high:.2f}]", end="")
+        gap = interval(
+            lambda x, y, z: spearman(x, y) - spearman(x, z), people, ours, cosines
+        )
+        print("" if a == 0.75 else "   3/4 minus this: [{:+.2f}, {:+.2f}]".format(*gap))
+
+# %% [markdown]
+# Power 0 is worse on WordSim-353: the bracket of the difference is clear of zero. Between 3/4 and 1 these
+# pairs cannot decide, and if anything they lean to 1; SimLex-999 decides nothing. So on this text, with
+# one seed, we can confirm that frequent words should be frequent in the noise, and not that 3/4 is better
+# than 1. (On a larger text Levy, Goldberg and Dagan recommend 3/4 for all methods that they compared
+# {cite:p}`levy2015improving`.)
+#
+# ## Two rules about frequent words
+#
+# The most frequent words say little about their neighbours, so each epoch drops some of their occurrences
+# by chance. The last chapter met this as the reason why a tiny text trains nothing. Two formulas are in
+# circulation. With $f$ a word's share of the text and $\tau$ a threshold,
+#
+# $$
+# \begin{aligned}
+# P_\text{drop} &= 1 - \sqrt{\tau / f} & & \text{(the paper)}, \\
+# P_\text{keep} &= \sqrt{\tau / f} + \tau / f & & \text{(the program)} .
+# \end{aligned}
+# $$ (eq-scale-subsample)
+#
+# The first stands in {cite:p}`mikolov2013distributed`, where $\tau$ is about $10^{-5}$; the second in the
+# released program and in gensim, where it is $10^{-3}$ unless one says otherwise.
+
+# %%
+from scratch.windows import keep_probability
+
+keep = keep_probability(n, 1e-3)  # (V,) the program's, at most 1
+total, tau = n.sum(), 1e-3
+print(f"{'':>14} {'share':>9} {'paper drops':>12} {'paper keeps':>12} {'program':>8}")
+for w in ("the", "and", "government", "war", "harvest"):
+    f = n[rank[w]] / total
+    drop = 1 - (tau / f).sqrt()
+    print(f"{w:>14} {f:9.1e} {drop:12.2f} {1 - drop.clamp(min=0):12.2f}", end=" ")
+    print(f"{keep[rank[w]]:8.2f}")
+
+# %% mystnb={"image": {"alt": "Two falling curves over a word's share of the text, on a logarithmic scale. The program's curve is the higher one: it leaves 1 at a share of 0.0026, the paper's at 0.001. At the share of the word the they have nearly met, at about an eighth and a ninth."}, "figure": {"caption": "How many occurrences of a word are kept, with the same threshold 0.001 in both formulas; the dots are words of the addresses.", "name": "fig-scale-subsample"}}
+f = torch.logspace(-5, -1, 200)
+figure, axes = plt.subplots(figsize=(5, 3))
+axes.semilogx(f, ((tau / f).sqrt() + tau / f).clamp(max=1), label="the program")
+axes.semilogx(f, (tau / f).sqrt().clamp(max=1), "--", label="the paper")
+for w in ("the", "and", "government", "war", "harvest"):
+    x, y = n[rank[w]] / total, keep[rank[w]]
+    axes.plot(x, y, "o", color="C0", markersize=5)
+    axes.annotate(w, (x, y), xytext=(4, 5), textcoords="offset points", fontsize=10)
+axes.set(xlabel="share of the text", ylabel="share kept", ylim=(0, 1.15))
+axes.legend()
+plt.show()
+
+# %% [markdown]
+# The program keeps more. And whoever types the paper's formula in as it stands gets, for words rarer than
+# $\tau$, a negative probability. Compared with a random number that does no harm; in a table of weights
+# it would.
+#
+# Words are dropped *before* windows are laid. The words that remain move together, and a window reaches
+# over the gaps {cite:p}`levy2015improving`. How far? We put the places of the words in place of the
+# words:
+
+# %%
+sample = sentences[-10_000:]
+chances = [keep[[rank[w] for w in s]] for s in sample]  # of each word to stay
+stays = [torch.rand(len(c), generator=generator) < c for c in chances]
+centres, contexts = windows([s.nonzero().flatten().tolist() for s in stays], 5)
+apart = (contexts - centres.unsqueeze(1)).abs()[contexts >= 0]
+print(f"words kept: {len(centres) / sum(map(len, sample)):.0%}")
+print(
+    f"pairs in a window of 5 that stood farther apart: {(apart > 5).double().mean():.0%}"
+)
+
+# %% [markdown]
+# The other rule is about distance. For each centre the program draws the radius of its window from $1$ to
+# $c$. A neighbour at distance $\delta$ is inside if the radius is at least $\delta$, and of the $c$ radii
+# that are equally likely, $c - \delta + 1$ are. So on average this is a window of fixed size in which a
+# pair counts
+#
+# $$
+# \text{weight}(\delta) = \frac{c - \delta + 1}{c}, \quad 1 \le \delta \le c .
+# $$ (eq-scale-distance)
+
+# %%
+inside = torch.zeros(6)
+for radius in range(1, 6):  # all that can be drawn, once each
+    inside[1 : radius + 1] += 1 / 5
+print("weights at distance 1 to 5:", [round(x, 1) for x in inside[1:].tolist()])
+print("1 / distance, for comparison:", [round(1 / x, 1) for x in range(1, 6)])
+
+# %% [markdown]
+# The weights fall in a straight line. GloVe, in the next chapter, takes $1/\delta$ instead.
+#
+# ## A line that is missing in CBOW
+#
+# In CBOW $\mathbf{h}$ is the mean of the context's vectors, so by the chain rule each of them receives
+# the gradient of $\mathbf{h}$ divided by $|C|$. The released program takes the mean going forward; going
+# backward, it gives *all* of the gradient to *each* word. İrsoy, Benton and Stratos
+# {cite:p}`irsoy2021corrected` call this a bug. Gensim follows the original on purpose, and its
+# maintainers [are not convinced](https://github.com/piskvorky/gensim/issues/3266) that it is one. What
+# can be measured is the step. In the sentence *left middle right*, with a window of one, the outer words
+# help to predict one word only, the middle one; and if the vector of *middle* starts at zero, the
+# prediction before it changes no output vector, since every such change is a multiple of
+# $\mathbf{h} = \mathbf{0}$. So gensim's weights show us a single step.
+
+# %%
+from gensim.models import Word2Vec
+
+line = [["left", "middle", "right"]]
+mode = {"sg": 0, "hs": 1, "negative": 0, "sample": 0}  # CBOW, with a tree
+tiny = Word2Vec(vector_size=4, window=1, min_count=1, epochs=1, workers=1, **mode)
+tiny.build_vocab(line)
+left, middle, right = (tiny.wv.key_to_index[w] for w in line[0])
+noise = np.random.default_rng(0)
+tiny.wv.vectors[:] = noise.normal(size=(3, 4))
+tiny.wv.vectors[middle] = 0
+tiny.syn1[:] = noise.normal(size=(3, 4))
+W, U = tiny.wv.vectors.copy(), tiny.syn1.copy()
+tiny.train(line, total_examples=1, epochs=1)
+step = tiny.wv.vectors - W  # (3, 4)
+print("both neighbours moved alike:", np.allclose(step[left], step[right], atol=1e-7))
+
+# %% [markdown]
+# And what is the gradient? Gensim looks the sigmoid up in a table, about which more in a moment; to leave
+# only the question of the mean, we take the table for the errors, and autograd for the rest.
+
+# %%
+from scratch.replay import sigmoid
+
+W_ = torch.from_numpy(W).double().requires_grad_()
+context, nodes = W_[[left, right]].mean(0), torch.from_numpy(U).double()  # (d,), (3, d)
+code, path = (
+    tiny.wv.get_vecattr("middle", "code"),
+    tiny.wv.get_vecattr("middle", "point"),
+)
+scores = nodes[path.astype(int)] @ context  # (turns,)
+errors = [
+    sigmoid(s) - (1 - b) for s, b in zip(scores.tolist(), code.tolist(), strict=True)
+]
+(
+    torch.tensor(np.array(errors, dtype=float)) @ scores
+).backward()  # d(loss)/d(score) = error
+ratio = step[left] / (-0.025 * W_.grad[left].numpy())  # 0.025: gensim's learning rate
+print("gensim's step over the gradient's:", ratio.round(3))
+
+# %% [markdown]
+# Twice the gradient, with two words in the context. For longer contexts we take the program's step from
+# our replay of it (below); what is missing, is missing in the last line.
+
+# %%
+import inspect
+
+from scratch import replay as program
+
+signature, _, body = inspect.getsource(program.step).split('"""')
+print(signature.strip() + body.rstrip())
+
+# %%
+for size in (1, 2, 4, 8):
+    W = noise.normal(size=(size, 4)).astype(np.float32)
+    U = noise.normal(size=(1, 4)).astype(np.float32)
+    h, before = W.mean(0), W.copy()  # (d,)
+    g = sigmoid(float(h @ U[0])) - 1  # one question, to which the answer is yes
+    program.step(W, U.copy(), list(range(size)), [(0, 1)], np.float32(0.025))
+    ratio = (W - before) / (-0.025 * g * U[0] / size)  # over the gradient of the mean
+    print(f"|C| = {size}: step over gradient {ratio.mean():.3f}")
+
+# %% [markdown]
+# The step is $|C|$ times the gradient, and $|C|$ changes from place to place. CBOW is said to be worse
+# than skip-gram; İrsoy and colleagues found it on a par once the division is there. Our `train` divides,
+# and makes up for it with a larger learning rate.
+#
+# ## The replay
+#
+# The test of having understood a program is to predict what it prints. `replay` does gensim's training
+# over again, one pair at a time, in Python, from the same random start. Besides the formulas it takes
+# some facts that no paper mentions, and that one finds by comparing weights. The text goes through in
+# *jobs* of at most 10,000 words. Each has one learning rate, and a new seed for a small generator of
+# random numbers, which draws first who is dropped, then the negatives. (The radii come from another one.)
+# A drawn word that *is* the true word is left out; another word of the context counts as false like any
+# other. A score beyond $\pm 6$ counts as learnt, and changes nothing. And the sigmoid is read off a table
+# of a thousand cells, in which, by an integer division, one lands up to four cells too low: $\sigma(0)$
+# is 0.494.
+
+# %%
+print(inspect.getsource(program.replay).split('"""')[2].strip("\n"))
+
+# %% [markdown]
+# That is the whole program. `_jobs` cuts the text, `_noise` and `_turns` make the questions for a word,
+# and `step` we have seen. Forty news texts, in the four modes:
+
+# %%
+from gensim.test.utils import datapath
+
+with open(datapath("lee_background.cor"), encoding="utf-8") as file:
+    news = [line.split() for line in file][:40]  # 40 news texts, as gensim brings them
+
+
+def replayed(sg, hs):
+    """The largest difference between the weights of the replay and those of gensim."""
+    negative = 0 if hs else 5
+    model = Word2Vec(
+        sg=sg, hs=hs, negative=negative, min_count=2, workers=1, epochs=1, seed=1
+    )
+    model.build_vocab(news)
+    W, U = program.replay(model, news)
+    model.train(news, total_examples=len(news), epochs=1)
+    theirs = model.syn1 if hs else model.syn1neg
+    return max(abs(W - model.wv.vectors).max(), abs(U - theirs).max())
+
+
+modes = {"skip-gram, tree": (1, 1), "skip-gram, negatives": (1, 0)}
+modes |= {"CBOW, tree": (0, 1), "CBOW, negatives": (0, 0)}
+for name, (sg, hs) in modes.items():
+    print(f"{name:>20}: all weights within 0.00001: {replayed(sg, hs) < 1e-5}")
+
+# %% [markdown]
+# All four modes agree. Would we notice if they did not? We change one thing at a time: the sigmoid to the
+# exact one, the subsampling to the paper's, the tree where counts are equal.
+
+# %%
+from unittest.mock import patch
+
+
+def exact(x):
+    return np.float32(1 / (1 + np.exp(-x)))
+
+
+def paper(model):  # thresholds for keeping a word, by the paper's formula
+    shares = program._counts(model) / program._counts(model).sum()
+    keeps = np.minimum(np.sqrt(model.sample / shares), 1)
+    return (keeps * (2**32 - 1)).astype(np.uint32)
+
+
+def other_ties(counts):
+    return huffman(1000 * counts + np.arange(len(counts)))
+
+
+for name, other, mode in (
+    ("sigmoid", exact, (0, 0)),
+    ("_keep", paper, (0, 0)),
+    ("huffman", other_ties, (0, 1)),
+):
+    with patch.object(program, name, other):
+        print(f"{other.__name__:>10}: within 0.00001: {replayed(*mode) < 1e-5}")
+
+# %% [markdown]
+# Each is noticed. One would fear that rounding is, too, in so many scores, of which each is a sum of a
+# hundred products. So we spoil every score in its fourth digit, and count how often the table then
+# answers from another cell.
+
+# %%
+dot, moved, looked_up = program.sdot, 0, 0
+
+
+def spoilt(a, b):
+    global moved, looked_up
+    score = dot(a, b) * (1 + 1e-4)
+    moved += int((dot(a, b) + 6) * 83) != int((score + 6) * 83)
+    looked_up += 1
+    return score
+
+
+with patch.object(program, "sdot", spoilt):
+    off = replayed(1, 0)
+print(f"{looked_up:,} scores, of which {moved} found another cell of the table")
+print(f"within 0.00001: {off < 1e-5}, within 0.0001: {off < 1e-4}")
+
+# %% [markdown]
+# The table forgets rounding, since it answers alike for all scores of a cell. Only a score that is pushed
+# over an edge gets another answer, by 0.003 at most, and the learning rate makes that a hundredth of a
+# thousandth. Two programs that round differently thus agree to the bit for a long time, and then part in
+# one place: the sooner the more scores they look up, and skip-gram looks up several times as many as
+# CBOW.
+#
+# ## What it factorises
+#
+# Back to equation {eq}`eq-scale-optimum`. The scores are the entries of $W U^\top$, so negative sampling
+# looks for two tables whose product is the matrix of shifted PMI; in Levy and Goldberg's words it
+# *implicitly factorises* it {cite:p}`levy2014neural`. If $d \ge V$ every matrix is such a product, and
+# the promise must be kept exactly. We keep $U$ random and fixed: then each row of $W$ is a logistic
+# regression of its own, with the counts as its data, which Newton's method solves in a few steps.
+
+
+# %%
+def newton(X, false, W, U):
+    """One Newton step for all rows of W (V, d), with U (V, d) fixed."""
+    s = torch.sigmoid(W @ U.T)  # (V, V)
+    gradient = (false * s - X * (1 - s)) @ U  # (V, d)
+    curvature = torch.einsum("cw,wi,wj->cij", (X + false) * s * (1 - s), U, U)
+    return W - torch.linalg.solve(curvature, gradient)
+
+
+def shifted_pmi(power):
+    P = X.sum(0) ** power / (X.sum(0) ** power).sum()  # (V,)
+    return k * X_c * P, (X / (X_c * P)).log() - np.log(k)
+
+
+plain = shifted_pmi(1)[1]
+for power in (1, 0.75):
+    false, goal = shifted_pmi(power)
+    W, U = torch.zeros_like(X), torch.randn(X.shape, generator=generator).double()
+    for _ in range(20):
+        W = newton(X, false, W, U)
+    r = [np.corrcoef((W @ U.T).flatten(), x.flatten())[0, 1] for x in (goal, plain)]
+    same = torch.allclose(W @ U.T, goal, atol=1e-8)
+    print(f"power {power:<4}: equal to shifted PMI under this noise: {same}", end=", ")
+    print("correlation {:.4f}, with the plain PMI {:.4f}".format(*r))
+
+# %% [markdown]
+# Exact, for both noises; with the power 3/4 it is the PMI under the smoothed distribution. But nobody
+# trains with $d \ge V$. What is promised for smaller $d$? Two things happen at once. A product of rank
+# $d$ can no longer be everything, and the cells compete for what it can be; and they do not compete on
+# equal terms, since a frequent pair is asked for more often. To tell the two apart, we set the best
+# product of rank $d$ in the *unweighted* sense beside it, the truncated singular value decomposition
+# (SVD, 奇异值分解), which minimises the plain squared error. What it misses is due to the rank alone.
+
+
+# %%
+def excess(scores):
+    """The loss per pair, less that of the best scores there are."""
+    loss = [-(X * logsigmoid(x) + false * logsigmoid(-x)).sum() for x in (scores, goal)]
+    return (loss[0] - loss[1]) / X.sum()
+
+
+# %%
+false, goal = shifted_pmi(1)
+left_vectors, values, right_vectors = torch.linalg.svd(goal)
+print(f"{'d':>3} {'':>18} {'correlation':>11} {'rms error':>10} {'loss in excess':>15}")
+for rank_d in (3, 10, 25):
+    root = values[:rank_d].sqrt()
+    W, U = left_vectors[:, :rank_d] * root, right_vectors[:rank_d].T * root
+    found = {"SVD": W @ U.T}
+    for _ in range(100):  # from there, the two tables in turn
+        W = newton(X, false, W, U)
+        U = newton(X.T, false.T, U, W)
+    found["negative sampling"] = W @ U.T
+    for name, x in found.items():
+        r = np.corrcoef(x.flatten(), goal.flatten())[0, 1]
+        rms = (x - goal).square().mean().sqrt()
+        print(f"{rank_d:>3} {name:>18} {r:11.2f} {rms:10.2f} {excess(x):15.4f}")
+
+# %% [markdown]
+# Each is best at its own game: the SVD has the smaller error at every rank, negative sampling the smaller
+# loss. With few dimensions negative sampling's product is a poor copy of the PMI matrix, and besides the
+# rank the weighting is to blame. "Word2vec factorises PMI" is exact for its goal, and not for what one
+# gets. The next chapter takes the hint and factorises counts directly.
+#
+# ## From one pair to a block
+#
+# How fast can all this be in PyTorch? The arithmetic of one pair is tiny, six dot products and their
+# gradients, and calling Python costs more. So the first gain comes from many pairs in one call. Then the
+# trouble is moving rows: each pair gathers seven rows of the tables and scatters seven back. The next
+# gain comes from gathering less. Neighbouring centres share most of their contexts. Take a *block* of
+# consecutive words, and the few words on both sides that their windows reach. One product of two small
+# matrices gives the scores of every centre with every word around it. The wanted scores form a *band* (带)
+# along the diagonal, from which a mask takes what the drawn radii reach. The rest is computed in vain,
+# and it pays all the same, since matrix products are what processors do best. And let all centres of the
+# block share their negatives, as Ji and colleagues {cite:p}`ji2016parallelizing` let those of a window
+# share them, weighted so that they count as $k$ for each pair: the negatives are a matrix product, too.
+
+# %%
+from scratch import negative_sampling
+
+signature, _, body = inspect.getsource(negative_sampling.skip_gram_step).split('"""')
+print(signature.strip() + body.rstrip())
+
+# %% [markdown]
+# Rows are fetched three times, six products are taken, of which two make the errors (`pull` of the true
+# pairs, `push` of the negatives), and rows are written back three times, whatever the number of pairs.
+# Autograd confirms that it does what pairs would do one by one:
+
+# %%
+w, L, N, weight = 2, 4, 6, 5 / 6  # window, block, shared negatives: 5 for each pair
+W = torch.randn(20, 3, generator=generator, dtype=torch.float64).requires_grad_()
+U = torch.randn(20, 3, generator=generator, dtype=torch.float64).requires_grad_()
+words = torch.randint(20, (1, L + 2 * w), generator=generator)  # (1, L + 2w)
+drawn = torch.randint(20, (1, N), generator=generator)  # (1, N)
+loss = 0
+for t in range(w, w + L):
+    for o in (t - 2, t - 1, t + 1, t + 2):
+        loss = loss - logsigmoid(W[words[0, t]] @ U[words[0, o]])
+        loss = loss - weight * logsigmoid(-U[drawn[0]] @ W[words[0, t]]).sum()
+loss.backward()
+
+mask = torch.tensor([1.0, 1, 0, 1, 1]).double().expand(1, L, 2 * w + 1)
+W_, U_ = W.detach().clone(), U.detach().clone()
+negative_sampling.skip_gram_step(W_, U_, words, mask, drawn, weight, 0.1)
+same = [torch.allclose(new, old - 0.1 * old.grad) for new, old in ((W_, W), (U_, U))]
+print("as pair by pair:", same)
+
+# %% [markdown]
+# Two choices are not visible in these lines. Blocks are taken in random order: a dictionary that says *a
+# genus of* over and over on one page would add the same pull many times to one step, where a program that
+# takes one pair at a time corrects itself in between. And threads share the tables without locks, as in
+# the original program. Some of their work may overwrite each other's, which does little harm as long as
+# each step touches few rows (*Hogwild*, Recht and colleagues {cite:p}`recht2011hogwild`).
+#
+# What does each idea bring? These speeds were measured in one go, on the shipped English text, and stand in
+# a file that comes with the book.
+
+# %%
+import json
+from importlib.resources import files
+
+file = files("scratch") / "results" / "word2vec.json"
+results = json.loads(file.read_text("utf-8"))
+speed = {row["name"]: row["words_per_second"] for row in results["ladder"]}
+print("words a second, where gensim's one thread has 1")
+for name, words_per_second in speed.items():
+    print(f"{name:>25} {words_per_second / speed['gensim, 1 thread']:8.4f}")
+
+# %% [markdown]
+# With one pair at a time, autograd makes gradients as large as the tables, nearly all zeros; writing the
+# gradient out spares them. Batches spare Python, and the band, which spares moving rows, is what gets
+# past gensim. And the quality? Speed is easily bought by doing less. So both sides read the same shuffled
+# text with the same settings, and are asked the same questions.
+
+# %%
+from statistics import mean, median
+
+tests = ("wordsim-353", "simlex-999", "analogies")
+
+
+def chosen(part, **wanted):
+    return [row for row in results[part] if wanted.items() <= row.items()]
+
+
+def score(rows, test):
+    """The mean over the seeds, and its standard error over the pairs or questions."""
+    return [mean(row[test][what] for row in rows) for what in ("score", "error")]
+
+
+print(" " * 18 + "".join(f"{test:>16}" for test in tests))
+for architecture in ("skip-gram", "cbow"):
+    for side in ("scratch", "gensim"):
+        rows = chosen("race", architecture=architecture, side=side)
+        line = "".join("{:8.3f} ± {:.3f}".format(*score(rows, t)) for t in tests)
+        print(f"{architecture:>9} {side:>8} {line}")
+
+# %% [markdown]
+# The ± is the standard error that comes from the choice of pairs or questions; a difference within it
+# says nothing. In one line each:
+
+# %%
+for architecture in ("skip-gram", "cbow"):
+    ours, theirs = (
+        chosen("race", architecture=architecture, side=side)
+        for side in ("scratch", "gensim")
+    )
+    for threads in (1, 2):
+        rates = [
+            median(r["words_per_second"] for r in rows if r["workers"] == threads)
+            for rows in (ours, theirs)
+        ]
+        ratio = rates[0] / rates[1]
+        print(f"{architecture}, threads: {threads}, times gensim's speed: {ratio:.1f}")
+    gaps = {t: score(theirs, t)[0] - score(ours, t)[0] for t in tests}
+    behind = [t for t in tests if gaps[t] > score(theirs, t)[1]]
+    print("  behind by more than a standard error on", ", ".join(behind) or "nothing")
+
+# %% [markdown]
+# How does the cost grow? On the left, more and more of the same text; on the right, a quarter of it in
+# which each word has been split into several by chance, so that the vocabulary grows and the text does
+# not.
+
+# %% mystnb={"image": {"alt": "Two plots with logarithmic axes. On the left the seconds rise in proportion to the number of words, for both programs, with the line of this book below gensim's. On the right the seconds rise only slightly while the vocabulary grows."}, "figure": {"caption": "Seconds of training on one thread, as the text grows and as the vocabulary grows.", "name": "fig-scale-growth"}}
+figure, panels = plt.subplots(1, 2, figsize=(5.5, 3), sharey=True)
+for axes, key, unit in zip(panels, ("words", "vocabulary"), (1e6, 1e3), strict=True):
+    for side, marker in (("gensim", "s"), ("scratch", "o")):
+        rows = chosen({"words": "corpus"}.get(key, key), side=side)
+        x, y = [row[key] for row in rows], [row["seconds"] for row in rows]
+        axes.loglog(x, y, marker=marker, label=side)
+        print(f"{side}, {key} {x[-1] / x[0]:.0f} times, time {y[-1] / y[0]:.1f} times")
+    axes.minorticks_off()
+    axes.set_xticks(x, [f"{value / unit:.3g}" for value in x])
+panels[0].set(xlabel="million words", ylabel="seconds")
+panels[1].set(xlabel="thousand words known")
+panels[0].legend()
+plt.show()
+
+# %% [markdown]
+# The time grows roughly with the text, as every place costs the same. With the vocabulary it grows far
+# less: the multiplications stay the same, but rows that are used together lie farther apart in memory,
+# and a word that has been split is rarer, so that subsampling drops less of it.
+#
+# ## What the analogies say, and what they hide
+#
+# The vectors that we trained for the power 3/4 can be judged by *analogies* (类比), too: Google's 19,544
+# questions of the kind *man is to king as woman is to …* {cite:p}`mikolov2013efficient`. The answer is
+# the word nearest to $\mathbf{v}_b - \mathbf{v}_a + \mathbf{v}_c$. Three decisions hide in every such
+# number: what happens to questions with unknown words; which words are candidates; and that $a$, $b$ and
+# $c$ are not among them. Linzen {cite:p}`linzen2016issues` adds a baseline, that one simply takes the
+# word nearest to $c$.
+
+# %%
+from scratch.evaluation import analogies
+
+vectors = by_power[0.75]
+correct, left_out = analogies(vectors)
+print(
+    f"{len(correct):,} questions, {left_out:.0%} left out; {len(vectors):,} candidates"
+)
+for exclude in (True, False):
+    for offset in (True, False):
+        correct, _ = analogies(vectors, exclude=exclude, offset=offset)
+        low, high = interval(np.mean, correct)
+        rule = "b - a + c, " if offset else "c alone, "
+        rule += "without a, b, c" if exclude else "with a, b, c"
+        print(f"{rule:>24}: {correct.mean():6.1%} [{low:.1%}, {high:.1%}]")
+
+# %% [markdown]
+# With the usual rule few are right, after one reading of little text. The nearest neighbour of $c$ alone
+# gets most of what the offset gets: what looks like arithmetic with meanings is to a good part
+# neighbourhood, which is Linzen's point. And if $a$, $b$ and $c$ are allowed, most answers are lost,
+# since the word nearest to $\mathbf{v}_b - \mathbf{v}_a + \mathbf{v}_c$ is often one of them. The rule is
+# not wrong; but a number without its rule, and without the share left out, cannot be compared with
+# another.
+#
+# ## To gensim and back
+#
+# `train` returns gensim's `KeyedVectors`, so that everything gensim can do with vectors it can do with
+# ours, and the last chapter's files work as before. The other way, from gensim to a layer of a network,
+# takes one line:
+
+# %%
+gensim_model = Word2Vec(text[:5000], vector_size=50, min_count=5, workers=1, seed=0)
+layer = torch.nn.Embedding.from_pretrained(torch.from_numpy(gensim_model.wv.vectors))
+word = gensim_model.wv.key_to_index["government"]
+print(np.array_equal(layer(torch.tensor(word)).numpy(), gensim_model.wv["government"]))
+print(type(vectors) is type(gensim_model.wv), "government" in vectors)
+
+# %% [markdown]
+# ## Pitfalls
+#
+# > **Pitfall.** *A batch can be too large.* The gradients of a batch are added up at the old weights. If
+# > one word occurs in it many times, it is moved many times for the same error, and overshoots. In a
+# > small vocabulary every word occurs often. `train` chooses its batch by that, and stops when it is
+# > overruled:
+
+# %%
+try:
+    train([list(toy)] * 20_000, dim=10, batch_size=100_000, subsample=0)
+except FloatingPointError as error:
+    print("FloatingPointError:", " ".join(str(error).split()[:2]).strip(",:"))
+
+# %% [markdown]
+# > **Pitfall.** *One table instead of two.* If input and output share a table, the score of a word with
+# > itself is $\mathbf{v}_w \cdot \mathbf{v}_w \ge 0$, and the model cannot say that a word rarely stands
+# > beside itself (last chapter, after {cite:p}`goldberg2014word2vec`).
+#
+# > **Pitfall.** *Forbidding too much.* Some tutorials draw as noise only words that are not in the
+# > window, and readers [ask](https://github.com/tensorflow/tensorflow/issues/49490) for it. The program
+# > forbids only the true word itself (exercise 3). Others draw the noise once and use it in every epoch,
+# > so that a rare word meets the same few strangers over and over, and learns not to like those.
+#
+# ## Exercises
+#
+# > **Exercise 1 (pencil).** For $V = 2$ Huffman's tree has one node. Show that hierarchical softmax is
+# > then the full softmax: which vector is $\mathbf{u}$, in terms of $\mathbf{u}_1$ and $\mathbf{u}_2$?
+# > And for larger $V$: why is it in general another model, even with as many numbers?
+# >
+# > *Hint: divide the numerator and the denominator of the softmax by $\exp(s_1)$.*
+
+# %% cellView="form" tags=["hide-cell"]
+# @title Solution 1
+# exp(s1) / (exp(s1) + exp(s2)) = 1 / (1 + exp(-(s1 - s2))) = sigmoid((u1 - u2) . h), so that
+# u = u1 - u2. For larger V the tree's score for a turn is one dot product, but in the softmax
+# the odds of a turn are a ratio of two sums of exponentials, whose logarithm is not linear
+# in h unless each side has one word. So a tree's model is another one, and which words it
+# puts on one side matters.
+u1, u2, h = torch.randn(3, 8, generator=generator, dtype=torch.float64)
+full = torch.stack([u1 @ h, u2 @ h]).softmax(0)
+print("V = 2:", torch.allclose(full[0], torch.sigmoid((u1 - u2) @ h)))
+many = torch.randn(4, 8, generator=generator, dtype=torch.float64)
+
+
+def log_odds(h):
+    scores = many @ h
+    return scores[:2].logsumexp(0) - scores[2:].logsumexp(0)
+
+
+print("V = 4, linear in h:", torch.allclose(log_odds(2 * h), 2 * log_odds(h)))
+
+# %% [markdown]
+# > **Exercise 2 (pencil).** When does negative sampling learn the same scores as noise-contrastive
+# > estimation? Find a noise and a $k$ for which it does (Dyer {cite:p}`dyer2014notes`).
+# >
+# > *Hint: the two classifiers differ by $\ln k P_n(w)$.*
+
+# %% cellView="form" tags=["hide-cell"]
+# @title Solution 2
+# If k P_n(w) = 1 for all w, the term is ln 1 = 0. So the noise must be uniform, with
+# k = V negatives: as many questions as the softmax asks. Then exp(s) is a probability.
+k_all, uniform = 30, torch.full((30,), 1 / 30, dtype=torch.float64)
+s_best = (X / (X_c * uniform)).log() - np.log(k_all)
+print("exp(s) = p(w|c):", torch.allclose(s_best.exp(), X / X_c))
+
+# %% [markdown]
+# > **Exercise 3 (code).** The program leaves out a drawn word only if it is the true word. How often
+# > would it leave out more if it were not to draw any word of the centre's window? Measure on the
+# > addresses, with a window of 5, and say for which words it matters.
+# >
+# > *Hint: for a window with the distinct words $C$, a draw is one of them with probability
+# > $\sum_{w \in C} P_n(w)$.*
+
+# %% cellView="form" tags=["hide-cell"]
+# @title Solution 3
+share = n**0.75 / (n**0.75).sum()  # (V,) the noise
+ids = [[rank[w] for w in s] for s in sentences[-2000:]]
+centres, contexts = windows(ids, 5)
+in_window, true_word = [], []
+for row in contexts.tolist():
+    around = [i for i in row if i >= 0]
+    if around:
+        in_window.append(share[list(set(around))].sum())
+        true_word.append(
+            share[around].mean()
+        )  # one neighbour is the true word, by turns
+print(f"a draw is the true word: {np.mean(true_word):.1%}", end=", ")
+print(f"in the window: {np.mean(in_window):.1%}")
+rare = np.mean(
+    [share[[i for i in set(row) if i >= 50]].sum() for row in contexts.tolist()]
+)
+print(f"in the window, and not one of the fifty most frequent words: {rare:.2%}")
+# It concerns the frequent words: "the" is in nearly every window, so it would hardly ever be drawn
+# as noise, and by the optimum above its scores would be pushed up for everybody.
+
+# %% [markdown]
+# > **Exercise 4 (code).** Mend CBOW: replace `step` in the replay by one that divides, and show that the
+# > change of the input table over a step is then the gradient. How far are the weights from gensim's
+# > after an epoch?
+# >
+# > *Hint: `patch.object(program, "step", mended)`.*
+
+# %% cellView="form" tags=["hide-cell"]
+# @title Solution 4
+original = program.step
+
+
+def mended(W, U, given, questions, alpha):
+    rows = sorted(set(given))
+    before = W[rows].copy()
+    original(W, U, given, questions, alpha)
+    W[rows] = before + (W[rows] - before) / len(given)
+
+
+W = noise.normal(size=(4, 4)).astype(np.float32)
+U = noise.normal(size=(1, 4)).astype(np.float32)
+g, before = sigmoid(float(W.mean(0) @ U[0])) - 1, W.copy()
+mended(W, U.copy(), [0, 1, 2, 3], [(0, 1)], np.float32(0.025))
+print("the gradient:", np.allclose(W - before, -0.025 * g * U[0] / 4, atol=1e-7))
+with patch.object(program, "step", mended):
+    print("within 0.00001 of gensim:", replayed(0, 0) < 1e-5)
+
+# %% [markdown]
+# > **Exercise 5 (code).** What is Huffman's tree worth? Compare the turns per word of the text with those
+# > of a balanced tree and of a tree for words of equal counts with the words put in at random.
+# >
+# > *Hint: a balanced tree is Huffman's tree of equal counts.*
+
+# %% cellView="form" tags=["hide-cell"]
+# @title Solution 5
+frequent = n[n >= 5].long()  # (V,)
+weights = frequent / frequent.sum()
+trees = {
+    "Huffman": huffman(frequent)[0],
+    "balanced": huffman(torch.ones_like(frequent))[0],
+}
+trees["shuffled"] = trees["Huffman"][torch.randperm(len(frequent), generator=generator)]
+for name, tree in trees.items():
+    print(f"{name:>9}: {(weights * (tree >= 0).sum(1)).sum():5.2f} turns per word")
+# It saves about a third of the questions against a balanced tree. With its leaves exchanged at random it is
+# worse than balanced: what counts is that frequent words have the short ways.
+
+# %% [markdown]
+# > **Exercise 6 (open).** What do the powers change, if not the score? For some words, frequent and rare,
+# > compare the neighbours under power 0 and power 1, and how frequent these are.
+# >
+# > *Hint: `most_similar`, and `get_vecattr(word, "count")`.*
+
+# %% cellView="form" tags=["hide-cell"]
+# @title Solution 6
+pick = np.random.default_rng(0).choice(
+    vectors.index_to_key[1000:6000], 200, replace=False
+)
+for a, model in by_power.items():
+    near = [w for word in pick for w, _ in model.most_similar(word, topn=5)]
+    typical = np.median([model.get_vecattr(w, "count") for w in near])
+    print(f"power {a:4.2f}: half of the neighbours are rarer than {typical:.0f}")
+# The more the noise consists of frequent words, the more they are pushed away, and the rarer
+# are the words that one finds beside a word. With power 0 it is the rare words that are pushed.
+
+# %% [markdown]
+# ## You have
+#
+# - counted a guess's multiplications: millions with the softmax, thousands with a tree or with five
+#   negatives;
+# - derived both, and seen that negative sampling's best scores are shifted PMI, from which no softmax
+#   makes the probabilities again;
+# - asked two gold sets about the power 3/4, and seen what subsampling and the drawn radii do to a window;
+# - predicted every weight of gensim in four modes, and measured that its CBOW steps $|C|$ times the
+#   gradient;
+# - turned pairs into a band, and held speed, similarity and analogies against gensim's.
+#
+# ## Further reading
+#
+# - T. Mikolov, I. Sutskever, K. Chen, G. Corrado and J. Dean, [Distributed representations of words and
+#   phrases and their compositionality](https://arxiv.org/abs/1310.4546), 2013: negative sampling,
+#   subsampling and the tree.
+# - O. Levy and Y. Goldberg, [Neural word embedding as implicit matrix
+#   factorization](https://papers.nips.cc/paper/5477-neural-word-embedding-as-implicit-matrix-factorization),
+#   2014: the shifted PMI; and with I. Dagan, [Improving distributional similarity with lessons learned from
+#   word embeddings](https://aclanthology.org/Q15-1016/), 2015: how much the small print matters.
+# - C. Dyer, [Notes on noise contrastive estimation and negative
+#   sampling](https://arxiv.org/abs/1410.8251), 2014.
+# - O. İrsoy, A. Benton and K. Stratos, [Corrected CBOW performs as well as
+#   skip-gram](https://aclanthology.org/2021.insights-1.1/), 2021.
+# - S. Ji, N. Satish, S. Li and P. Dubey, [Parallelizing word2vec in shared and distributed
+#   memory](https://arxiv.org/abs/1604.04661), 2016: shared negatives, and matrix products.

@@ -1,0 +1,205 @@
+"""Train the two small language models of the chapter on contextual vectors: python scripts/contextual.py [--steps N].
+
+Writes src/scratch/data/contextual.npz (both models in half precision, with their vocabulary), its record in the
+manifest, and the log, benchmarks/results/contextual.json. It takes half an hour on one thread. The text is the
+shipped English corpus without the sentences of senses.tsv and the held-out ones (scratch.contextual.held_out).
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import platform
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import data
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
+
+from scratch.contextual import BiLM, MaskedLM, held_out, mask_tokens
+from scratch.corpora import load, load_senses
+from scratch.text import Vocabulary
+
+ROOT = Path(__file__).parents[1]
+DATA, LOG = ROOT / "src" / "scratch" / "data", ROOT / "benchmarks" / "results" / "contextual.json"
+WORDS, DIM, LAYERS, HEADS = 5000, 128, 3, 4  # the biLM has 2 layers, as ELMo
+LONGEST = 60  # words of a sentence that are read
+TOKENS = 2048  # of a batch, padding included
+STEPS = {"bilm": 2500, "masked": 3500}
+RATE, WARM_UP = 3e-3, 200
+DRAWN = 1024  # words that stand for the vocabulary in the softmax of the biLM, in training only
+
+
+def batches(lengths: list[int], generator: torch.Generator):
+    """For ever: the numbers of examples of similar length, in random order, so many that they fill TOKENS."""
+    while True:
+        order = torch.randperm(len(lengths), generator=generator).tolist()
+        order.sort(key=lambda i: lengths[i])  # stable: equal lengths stay shuffled
+        found, batch = [], []
+        for i in order:
+            if batch and lengths[i] * (len(batch) + 1) > TOKENS:
+                found.append(batch)
+                batch = []
+            batch.append(i)
+        found.append(batch)
+        for j in torch.randperm(len(found), generator=generator).tolist():
+            yield found[j]
+
+
+def padded(sequences: list[list[int]]) -> tuple[Tensor, Tensor]:
+    """ids (batch, length) and lengths (batch,)."""
+    return pad_sequence([torch.tensor(s) for s in sequences], True), torch.tensor([len(s) for s in sequences])
+
+
+def drawn_loss(states: Tensor, words: Tensor, model: BiLM, weights: Tensor, generator: torch.Generator) -> Tensor:
+    """Cross-entropy whose sum over all other words is estimated, without bias, from DRAWN words."""
+    others = torch.multinomial(weights, DRAWN, replacement=True, generator=generator)  # (k,)
+    true = (states * model.table(words)).sum(1) + model.bias[words]  # (n,)
+    false = states @ model.table(others).T + model.bias[others]  # (n, k)
+    false = false - (DRAWN * weights[others] / weights.sum()).log()
+    false = false.masked_fill(words.unsqueeze(1) == others, -torch.inf)
+    return (torch.cat([true.unsqueeze(1), false], 1).logsumexp(1) - true).mean()
+
+
+def bilm_loss(model: BiLM, text: list[list[int]], batch: list[int], weights: Tensor, generator) -> Tensor:
+    """The mean of both directions, estimated."""
+    ids, lengths = padded([text[i] for i in batch])
+    ahead, back = model.layers(ids, lengths)[-1].chunk(2, 2)
+    pair = torch.arange(1, ids.shape[1]) < lengths.unsqueeze(1)
+    return (
+        drawn_loss(ahead[:, :-1][pair], ids[:, 1:][pair], model, weights, generator)
+        + drawn_loss(back[:, 1:][pair], ids[:, :-1][pair], model, weights, generator)
+    ) / 2
+
+
+def masked_loss(model: MaskedLM, text: list[list[int]], batch: list[int], generator) -> Tensor:
+    """Half of the examples are two sentences that follow each other, the second in segment 1."""
+    both = torch.rand(len(batch), generator=generator) < 0.5
+    pairs = [text[i + 1][1:] if two and i + 1 < len(text) else [] for i, two in zip(batch, both, strict=True)]
+    ids, lengths = padded([text[i] + second for i, second in zip(batch, pairs, strict=True)])
+    first = torch.tensor([len(text[i]) for i in batch])
+    segments = (torch.arange(ids.shape[1]) >= first.unsqueeze(1)).long()
+    inputs, labels = mask_tokens(ids, len(model.bias) - 1, generator)
+    return model.losses(inputs, lengths, labels, segments).mean()
+
+
+@torch.no_grad()
+def evaluate(model: nn.Module, text: list[list[int]]) -> dict[str, float]:
+    """The mean loss on held-out sentences, all words of the vocabulary in the softmax."""
+    generator = torch.Generator().manual_seed(0)
+    found: dict[str, list[Tensor]] = {}
+    for i in range(0, len(text), 100):
+        ids, lengths = padded(text[i : i + 100])
+        if isinstance(model, BiLM):
+            ahead, back = model.losses(ids, lengths)
+            found.setdefault("forward", []).append(ahead)
+            found.setdefault("backward", []).append(back)
+        else:
+            inputs, labels = mask_tokens(ids, len(model.bias) - 1, generator)
+            found.setdefault("masked", []).append(model.losses(inputs, lengths, labels))
+    return {name: round(torch.cat(losses).mean().item(), 4) for name, losses in found.items()}
+
+
+def train(name: str, model: nn.Module, text, held, weights: Tensor, steps: int) -> list[dict]:
+    """Train one of the two models, and return ten rows of its log."""
+    generator = torch.Generator().manual_seed(0)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, betas=(0.9, 0.98), weight_decay=0.01)
+    order = batches([len(s) for s in text], generator)
+    start, seen, losses, log = time.process_time(), 0, [], []
+    for step in range(1, steps + 1):
+        optimizer.param_groups[0]["lr"] = RATE * min(step / WARM_UP, (steps - step + 1) / (steps - WARM_UP + 1), 1)
+        batch = next(order)
+        seen += sum(len(text[i]) for i in batch)
+        if name == "bilm":
+            loss = bilm_loss(model, text, batch, weights, generator)
+        else:
+            loss = masked_loss(model, text, batch, generator)
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        losses.append(loss.item())
+        if step % (steps // 10) == 0:
+            row = {"step": step, "tokens": seen, "training": round(float(np.mean(losses)), 4)}
+            log.append(row | evaluate(model, held[:1000]))
+            losses.clear()
+            print(name, log[-1], f"{time.process_time() - start:.0f} s", flush=True)
+    return log
+
+
+def bigrams(text: list[list[int]], held: list[list[int]], size: int) -> dict[str, float]:
+    """The held-out loss of counting: of words, and of pairs of words, in which Witten and Bell's weight mixes both."""
+    before, after = (np.concatenate([np.array(s[cut]) for s in text]) for cut in (slice(-1), slice(1, None)))
+    counts = np.bincount(before * size + after, minlength=size * size).reshape(size, size)
+    before, after = (np.concatenate([np.array(s[cut]) for s in held]) for cut in (slice(-1), slice(1, None)))
+    found = {}
+    for name, table, given, guessed in (("forward", counts, before, after), ("backward", counts.T, after, before)):
+        share, times, kinds = table.sum(0) / table.sum(), table.sum(1), (table > 0).sum(1)
+        mixed = (table[given, guessed] + kinds[given] * share[guessed]) / (times + kinds)[given]
+        found |= {f"unigram {name}": -np.log(share[guessed]).mean(), f"bigram {name}": -np.log(mixed).mean()}
+    return {name: round(float(loss), 4) for name, loss in found.items()}
+
+
+def encoded(sentences: Iterable[list[str]], vocabulary: Vocabulary) -> list[list[int]]:
+    """The ids of each sentence, between the tokens for its beginning and its end."""
+    return [[vocabulary.bos_id, *vocabulary.encode(s[:LONGEST]), vocabulary.eos_id] for s in sentences]
+
+
+def held_out_text(vocabulary: Vocabulary) -> list[list[int]]:
+    """A thousand held-out sentences, from all over the corpus."""
+    labelled = {tuple(tokens) for *_, tokens in load_senses()}
+    held = [s for s in load("english") if held_out(s) and tuple(s) not in labelled]
+    return encoded(held[:: len(held) // 1000][:1000], vocabulary)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--steps", type=int, help="of each model, in place of the usual number: nothing is written")
+    arguments = parser.parse_args()
+    torch.manual_seed(0)
+    labelled = {tuple(tokens) for *_, tokens in load_senses()}
+    read = [s for s in load("english") if not held_out(s) and tuple(s) not in labelled]
+    vocabulary = Vocabulary.from_tokens((word for s in read for word in s), max_size=WORDS)
+    text, held = encoded(read, vocabulary), held_out_text(vocabulary)
+    counts = torch.bincount(torch.tensor([i for s in text for i in s]), minlength=len(vocabulary) + 1)  # (V + 1,)
+    counts = counts.clamp(min=0.5)  # for <pad>, and for the token that hides a word
+
+    log = {"threads": torch.get_num_threads(), "processor": platform.machine(), "torch": torch.__version__}
+    log |= {"baselines": bigrams(text, held, len(vocabulary))}
+    arrays = {
+        "words": np.frombuffer("\n".join(vocabulary.counts).encode(), np.uint8),
+        "counts": np.array(list(vocabulary.counts.values()), np.int32),
+    }
+    models = {
+        "bilm": BiLM(len(vocabulary), DIM),
+        "masked": MaskedLM(len(vocabulary) + 1, DIM, LAYERS, HEADS),
+    }
+    for name, model in models.items():
+        with torch.no_grad():  # words start as likely as they are frequent
+            model.bias.copy_((counts / counts.sum()).log()[: len(model.bias)])
+        start = time.process_time()
+        rows = train(name, model, text, held, counts[:-1] ** 0.75, arguments.steps or STEPS[name])
+        half = {f"{name}.{key}": weight.half() for key, weight in model.state_dict().items()}
+        model.load_state_dict({key.removeprefix(f"{name}."): weight.float() for key, weight in half.items()})
+        parameters = sum(weight.numel() for weight in half.values())
+        log[name] = {"parameters": parameters, "seconds": round(time.process_time() - start), "training": rows}
+        log[name] |= {"as shipped": evaluate(model, held)}
+        arrays |= {key: weight.numpy() for key, weight in half.items()}
+    print(json.dumps(log, indent=1))
+    if arguments.steps:
+        return
+    with io.BytesIO() as buffer:
+        np.savez_compressed(buffer, **arrays)
+        (DATA / "contextual.npz").write_bytes(buffer.getvalue())
+    data.register()
+    LOG.parent.mkdir(parents=True, exist_ok=True)
+    LOG.write_text(json.dumps(log, indent=1) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()

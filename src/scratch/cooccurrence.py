@@ -1,0 +1,117 @@
+"""Counting company: co-occurrence counts, pointwise mutual information, and short vectors out of them by SVD."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import chain
+
+import numpy as np
+from scipy import sparse
+from scipy.sparse.linalg import svds
+
+from scratch.arguments import at_least_1
+
+_CHUNK = 1_000_000  # places of the text that are counted at once: what bounds the memory
+
+
+def cooccurrence(sentences: Iterable[Sequence[int]], vocab_size: int, window: int = 10) -> sparse.csr_array:
+    """How often each word stands near each other one: every two places k ≤ `window` apart add 1 / k, both ways.
+
+    sentences: lists of ids; no pair reaches over the end of a sentence. Returns X (V, V), symmetric, float64; a word
+    that stands near itself adds to the diagonal, twice per pair. The weights are those of Pennington et al. 2014,
+    Section 4.2. Memory grows with the pairs that occur, not with V².
+
+    >>> cooccurrence([[0, 1, 2], [0, 1]], vocab_size=3).toarray()
+    array([[0. , 2. , 0.5],
+           [2. , 0. , 1. ],
+           [0.5, 1. , 0. ]])
+
+    Raises ValueError if a size is below 1, IndexError for an id outside 0 … vocab_size - 1, TypeError if an id is no
+    integer.
+    """
+    vocab_size, window = at_least_1("vocab_size", vocab_size), at_least_1("window", window)
+    sentences = [sentence for sentence in sentences if len(sentence)]
+    lengths = np.fromiter(map(len, sentences), dtype=np.int64)  # (N,)
+    ids = _integers(chain.from_iterable(sentences))  # (n,)
+    if len(ids) and not (ids.min() >= 0 and ids.max() < vocab_size):
+        outside = ids[(ids < 0) | (ids >= vocab_size)][0]
+        raise IndexError(f"sentences must hold ids from 0 to vocab_size - 1 = {vocab_size - 1}, got {outside}")
+    sentence = np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)  # (n,) the number of each place's sentence
+
+    ahead = sparse.csr_array((vocab_size, vocab_size))  # the pairs in the order of the text
+    for start in range(0, len(ids), _CHUNK):
+        pairs = []
+        for k in range(1, window + 1):
+            left = slice(start, max(start, min(start + _CHUNK, len(ids) - k)))
+            right = slice(left.start + k, left.stop + k)
+            same = sentence[left] == sentence[right]
+            pairs.append((ids[left][same], ids[right][same], np.full(same.sum(), 1 / k)))
+        i, j, weights = map(np.concatenate, zip(*pairs, strict=True))  # (pairs,)
+        ahead = ahead + sparse.coo_array((weights, (i, j)), ahead.shape).tocsr()  # adds up equal pairs
+    return (ahead + ahead.T).tocsr()
+
+
+def ppmi(counts: sparse.sparray, smoothing: float = 1.0) -> sparse.csr_array:
+    """Positive pointwise mutual information: max(0, ln P(w, c) / (P(w) P(c))), of counts (V, V').
+
+    Words are rows, contexts are columns. `smoothing` is the power to which the contexts' counts are raised for P(c): 1
+    for the plain definition (Church and Hanks 1990), 0.75 in Levy, Goldberg and Dagan 2015, which keeps rare contexts
+    from standing out. Pairs that never occur, whose PMI would be minus infinity, get 0.
+
+    >>> ppmi(sparse.csr_array([[4.0, 0.0], [0.0, 4.0]])).toarray().round(3)
+    array([[0.693, 0.   ],
+           [0.   , 0.693]])
+
+    Raises ValueError if a count is negative or not finite, if all are zero, or if `smoothing` is not in (0, 1].
+    """
+    if not 0 < smoothing <= 1:
+        raise ValueError(f"smoothing must be above 0 and at most 1, got {smoothing}")
+    cells = sparse.coo_array(counts, dtype=np.float64)
+    cells.sum_duplicates()
+    cells.eliminate_zeros()
+    if not (np.isfinite(cells.data).all() and (cells.data > 0).all() and len(cells.data)):
+        raise ValueError("counts must be finite, none negative and some positive")
+    word = cells.sum(axis=1)  # (V,)
+    context = cells.sum(axis=0) ** smoothing  # (V',)
+    i, j = cells.coords
+    expected = word[i] * (context[j] / context.sum())  # the count if words fell independently
+    pmi = sparse.csr_array((np.maximum(np.log(cells.data / expected), 0), (i, j)), cells.shape)
+    pmi.eliminate_zeros()
+    return pmi
+
+
+def svd_vectors(matrix: sparse.sparray, dim: int, power: float = 0.5) -> np.ndarray:
+    """The best `dim` numbers for each row: U Σ^power, from the largest singular values of `matrix` (V, V').
+
+    Returns (V, dim) float64, the strongest direction first. U Σ (power 1) keeps the dot products of the rows best;
+    smaller powers serve words better (Levy, Goldberg and Dagan 2015, who call it eig). A singular vector's sign is
+    arbitrary: here its largest entry in size is positive, so that the result can be repeated.
+
+    >>> abs(svd_vectors(sparse.csr_array(np.diag([1.0, 9.0, 4.0])), dim=2)).round(3)
+    array([[0., 0.],
+           [3., 0.],
+           [0., 2.]])
+
+    Raises ValueError if `dim` is not between 1 and min(V, V') - 1.
+    """
+    least = min(matrix.shape)
+    if not 1 <= at_least_1("dim", dim) < least:
+        raise ValueError(f"dim must be below {least}, the smaller side of the matrix, got {dim}")
+    start = np.random.default_rng(0).standard_normal(least)
+    u, sigma, _ = svds(sparse.csr_array(matrix, dtype=np.float64), k=dim, v0=start)  # ARPACK
+    order = np.argsort(-sigma, kind="stable")
+    u, sigma = u[:, order], sigma[order]  # (V, dim), (dim,)
+    largest = np.abs(u).argmax(axis=0)  # (dim,)
+    return u * np.sign(u[largest, range(dim)]) * sigma**power
+
+
+def _integers(ids: Iterable[int]) -> np.ndarray:
+    """The ids as an array of int32, none of which was rounded."""
+    try:
+        values = np.fromiter(ids, dtype=np.float64)
+    except ValueError:
+        raise TypeError("sentences must hold integer ids, got something else: encode the words first") from None
+    exact = values.astype(np.int32)
+    if not np.array_equal(values, exact):
+        raise TypeError(f"sentences must hold integer ids, got {values[values != exact][0]}")
+    return exact

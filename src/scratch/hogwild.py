@@ -1,0 +1,53 @@
+"""Stochastic gradient descent by threads that share the tables without locks (Recht et al. 2011, arXiv 1106.5730)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import torch
+from torch import Tensor
+
+
+def descend(
+    epochs: Iterable[Sequence[Tensor]],
+    step: Callable[[Tensor, float, int], None],
+    table: Tensor,
+    *,
+    total: int,
+    workers: int,
+    learning_rate: float,
+) -> None:
+    """Call `step(batch, size, worker)` for every batch; the step's size falls linearly from `learning_rate` to 0.
+
+    epochs: yields the batches of each of `total` epochs. Worker k of `workers` threads takes batches k, k + workers,
+    … PyTorch lets other threads run while it computes, so that they really run side by side; its own threads are
+    switched off meanwhile, since for steps as small as these they get into each other's way. Raises
+    FloatingPointError if an entry of `table` is found to be a thousand or more, or nan: vectors that still learn are
+    far smaller.
+
+    >>> x = torch.tensor([1.0])
+    >>> descend([[x] * 2], lambda batch, size, worker: x.sub_(size * x), x, total=1, workers=1, learning_rate=0.5)
+    >>> x  # 1 - 0.5, then - 0.25 of it
+    tensor([0.3750])
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with ThreadPoolExecutor(workers) as pool:
+            for epoch, batches in enumerate(epochs):
+
+                def work(worker: int, epoch: int = epoch, batches: Sequence[Tensor] = batches) -> None:
+                    for i in range(worker, len(batches), workers):
+                        step(batches[i], learning_rate * (1 - (epoch + i / len(batches)) / total), worker)
+                        if i % 100 < workers or i >= len(batches) - workers:
+                            largest = table.abs().max().item()
+                            if not largest < 1e3:  # not: so that nan is caught, too
+                                raise FloatingPointError(
+                                    f"training diverged, a vector has an entry of {largest:.0e}: "
+                                    f"lower learning_rate={learning_rate} or the batch size"
+                                )
+
+                list(pool.map(work, range(workers)))
+    finally:
+        torch.set_num_threads(threads)

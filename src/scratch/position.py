@@ -1,0 +1,181 @@
+"""Where a token stands: sinusoidal and learned positions, rotary embeddings (RoPE), and linear biases (ALiBi)."""
+
+from __future__ import annotations
+
+import operator
+
+import torch
+from torch import Tensor, nn
+
+from scratch.arguments import at_least_1
+
+Device = torch.device | str | None
+
+
+def sinusoidal(
+    length: int, dim: int, *, start: int = 0, dtype: torch.dtype = torch.float32, device: Device = None
+) -> Tensor:
+    """One row of sines and cosines for each of the positions start, …, start + length - 1.
+
+    Returns (length, dim): dimensions 2i and 2i + 1 are the sine and the cosine of pos / 10000^(2i / dim), side by side
+    as in the paper; an odd `dim` ends with a sine. The angles are float64 and the result is cast at the end, so that
+    a float32 row is right to half a unit in the last place, at position 10⁶ too. Raises ValueError if `length` or
+    `dim` is below 1 or `start` below 0, TypeError if one is no int or `dtype` holds no floating point numbers.
+    Source: Vaswani et al. 2017, arXiv 1706.03762, section 3.5.
+
+    >>> sinusoidal(2, 4)
+    tensor([[0.0000, 1.0000, 0.0000, 1.0000],
+            [0.8415, 0.5403, 0.0100, 0.9999]])
+    >>> torch.equal(sinusoidal(1, 4, start=1), sinusoidal(2, 4)[1:])
+    True
+    """
+    length, dim, start = at_least_1("length", length), at_least_1("dim", dim), _at_least_0("start", start)
+    if not dtype.is_floating_point:
+        raise TypeError(f"dtype must hold floating point numbers, got {dtype}")
+    angles = _angles(torch.arange(start, start + length), dim)  # (length, ⌈dim / 2⌉)
+    rows = torch.empty(length, dim, dtype=dtype)
+    rows[:, 0::2] = angles.sin()
+    rows[:, 1::2] = angles[:, : dim // 2].cos()
+    return rows.to(device)
+
+
+class SinusoidalPosition(nn.Module):
+    """Adds the sinusoidal row of its position to each vector: x (batch, length, dim) -> (batch, length, dim).
+
+    Holds no parameters. Its table (max_length, dim) is computed in the dtype and on the device of the first `x`, and
+    again when these change, so that a model moved to float64 gets float64 rows and not widened float32 ones. Raises
+    ValueError if `x` has another shape or is longer than `max_length`, TypeError if it holds no floating point numbers.
+
+    >>> SinusoidalPosition(max_length=8, dim=4)(torch.zeros(1, 2, 4))
+    tensor([[[0.0000, 1.0000, 0.0000, 1.0000],
+             [0.8415, 0.5403, 0.0100, 0.9999]]])
+    """
+
+    def __init__(self, max_length: int, dim: int):
+        super().__init__()
+        self.max_length, self.dim = at_least_1("max_length", max_length), at_least_1("dim", dim)
+        self._table: Tensor | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x (batch, length, dim) -> (batch, length, dim)"""
+        length = _length(x, self.max_length, self.dim)
+        if self._table is None or (self._table.dtype, self._table.device) != (x.dtype, x.device):
+            self._table = sinusoidal(self.max_length, self.dim, dtype=x.dtype, device=x.device)
+        return x + self._table[:length]
+
+    def extra_repr(self) -> str:
+        return f"max_length={self.max_length}, dim={self.dim}"
+
+
+class LearnedPosition(nn.Module):
+    """Adds a learned row for its position to each vector: x (batch, length, dim) -> (batch, length, dim).
+
+    `weight` (max_length, dim) is a parameter that starts as normal noise of deviation `std`, BERT's 0.02. A row that
+    no training sentence was long enough to reach keeps that noise. Raises ValueError if `x` has another shape or is
+    longer than `max_length` (there is no row then), TypeError if it holds no floating point numbers. Source: Gehring et
+    al. 2017, arXiv 1705.03122.
+
+    >>> LearnedPosition(max_length=8, dim=4)(torch.zeros(1, 9, 4))
+    Traceback (most recent call last):
+    ValueError: x must have a length of at most max_length = 8, got 9
+    """
+
+    def __init__(self, max_length: int, dim: int, *, std: float = 0.02, generator: torch.Generator | None = None):
+        super().__init__()
+        self.max_length, self.dim = at_least_1("max_length", max_length), at_least_1("dim", dim)
+        self.weight = nn.Parameter(torch.randn(self.max_length, self.dim, generator=generator) * std)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x (batch, length, dim) -> (batch, length, dim)"""
+        return x + self.weight[: _length(x, self.max_length, self.dim)]
+
+    def extra_repr(self) -> str:
+        return f"max_length={self.max_length}, dim={self.dim}"
+
+
+def rotate(x: Tensor, positions: Tensor) -> Tensor:
+    """Turn each pair (x_2i, x_2i+1) of a query or key by its position's angle, pos / 10000^(2i / dim): RoPE.
+
+    x (…, length, dim) with an even `dim`, positions (length,). Returns (…, length, dim), in x's dtype and on its
+    device. The dot product of two rotated vectors depends on their positions through the difference only. The angles
+    are float64, and half precision is turned in float32. Rotate queries and keys, each head by itself (`dim` is the
+    head's); not values. Raises ValueError for an odd `dim` or shapes that do not fit, TypeError if `x` holds no
+    floating point numbers. Source: Su et al. 2021, arXiv 2104.09864.
+
+    >>> rotate(torch.tensor([[1.0, 0.0], [1.0, 0.0]]), torch.tensor([0, 1]))
+    tensor([[1.0000, 0.0000],
+            [0.5403, 0.8415]])
+    """
+    if not x.dtype.is_floating_point:
+        raise TypeError(f"x must hold floating point numbers, got {x.dtype}")
+    if x.ndim < 2 or x.shape[-1] % 2 or x.shape[-1] == 0:
+        raise ValueError(f"x must have the shape (..., length, dim) with an even dim, got {tuple(x.shape)}")
+    if positions.shape != x.shape[-2:-1]:
+        expected = f"({x.shape[-2]},), one for each row of x"
+        raise ValueError(f"positions must have the shape {expected}, got {tuple(positions.shape)}")
+    wide = torch.promote_types(x.dtype, torch.float32)
+    angles = _angles(positions, x.shape[-1])  # (length, dim / 2)
+    sin, cos = (table.to(x.device, wide) for table in (angles.sin(), angles.cos()))
+    even, odd = x[..., 0::2], x[..., 1::2]  # (…, length, dim / 2)
+    return torch.stack([even * cos - odd * sin, even * sin + odd * cos], -1).flatten(-2).to(x.dtype)
+
+
+def alibi_bias(heads: int, length: int, *, dtype: torch.dtype = torch.float32, device: Device = None) -> Tensor:
+    """What ALiBi adds to the attention scores: -slope · |q - k|, with a slope for each head.
+
+    Returns (heads, length, length), first the query's place q, then the key's, k. This is symmetric: by itself it
+    cannot tell left from right (the paper's models see the left only). Raises ValueError if a size is below 1,
+    TypeError if one is no int. Source: Press et al. 2022, arXiv 2108.12409.
+
+    >>> alibi_bias(heads=8, length=3)[0]
+    tensor([[ 0.0000, -0.5000, -1.0000],
+            [-0.5000,  0.0000, -0.5000],
+            [-1.0000, -0.5000,  0.0000]])
+    """
+    places = torch.arange(at_least_1("length", length), dtype=torch.float64)
+    nearness = 0 - (places[:, None] - places).abs()  # (length, length): 0 on the diagonal, not the -0 of a minus sign
+    return (alibi_slopes(heads)[:, None, None] * nearness).to(device, dtype)
+
+
+def alibi_slopes(heads: int) -> Tensor:
+    """ALiBi's slopes: 2^(-8h / heads) for h = 1, …, heads if `heads` is a power of two. Returns (heads,) float64.
+
+    For another number, the authors' rule: the slopes of the power of two below, then every other slope of the power
+    of two above, from its first. Raises ValueError if `heads` is below 1, TypeError if it is no int. Sources: Press et
+    al. 2022; `get_slopes` in github.com/ofirpress/attention_with_linear_biases.
+
+    >>> alibi_slopes(6).tolist()
+    [0.25, 0.0625, 0.015625, 0.00390625, 0.5, 0.125]
+    """
+    heads = at_least_1("heads", heads)
+    below = 1 << (heads.bit_length() - 1)  # the largest power of two ≤ heads
+    exponents = [8 * h / below for h in range(1, below + 1)]
+    exponents += [8 * h / (2 * below) for h in range(1, 2 * below, 2)][: heads - below]
+    return torch.tensor([2.0**-exponent for exponent in exponents], dtype=torch.float64)
+
+
+def _angles(positions: Tensor, dim: int) -> Tensor:
+    """positions (length,) -> (length, ⌈dim / 2⌉): pos / 10000^(2i / dim), in float64, on the CPU."""
+    wavelengths = 10_000.0 ** (torch.arange(0, dim, 2, dtype=torch.float64) / dim)  # (⌈dim / 2⌉,) over 2π
+    return positions.to("cpu", torch.float64)[:, None] / wavelengths
+
+
+def _at_least_0(name: str, value: int) -> int:
+    try:
+        value = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be an int, got {value!r} ({type(value).__name__})") from None
+    if value < 0:
+        raise ValueError(f"{name} must be at least 0, got {value}")
+    return value
+
+
+def _length(x: Tensor, max_length: int, dim: int) -> int:
+    """The length of x (batch, length, dim), which must fit."""
+    if not x.dtype.is_floating_point:
+        raise TypeError(f"x must hold floating point numbers, got {x.dtype}")
+    if x.ndim != 3 or x.shape[2] != dim:
+        raise ValueError(f"x must have the shape (batch, length, {dim}), got {tuple(x.shape)}")
+    if x.shape[1] > max_length:
+        raise ValueError(f"x must have a length of at most max_length = {max_length}, got {x.shape[1]}")
+    return x.shape[1]

@@ -1,0 +1,122 @@
+"""Counts against a plain double loop, PPMI against scipy's relative entropy, SVD against numpy's."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import sparse
+from scipy.special import rel_entr
+
+from scratch import cooccurrence as module
+from scratch.cooccurrence import cooccurrence, ppmi, svd_vectors
+
+SENTENCES = st.lists(st.lists(st.integers(0, 4), max_size=9), max_size=6)
+COUNTS = np.array([[10.0, 0.0, 3.0], [0.0, 2.0, 2.0], [3.0, 2.0, 0.5], [0.0, 0.0, 0.0]])  # (4, 3)
+
+
+def double_loop(sentences, vocab_size, window):
+    x = np.zeros((vocab_size, vocab_size))
+    for sentence in sentences:
+        for s, i in enumerate(sentence):
+            for t, j in enumerate(sentence):
+                if s != t and abs(s - t) <= window:
+                    x[i, j] += 1 / abs(s - t)
+    return x
+
+
+@given(SENTENCES, st.integers(1, 12), st.sampled_from([1, 3, 7, 1_000_000]))
+def test_counts_are_those_of_a_double_loop(sentences, window, chunk):
+    """Wherever the text is cut into chunks, and however short the sentences are."""
+    whole, module._CHUNK = module._CHUNK, chunk
+    try:
+        counts = cooccurrence(sentences, 5, window)
+    finally:
+        module._CHUNK = whole
+    assert np.allclose(counts.toarray(), double_loop(sentences, 5, window), rtol=1e-12, atol=0)
+    assert (counts != counts.T).nnz == 0
+
+
+def test_sentences_are_borders():
+    apart = cooccurrence([[0, 1], [2]], 3)
+    assert apart.toarray().tolist() == [[0, 1, 0], [1, 0, 0], [0, 0, 0]]
+    assert cooccurrence(([i] for i in range(3)), 3).nnz == 0  # and any iterable will do
+
+
+def test_a_word_beside_itself_counts_both_ways():
+    assert cooccurrence([[0, 0]], 1).toarray().tolist() == [[2.0]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        (([[0]], 0), ValueError, "vocab_size must be at least 1, got 0"),
+        (([[0]], 1, 0), ValueError, "window must be at least 1, got 0"),
+        (([[0]], 1, 1.5), TypeError, "window must be an int, got 1.5"),
+        (([[0, 3]], 3), IndexError, "sentences must hold ids from 0 to vocab_size - 1 = 2, got 3"),
+        (([[-1]], 3), IndexError, "got -1"),
+        (([[0.5]], 3), TypeError, "sentences must hold integer ids, got 0.5"),
+        ((["the cat"], 3), TypeError, "sentences must hold integer ids, got something else"),
+    ],
+)
+def test_bad_text_is_named(arguments, error, message):
+    with pytest.raises(error, match=message):
+        cooccurrence(*arguments)
+
+
+@pytest.mark.parametrize("smoothing", [1.0, 0.75])
+def test_ppmi_is_the_positive_part_of_relative_entropy(smoothing):
+    p = COUNTS / COUNTS.sum()
+    context = COUNTS.sum(0) ** smoothing
+    independent = np.outer(p.sum(1), context / context.sum())
+    with np.errstate(divide="ignore", invalid="ignore"):
+        expected = np.nan_to_num(rel_entr(p, independent) / p).clip(min=0)
+    result = ppmi(sparse.csr_array(COUNTS), smoothing)
+    assert np.allclose(result.toarray(), expected)
+    assert result.nnz == (expected > 0).sum()
+
+
+def test_independent_words_have_no_mutual_information():
+    independent = np.outer([1.0, 2.0, 5.0], [3.0, 4.0])
+    assert np.allclose(ppmi(sparse.csr_array(independent)).toarray(), 0, atol=1e-12)
+
+
+def test_only_shares_matter():
+    counts = sparse.csr_array(COUNTS)
+    assert np.allclose(ppmi(counts).toarray(), ppmi(7 * counts).toarray())
+
+
+@pytest.mark.parametrize(
+    ("counts", "smoothing", "message"),
+    [
+        ([[1.0]], 0, "smoothing must be above 0 and at most 1, got 0"),
+        ([[1.0]], 1.5, "smoothing must be above 0 and at most 1, got 1.5"),
+        ([[1.0, -1.0]], 1, "counts must be finite, none negative"),
+        ([[1.0, np.inf]], 1, "counts must be finite"),
+        ([[0.0, 0.0]], 1, "counts must be finite, none negative and some positive"),
+    ],
+)
+def test_bad_counts_are_named(counts, smoothing, message):
+    with pytest.raises(ValueError, match=message):
+        ppmi(sparse.csr_array(counts), smoothing)
+
+
+@pytest.mark.parametrize("power", [0, 0.5, 1])
+def test_svd_is_numpys(power):
+    dense = np.random.default_rng(0).standard_normal((12, 7))
+    u, sigma, _ = np.linalg.svd(dense, full_matrices=False)
+    expected = u[:, :3] * sigma[:3] ** power
+    result = svd_vectors(sparse.csr_array(dense), 3, power)
+    assert np.allclose(np.abs(result), np.abs(expected))
+    assert np.allclose(result @ result.T, expected @ expected.T)  # signs within a column are right, too
+    assert (result[np.abs(result).argmax(0), range(3)] > 0).all()
+
+
+def test_svd_twice_is_the_same_to_the_bit():
+    matrix = sparse.random_array((40, 40), density=0.3, rng=np.random.default_rng(1))
+    assert np.array_equal(svd_vectors(matrix, 5), svd_vectors(matrix, 5))
+
+
+@pytest.mark.parametrize("dim", [0, 3, 9])
+def test_svd_names_a_bad_dim(dim):
+    with pytest.raises(ValueError, match=r"dim must be (at least 1|below 3, the smaller side of the matrix), got"):
+        svd_vectors(sparse.csr_array(COUNTS), dim)

@@ -1,0 +1,185 @@
+"""GloVe against autograd, against the released program's update in plain numpy, and on counts it can reproduce."""
+
+import numpy as np
+import pytest
+import torch
+from gensim.models import KeyedVectors
+from scipy import sparse
+
+from scratch.cooccurrence import cooccurrence
+from scratch.glove import GloVe, fit, train, weighting
+
+ANIMALS = [f"the {w} {rest}".split() for w in ("cat", "dog") for rest in ("drinks milk", "chases the mouse")]
+ROYALS = [f"the {w} {rest}".split() for w in ("king", "queen") for rest in ("rules the land", "wears the crown")]
+V, D, N = 6, 3, 40
+
+
+def cells(seed=0):
+    """Random cells: rows, columns, counts, log counts, weights, each (N,)."""
+    generator = torch.Generator().manual_seed(seed)
+    rows, columns = torch.randint(V, (2, N), generator=generator)
+    x = 0.1 + 20 * torch.rand(N, generator=generator, dtype=torch.float64)
+    return rows, columns, x, x.log(), weighting(x)
+
+
+def fresh(dtype=torch.float64):
+    return GloVe(V, D, 0.05, torch.Generator().manual_seed(1), dtype)
+
+
+def test_weighting_is_equation_9():
+    x = torch.tensor([0, 1, 50, 100, 1000], dtype=torch.float64)
+    assert torch.allclose(weighting(x, 100), torch.tensor([0, 0.01**0.75, 0.5**0.75, 1, 1], dtype=torch.float64))
+
+
+def test_the_first_step_is_the_gradient_of_the_loss():
+    rows, columns, _, log_x, weights = cells()
+    model = fresh()
+    w, c = model.words.clone().requires_grad_(), model.contexts.clone().requires_grad_()
+    dots = (w[rows, :D] * c[columns, :D]).sum(1) + w[rows, D] + c[columns, D + 1]  # w·w̃ + b + b̃
+    loss = (weights * (dots - log_x) ** 2).sum() / 2
+    loss.backward()
+    before = model.words.clone(), model.contexts.clone()
+    assert torch.allclose(model.step(rows, columns, log_x, weights), loss)
+    for table, old, grad, one in ((model.words, before[0], w.grad, D + 1), (model.contexts, before[1], c.grad, D)):
+        grad[:, one] = 0
+        assert torch.allclose(table - old, -0.05 * grad)  # G is 1 / 0.05², everywhere
+        assert (table[:, one] == 1).all()
+
+
+def released(words, contexts, rows, columns, x, eta=0.05):
+    """The update of the released program, one cell after the other, in numpy; the biases stand last."""
+    seen_w, seen_c = np.ones_like(words), np.ones_like(contexts)
+    for i, j, count in zip(rows, columns, x, strict=True):
+        w, c = words[i].copy(), contexts[j].copy()
+        difference = w[:-1] @ c[:-1] + w[-1] + c[-1] - np.log(count)
+        f = 1 if count > 10 else (count / 10) ** 0.75
+        to_w, to_c = eta * f * difference * np.append(c[:-1], 1), eta * f * difference * np.append(w[:-1], 1)
+        words[i] -= to_w / np.sqrt(seen_w[i])
+        contexts[j] -= to_c / np.sqrt(seen_c[j])
+        seen_w[i] += to_w**2
+        seen_c[j] += to_c**2
+    return words, contexts
+
+
+def both(model):
+    """The model's tables as the program keeps them: vector, then bias."""
+    return model.words[:, : D + 1].numpy(), model.contexts[:, [*range(D), D + 1]].numpy()
+
+
+def test_cell_by_cell_it_is_the_released_program():
+    rows, columns, x, log_x, weights = cells()
+    model = fresh()
+    expected = released(*(table.copy() for table in both(model)), rows.numpy(), columns.numpy(), x.numpy())
+    for k in torch.arange(N).split(1):
+        model.step(rows[k], columns[k], log_x[k], weights[k])
+    for ours, theirs in zip(both(model), expected, strict=True):
+        assert np.allclose(ours, theirs, rtol=1e-12, atol=1e-15)
+
+
+def test_a_batch_without_repetition_is_the_same_as_its_cells():
+    rows, columns = torch.tensor([0, 1, 2, 3]), torch.tensor([3, 0, 5, 1])
+    *_, log_x, weights = cells()
+    together, apart = fresh(), fresh()
+    for _ in range(3):
+        together.step(rows, columns, log_x[:4], weights[:4])
+        for k in torch.arange(4).split(1):
+            apart.step(rows[k], columns[k], log_x[k], weights[k])
+    assert torch.allclose(together.words, apart.words, rtol=1e-13)
+    assert torch.allclose(together.moved_contexts, apart.moved_contexts, rtol=1e-13)
+
+
+def test_it_reproduces_counts_that_have_the_form_of_the_model():
+    rng = np.random.default_rng(0)
+    w, c = rng.normal(size=(2, 12, 2))
+    log_x = w @ c.T + rng.normal(size=(12, 1)) + rng.normal(size=12)
+    model = fit(sparse.csr_array(np.exp(log_x)), dim=4, epochs=4000, x_max=0.01, dtype=torch.float64)
+    assert np.abs((model.words @ model.contexts.T).numpy() - log_x).max() < 0.02
+
+
+def test_zeros_are_not_learnt():
+    """A zero that is stored, or a count stored in two parts, makes no difference."""
+    plain = sparse.csr_array([[0.0, 3.0], [3.0, 1.0]])
+    stored = sparse.coo_array(([3.0, 3.0, 0.0, 0.25, 0.75], ([0, 1, 0, 1, 1], [1, 0, 0, 1, 1])), (2, 2))
+    assert torch.equal(fit(plain, 2).words, fit(stored, 2).words)
+    assert stored.nnz == 5  # and what was given stays as it was
+
+
+def test_whole_counts_lose_no_precision():
+    whole = sparse.csr_array([[0, 3], [3, 1]])
+    assert torch.equal(fit(whole, 2, dtype=torch.float64).words, fit(whole.astype(float), 2, dtype=torch.float64).words)
+
+
+def test_train_keeps_order_and_finds_company():
+    vectors = train((s for s in ANIMALS + ROYALS), dim=8, window=2, min_count=1, epochs=500, dtype=torch.float64)
+    assert isinstance(vectors, KeyedVectors)
+    assert vectors.index_to_key[:2] == ["the", "cat"]
+    assert vectors.get_vecattr("the", "count") == 14
+    assert vectors.similarity("cat", "dog") > 0.9 > vectors.similarity("cat", "king")
+
+
+def test_train_is_count_then_fit():
+    """Rare words are taken out before the windows are laid."""
+    sentences = [["a", "rare", "b", "a"], ["b", "a"]]
+    cells = cooccurrence([[0, 1, 0], [1, 0]], 2, window=1)
+    expected = fit(cells, 2, 3, 5).vectors()
+    vectors = train(sentences, dim=2, window=1, min_count=2, epochs=3, seed=5)
+    assert np.array_equal(vectors[["a", "b"]], expected.numpy())
+
+
+def test_seeds_and_precision():
+    one, again, other = (train(ANIMALS, dim=4, min_count=1, seed=seed).vectors for seed in (3, 3, 4))
+    assert np.array_equal(one, again)
+    assert not np.allclose(one, other)
+    assert fit(sparse.eye_array(3).tocsr() * 2, 2, dtype=torch.float64).words.dtype == torch.float64
+
+
+def test_every_epoch_is_reported_and_the_loss_falls():
+    said = []
+    x = cooccurrence([[0, 1, 2, 3, 1]], 4)
+    fit(x, 3, epochs=300, report=lambda epoch, loss: said.append((epoch, loss)))
+    assert [epoch for epoch, _ in said] == list(range(1, 301))
+    assert said[-1][1] < said[0][1] / 2
+    counts = torch.tensor(x.data)  # vectors near zero know nothing:
+    assert said[0][1] == pytest.approx((weighting(counts) * counts.log() ** 2).mean().item() / 2, rel=0.2)
+
+
+@pytest.mark.parametrize("step_size", [50.0, 1e6])
+def test_divergence_is_named(step_size):
+    text = np.random.default_rng(0).integers(30, size=(50, 20)).tolist()
+    with pytest.raises(FloatingPointError, match=r"diverged in epoch \d+: step_size must be smaller, got"):
+        fit(cooccurrence(text, 30), 10, step_size=step_size)
+
+
+@pytest.mark.parametrize("vocab_size", [2, 10, 100])
+def test_small_vocabularies_do_not_diverge(vocab_size):
+    """In a small vocabulary a large batch would hold the same word too often."""
+    text = np.random.default_rng(0).zipf(1.3, size=(200, 20)) % vocab_size
+    losses = []
+    fit(cooccurrence(text.tolist(), vocab_size), 10, report=lambda _, loss: losses.append(loss))
+    assert max(losses) == losses[0] > 2 * losses[-1]
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"dim": 0}, ValueError, "dim must be at least 1, got 0"),
+        ({"dim": 2.5}, TypeError, "dim must be an int, got 2.5"),
+        ({"window": 0}, ValueError, "window must be at least 1, got 0"),
+        ({"epochs": 0}, ValueError, "epochs must be at least 1, got 0"),
+        ({"min_count": 0}, ValueError, "min_count must be at least 1, got 0"),
+        ({"min_count": 99}, ValueError, "min_count=99 leaves no two words in one sentence"),
+        ({"sentences": [["alone"]]}, ValueError, "leaves no two words in one sentence"),
+        ({"sentences": ["the cat"]}, TypeError, "sentences must be lists of tokens, got a str"),
+        ({"x_max": 0}, ValueError, "x_max must be positive, got 0"),
+        ({"step_size": -1}, ValueError, "step_size must be positive, got -1"),
+    ],
+)
+def test_bad_input_is_named(change, error, message):
+    with pytest.raises(error, match=message):
+        train(**{"sentences": ANIMALS, "min_count": 1, **change})
+
+
+@pytest.mark.parametrize("counts", [[[0.0, 0.0], [0.0, 0.0]], [[1.0, -1.0], [-1.0, 1.0]]])
+def test_bad_counts_are_named(counts):
+    with pytest.raises(ValueError, match="counts must not be negative, and not all zero"):
+        fit(sparse.csr_array(counts))

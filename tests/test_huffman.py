@@ -1,0 +1,92 @@
+"""Huffman's tree, held against gensim's and against what Shannon and Kraft proved of any such code."""
+
+import heapq
+from itertools import pairwise
+
+import pytest
+import torch
+from gensim.models import Word2Vec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scratch.corpora import load
+from scratch.huffman import huffman
+
+COUNTS = st.lists(st.integers(1, 1000), min_size=1, max_size=60)
+
+
+def rows(table: torch.Tensor) -> list[list[int]]:
+    """The rows without their padding, which must stand at the end."""
+    found = [row[: int((row >= 0).sum())].tolist() for row in table]
+    assert all((row[len(start) :] == -1).all() for row, start in zip(table, found, strict=True))
+    return found
+
+
+@pytest.mark.parametrize("min_count", [1, 5, 50])  # with 1, half the words stand once: ties everywhere
+def test_gensim_has_the_same_codes_and_numbers(min_count):
+    model = Word2Vec(hs=1, negative=0, vector_size=1, min_count=min_count)
+    model.build_vocab(load("state-of-the-union")[-5000:])
+    codes, paths = huffman([model.wv.get_vecattr(word, "count") for word in model.wv.index_to_key])
+    assert len(codes) > 200
+    assert rows(codes) == [model.wv.get_vecattr(word, "code").tolist() for word in model.wv.index_to_key]
+    assert rows(paths) == [model.wv.get_vecattr(word, "point").tolist() for word in model.wv.index_to_key]
+
+
+@given(COUNTS)
+def test_code_is_complete_and_no_code_begins_another(counts):
+    codes = rows(huffman(counts)[0])
+    assert sum(2.0 ** -len(code) for code in codes) == 1  # Kraft's inequality, with equality
+    words = sorted(map(tuple, codes))
+    assert all(b[: len(a)] != a for a, b in pairwise(words))
+
+
+@given(COUNTS)
+def test_no_prefix_code_is_shorter(counts):
+    """The least cost of all trees is the sum of the inner nodes' weights, whichever of equals are joined."""
+    heap, least = sorted(counts), 0
+    while len(heap) > 1:
+        joined = heapq.heappop(heap) + heapq.heappop(heap)
+        least += joined
+        heapq.heappush(heap, joined)
+    assert sum(n * len(code) for n, code in zip(counts, rows(huffman(counts)[0]), strict=True)) == least
+
+
+@given(COUNTS)
+def test_expected_length_is_within_one_bit_of_the_entropy(counts):
+    shares = torch.tensor(counts, dtype=torch.float64) / sum(counts)
+    entropy = -(shares * shares.log2()).sum()
+    expected = (shares * (huffman(counts)[0] >= 0).sum(1)).sum()
+    assert entropy - 1e-9 <= expected < entropy + 1
+
+
+@given(COUNTS)
+def test_paths_lead_through_a_tree(counts):
+    codes, paths = map(rows, huffman(counts))
+    assert all(path[:1] in ([], [len(counts) - 2]) for path in paths)  # from the root
+    place = {}
+    for code, path in zip(codes, paths, strict=True):
+        assert len(code) == len(path)
+        assert path == sorted(path, reverse=True)  # a node is made after the two below it
+        for depth, node in enumerate(path):
+            assert place.setdefault(node, code[:depth]) == code[:depth]  # one way to each node
+    assert sorted(place) == list(range(len(counts) - 1))
+
+
+def test_shapes_and_types():
+    codes, paths = huffman(torch.tensor([5, 3, 2]))
+    assert (codes.dtype, paths.dtype, codes.shape, paths.shape) == (torch.int8, torch.int64, (3, 2), (3, 2))
+    assert huffman([7])[0].shape == (1, 0)  # one word: nothing to ask
+
+
+@pytest.mark.parametrize(
+    ("counts", "error", "message"),
+    [
+        ([], ValueError, r"counts must have the shape \(V,\) with V of 1 or more, got \(0,\)"),
+        ([[1, 2]], ValueError, r"counts must have the shape .* got \(1, 2\)"),
+        ([3, 0], ValueError, "counts must be 1 or more, got 0"),
+        ([1.5, 2.0], TypeError, "counts must be integers, got torch.float32"),
+    ],
+)
+def test_errors(counts, error, message):
+    with pytest.raises(error, match=message):
+        huffman(counts)

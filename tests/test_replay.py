@@ -1,0 +1,164 @@
+"""The replay must end with gensim's weights; and it must not, as soon as any of its steps is another."""
+
+import math
+from itertools import product
+
+import numpy as np
+import pytest
+from gensim.models import Word2Vec
+from gensim.test.utils import datapath
+
+import scratch.replay as module
+from scratch.huffman import huffman
+from scratch.replay import RandomStream, replay, sigmoid
+
+with open(datapath("lee_background.cor"), encoding="utf-8") as file:
+    DOCUMENTS = [line.split() for line in file][:12]  # 2,200 words of news
+MODES = dict(zip(("sg-hs", "sg-neg", "cbow-hs", "cbow-neg"), product((1, 0), (1, 0)), strict=True))
+
+
+def untrained(mode: str = "sg-neg", documents=DOCUMENTS, **settings) -> Word2Vec:
+    sg, hs = MODES[mode]
+    settings = {"vector_size": 10, "min_count": 1, "epochs": 1, "seed": 3, "sample": 0, "workers": 1} | settings
+    model = Word2Vec(sg=sg, hs=hs, negative=0 if hs else 5, **settings)
+    model.build_vocab(documents)
+    return model
+
+
+def trained(model: Word2Vec, documents=DOCUMENTS) -> tuple[np.ndarray, np.ndarray]:
+    model.train(documents, total_examples=len(documents), epochs=model.epochs)
+    return model.wv.vectors, model.syn1 if model.hs else model.syn1neg
+
+
+def distance(ours, theirs) -> float:
+    return max(float(abs(a - b).max()) for a, b in zip(ours, theirs, strict=True))
+
+
+SETTINGS = {
+    "plain": {},
+    "subsampled": {"sample": 1e-2, "min_count": 2, "epochs": 2, "batch_words": 500},  # and several jobs
+    "other": {"window": 2, "alpha": 0.05, "min_alpha": 0.02, "ns_exponent": 0.5, "seed": 8},
+}
+
+
+@pytest.mark.parametrize("settings", SETTINGS)
+@pytest.mark.parametrize("mode", MODES)
+def test_the_same_weights(mode, settings):
+    model = untrained(mode, **SETTINGS[settings])
+    start = model.wv.vectors.copy()
+    W, U = replay(model, DOCUMENTS)
+    assert np.array_equal(model.wv.vectors, start), "the model must not be touched"
+    their_W, their_U = trained(model)
+    assert W.dtype == U.dtype == np.float32
+    assert (W.shape, U.shape) == (their_W.shape, their_U.shape)
+    assert distance((W, U), (their_W, their_U)) < 1e-5
+    if settings == "plain":
+        assert np.array_equal(W, their_W)
+        assert np.array_equal(U, their_U)
+    assert distance((W,), (start,)) > 1e-3, "something must have been learnt"
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_only_the_steps_of_the_table_magnify_rounding(mode, monkeypatch):
+    """Scores that differ in the seventh digit move a weight by a cell of the table, and by no more if it is smooth."""
+    documents = DOCUMENTS[:5]
+    model = untrained(mode, documents)
+    exact = replay(model, documents)
+    monkeypatch.setattr(module, "sdot", lambda h, u: SDOT(h, u) * (1 + 1e-6))
+    assert distance(replay(model, documents), exact) < 1e-4
+    monkeypatch.setattr(module, "sigmoid", lambda x: np.float32(1 / (1 + math.exp(-x))))
+    nudged = replay(model, documents)
+    monkeypatch.setattr(module, "sdot", SDOT)
+    assert distance(replay(model, documents), nudged) < 2e-6
+
+
+def test_thresholds_of_the_draws():
+    model = untrained(sample=1e-3, ns_exponent=0.75)
+    words = model.wv.index_to_key
+    assert module._keep(model).tolist() == [model.wv.get_vecattr(word, "sample_int") for word in words]
+    assert module._ends(model).tolist() == model.cum_table.tolist()
+
+
+def test_random_stream_is_that_of_java():
+    """java.util.Random has the same generator, and scrambles its seed; `new Random(42).nextInt()` is well known."""
+    stream = RandomStream(42 ^ 25214903917)
+    stream()
+    assert [stream(), stream()] == [2**32 - 1170105035, 234785527]
+
+
+def test_sigmoid_lags_behind():
+    points = np.linspace(-5.999, 5.999, 2001)
+    ours, true = np.array([sigmoid(x) for x in points]), 1 / (1 + np.exp(-points))
+    assert (ours < true + 1e-6).all()
+    assert (true - ours).max() < 0.01
+    lag = points - np.log(ours / (1 - ours))
+    assert -1e-3 < lag.min() < 0.01 < 0.05 < lag.max() < 0.061
+
+
+def rate_by_sentence(model, sentences):
+    for number, sentence in enumerate(sentences):
+        yield [sentence], module._rate(model, number / len(sentences))
+
+
+def true_gradient(W, U, given, questions, alpha):
+    before = W[given].copy()
+    STEP(W, U, given, questions, alpha)
+    W[given] = before + (W[given] - before) / len(given)
+
+
+def noise_may_be_the_word(model):
+    ends = module._ends(model)
+    return lambda word, stream: [
+        (word, 1),
+        *((int(np.searchsorted(ends, stream() % ends[-1])), 0) for _ in range(model.negative)),
+    ]
+
+
+class LowerBits(RandomStream):
+    def __call__(self):
+        return (super().__call__(), self.state % 2**32)[1]
+
+
+STEP, SDOT = module.step, module.sdot
+MUTANTS = {  # the mode, the name in the module, what takes its place
+    "exact sigmoid": ("sg-neg", "sigmoid", lambda x: np.float32(1 / (1 + math.exp(-x)))),
+    "factor not rounded": ("cbow-hs", "sigmoid", lambda x: module.TABLE[int((x + 6) * 1000 / 12)]),
+    "clipped, not skipped": ("sg-hs", "sdot", lambda h, u: min(5.999, max(-5.999, SDOT(h, u)))),
+    "true gradient": ("cbow-neg", "step", true_gradient),
+    "noise may be the word": ("sg-neg", "_noise", noise_may_be_the_word),
+    "lower bits": ("cbow-neg", "RandomStream", LowerBits),
+    "rate by sentence": ("sg-hs", "_jobs", rate_by_sentence),
+    "other ties": ("cbow-hs", "huffman", lambda counts: huffman(1000 * counts + np.arange(len(counts)))),
+}
+
+
+@pytest.mark.parametrize("mutant", MUTANTS)
+def test_mutations_are_noticed(mutant, monkeypatch):
+    mode, name, other = MUTANTS[mutant]
+    model = untrained(mode, alpha=0.5 if mode == "sg-hs" else 0.025)
+    monkeypatch.setattr(module, name, other)
+    ours = replay(model, DOCUMENTS)
+    assert distance(ours, trained(model)) > 3e-4
+
+
+@pytest.mark.parametrize(
+    ("model", "sentences", "message"),
+    [
+        (untrained(window=5, shrink_windows=False), DOCUMENTS, "shrink_windows=True, got .*shrink_windows=False"),
+        (untrained("cbow-neg", cbow_mean=0), DOCUMENTS, "cbow_mean=1 .* got .*cbow_mean=0"),
+        (untrained(), DOCUMENTS[1:], "vocabulary from these sentences .* got 12 sentences in model, 11 given"),
+        (Word2Vec(min_count=1), [], "got 0 sentences"),
+        (untrained(batch_words=20_000), DOCUMENTS, "batch_words of at most 10,000, got 20000"),
+        (untrained(batch_words=100), DOCUMENTS, "at most batch_words = 100 words, got one of"),
+    ],
+)
+def test_errors(model, sentences, message):
+    with pytest.raises(ValueError, match=message):
+        replay(model, sentences)
+
+
+def test_trained_model_is_refused():
+    model = untrained()
+    trained(model)
+    with pytest.raises(ValueError, match="trained 1 times"):
+        replay(model, DOCUMENTS)
