@@ -215,6 +215,7 @@ def test_loading_keeps_the_dtype_and_the_order_of_the_vocabulary():
         (["Cat"], [[1, 2]], "vectors must have some of the vocabulary's words, got none of 5"),
         (["cat"], [[0, 0]], "vectors must be finite and not all zero"),
         (["cat", "mat"], [[1, 2], [float("nan"), 1]], "vectors must be finite and not all zero"),
+        (["cat"], [[float("inf"), 1]], "vectors must be finite and not all zero"),
     ],
 )
 def test_vectors_that_do_not_fit(words, rows, message):
