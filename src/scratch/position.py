@@ -19,8 +19,9 @@ def sinusoidal(
 
     Returns (length, dim): dimensions 2i and 2i + 1 are the sine and the cosine of pos / 10000^(2i / dim), side by side
     as in the paper; an odd `dim` ends with a sine. The angles are float64 and the result is cast at the end, so that
-    a float32 row is right to half a unit in the last place, at position 10⁶ too. Raises ValueError if `length` or
-    `dim` is below 1 or `start` below 0, TypeError if one is no int or `dtype` holds no floating point numbers.
+    a float32 row is off by at most 3.1e-8, half a unit in the last place just below 1, at position 10⁶ too. Raises
+    ValueError if `length` or `dim` is below 1 or `start` below 0, TypeError if one is no int or `dtype` holds no
+    floating point numbers.
     Source: Vaswani et al. 2017, arXiv 1706.03762, section 3.5.
 
     >>> sinusoidal(2, 4)
