@@ -134,7 +134,8 @@ axes.hlines(range(4), words, places, color="#bbbbbb", zorder=1)
 axes.scatter(words, range(4), s=60, label="word")
 axes.scatter(places, range(4), s=60, marker="s", label="place")
 axes.set_yticks(range(4), lengths)
-axes.set(xscale="log", xlabel="length of the row", ylim=(3.5, -0.5))
+axes.set(xscale="log", xlabel="length of the row", ylabel="deviation")
+axes.set(ylim=(3.5, -0.5))
 axes.legend(loc="upper right")
 plt.show()
 
@@ -835,7 +836,7 @@ print("vectors  ", tuple(scaled.shape))
 print("positions", tuple(sinusoidal(6, 32).shape))
 print("sum      ", tuple(x.shape))
 
-# %% mystnb={"image": {"alt": "Three heat maps of six rows, one for each word of the cat sat on the mat, and 32 columns. In the first, the vectors, the two rows of the word the are the same. The second, the positions, is smooth and changes from top to bottom. In the third, their sum, all six rows differ."}, "figure": {"caption": "What goes into the first block. From top to bottom: the words’ rows times √*d*, the positions, their sum. The two *the* are alike in the first picture and not in the last.", "name": "fig-input-way"}}
+# %% mystnb={"image": {"alt": "Three heat maps of six rows, one for each word of the cat sat on the mat, and 32 columns. In the first, the vectors, the two rows of the word the are the same. The second, the positions, is striped, and changes from top to bottom in the columns on the left only. In the third, their sum, all six rows differ."}, "figure": {"caption": "What goes into the first block. From top to bottom: the words’ rows times √*d*, the positions, their sum. The two *the* are alike in the first picture and not in the last.", "name": "fig-input-way"}}
 figure, axes = plt.subplots(3, figsize=(5, 5.6), sharex=True)
 panels = {"words": scaled[0], "places": sinusoidal(6, 32), "sum": x[0]}
 for ax, (name, rows) in zip(axes, panels.items(), strict=True):
@@ -843,7 +844,7 @@ for ax, (name, rows) in zip(axes, panels.items(), strict=True):
     ax.set_yticks(range(6), tokens)
     ax.set_ylabel(name)
     ax.grid(False)
-axes[2].set_xlabel("number of the vector, from 0")
+axes[2].set_xlabel("dimension, from 0")
 figure.colorbar(image, ax=axes, label="value")
 plt.show()
 
@@ -997,6 +998,10 @@ changes["words in reverse"] = vector(" ".join(story.split()[::-1]))
 changes["another sentence"] = vector("taxes were raised in the spring of that year")
 for name, other in changes.items():
     print(f"{name:<22} cosine {cosine_similarity(plain, other, dim=0):.2f}")
+# Who bit whom moves the vector least: the mean over a sentence keeps mostly which words
+# it has. A shift moves it about as much as reading backwards does. We would not call that
+# a change of meaning, but a model with learnt places has no reason to treat the rows from
+# 100 on like those from 0. All of it is small beside another sentence.
 
 # %% [markdown]
 # ## You have
