@@ -43,3 +43,7 @@ def test_numbers_and_lists():
 def test_bad_input_is_named(ids, vocab_size, error, message):
     with pytest.raises(error, match=message):
         one_hot(ids, vocab_size)
+
+
+def test_ids_of_one_byte_work_in_a_large_vocabulary():
+    assert one_hot(torch.tensor([255], dtype=torch.uint8), 300).argmax() == 255
