@@ -238,14 +238,17 @@ def batches_of_embeddings(W, U, pairs, urn, size=0.025):
 def batches_by_hand(W, U, pairs, urn, size=0.025):
     import torch
 
+    from scratch.negative_sampling import _add
+
     label = torch.tensor([1.0] + [0.0] * SETTINGS["negative"])
     start = time.perf_counter()
     for batch in pairs[:800_000].split(2000):
         words = torch.cat([batch[:, 1:], urn[torch.randint(len(urn), (len(batch), SETTINGS["negative"]))]], 1)
         h, u = W[batch[:, 0]], U[words]  # (n, d), (n, 1 + k, d)
         error = (u @ h.unsqueeze(2)).squeeze(2).sigmoid_().sub_(label)  # (n, 1 + k)
-        W.index_add_(0, batch[:, 0], (error.unsqueeze(1) @ u).squeeze(1), alpha=-size)
-        U.index_add_(0, words.flatten(), (error.unsqueeze(2) * h.unsqueeze(1)).flatten(0, 1), alpha=-size)
+        error *= -size
+        _add(W, batch[:, 0], (error.unsqueeze(1) @ u).squeeze(1))
+        _add(U, words, error.unsqueeze(2) * h.unsqueeze(1))
     return len(pairs[:800_000]), time.perf_counter() - start
 
 

@@ -55,7 +55,10 @@ def test_a_word_beside_itself_counts_both_ways():
         (([[0, 3]], 3), IndexError, "sentences must hold ids from 0 to vocab_size - 1 = 2, got 3"),
         (([[-1]], 3), IndexError, "got -1"),
         (([[0.5]], 3), TypeError, "sentences must hold integer ids, got 0.5"),
-        ((["the cat"], 3), TypeError, "sentences must hold integer ids, got something else"),
+        (([[0, 2**40]], 3), IndexError, "got 1099511627776"),
+        ((["the cat"], 3), TypeError, "sentences must hold integer ids, got 't'"),
+        (([[0], ["1", "2"]], 3), TypeError, "sentences must hold integer ids, got '1'"),
+        (([[0, None]], 3), TypeError, "sentences must hold integer ids, got None"),
     ],
 )
 def test_bad_text_is_named(arguments, error, message):
@@ -113,7 +116,9 @@ def test_svd_is_numpys(power):
 
 def test_svd_twice_is_the_same_to_the_bit():
     matrix = sparse.random_array((40, 40), density=0.3, rng=np.random.default_rng(1))
-    assert np.array_equal(svd_vectors(matrix, 5), svd_vectors(matrix, 5))
+    once, again = svd_vectors(matrix, 5), svd_vectors(matrix, 5)
+    assert once.shape == (40, 5)
+    assert np.array_equal(once, again)
 
 
 @pytest.mark.parametrize("dim", [0, 3, 9])

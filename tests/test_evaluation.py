@@ -49,6 +49,7 @@ def test_analogies_equal_gensims(vectors):
     assert len(correct) == len(sections[-1]["correct"]) + len(sections[-1]["incorrect"])
     assert left_out == pytest.approx(1 - len(correct) / 19544)
     assert 0.1 < accuracy < 0.9  # or else the comparison shows little
+    assert analogies(vectors, offset=False)[0].mean() < accuracy - 0.1  # what is nearest to c is mostly not d
 
 
 def test_analogies_by_hand():

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scratch import hierarchical_softmax
-from scratch.hierarchical_softmax import path_loss, train_paths
+from scratch.hierarchical_softmax import Paths, path_loss
 from scratch.huffman import huffman
 
 COUNTS = st.lists(st.integers(1, 20), min_size=2, max_size=9)
@@ -52,19 +52,9 @@ def trained(cbow, busy, monkeypatch):
     tree = huffman([5, 3, 2, 1])
     W, U = torch.randn(4, 3, generator=generator).double(), torch.randn(3, 3, generator=generator).double()
     before = W.clone(), U.clone()
-    train_paths(
-        W,
-        U,
-        lambda: (text, left, right),
-        tree,
-        cbow=cbow,
-        window=2,
-        epochs=1,
-        workers=1,
-        learning_rate=0.1,
-        batch_size=10,
-        generator=generator,
-    )
+    paths = Paths(W, U, tree, cbow=cbow, window=2, batch_size=10, generator=generator)
+    (batch,) = paths.batches(text, left, right)
+    paths.step(batch, 0.1)
     return text, left, right, tree, before, (W, U)
 
 

@@ -98,6 +98,10 @@ def test_padding_has_a_position_and_never_learns():
     assert layer.token.weight.grad.any(1).tolist() == [False, False, True, True, False, False]
 
 
+def test_prints_its_sizes():
+    assert "vocab_size=9, dim=4, max_length=5" in str(InputLayer(9, 4, 5))
+
+
 def test_same_generator_same_layer_and_nobody_else_s_numbers():
     state = torch.get_rng_state()
     first, second = (InputLayer(9, 4, 5, "learned", generator=seeded(3)) for _ in range(2))

@@ -1,124 +1,115 @@
 """scratch.negative_sampling against autograd on the loss of the paper, pair by pair."""
 
-from collections import Counter
-
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.functional import logsigmoid
 
-from scratch import negative_sampling
-from scratch.negative_sampling import cbow_step, skip_gram_step, train_blocks
+from scratch.negative_sampling import Blocks, cbow_step, skip_gram_step
 from scratch.windows import neighbours
 
-SHAPES = st.tuples(st.integers(1, 3), st.integers(1, 6), st.integers(1, 3), st.integers(1, 4), st.integers(0, 999))
+SHAPES = st.tuples(*(st.integers(1, n) for n in (3, 6, 8, 5)), st.integers(0, 999))
 
 
 def some(shapes):
-    """Random tables, spans, masks and negatives for blocks; words repeat, and some centres see nobody."""
-    b, L, w, N, seed = shapes
+    """Random tables in which words repeat, and the rows of b blocks of L centres, c given and m other words."""
+    b, L, c, m, seed = shapes
     generator = torch.Generator().manual_seed(seed)
     V, d = 5, 3
     W, U = torch.randn(2, V, d, generator=generator, dtype=torch.float64).unbind()
-    words = torch.randint(V, (b, L + 2 * w), generator=generator)
-    mask = torch.randint(2, (b, L, 2 * w + 1), generator=generator).double()
-    mask[:, :, w] = 0
-    mask[:, 0] = 0
-    drawn = torch.randint(V, (b, N), generator=generator)
-    return W.clone(), U.clone(), words, mask, drawn
+    given, others = (torch.randint(V, (b, n), generator=generator) for n in (c, m))
+    label, sees = torch.randint(2, (m,), generator=generator).double(), torch.randint(2, (b, L, 1), generator=generator)
+    weight = torch.rand(b, L, m, generator=generator).double() * sees  # some centres see nothing
+    return W.clone(), U.clone(), given, others, label, weight
 
 
-def descended(loss, W, U, *batch):
-    """The tables after a step of 0.1 by autograd."""
+def descended(scores, W, U, label, weight):
+    """The tables after a step of 0.1 on the summed loss of all pairs, by autograd."""
     W, U = W.clone().requires_grad_(), U.clone().requires_grad_()
-    loss(W, U, *batch).backward()
-    zero = torch.zeros_like(W)
-    return [x.detach() - 0.1 * (zero if x.grad is None else x.grad) for x in (W, U)]
-
-
-def skip_gram_loss(W, U, words, mask, drawn, weight):
-    """Each centre predicts each neighbour that it sees; the block's negatives count `weight` for each such pair."""
-    total = 0 * W.sum()
-    for block, seen, noise in zip(words, mask, drawn, strict=True):
-        for t, row in enumerate(seen):
-            centre = W[block[t + len(row) // 2]]
-            for k in row.nonzero().flatten():
-                total = total - logsigmoid(U[block[t + k]] @ centre)
-                total = total - weight * logsigmoid(-U[noise] @ centre).sum()
-    return total
-
-
-def cbow_loss(W, U, words, mask, drawn, weight):
-    total = 0 * W.sum()
-    for block, seen, noise in zip(words, mask, drawn, strict=True):
-        for t, row in enumerate(seen):
-            if row.any():
-                mean = W[block[t + row.nonzero().flatten()]].mean(0)
-                total = total - logsigmoid(U[block[t + len(row) // 2]] @ mean)
-                total = total - weight * logsigmoid(-U[noise] @ mean).sum()
-    return total
+    (-logsigmoid((2 * label - 1) * scores(W, U)) * weight).sum().backward()
+    return [x.detach() - 0.1 * x.grad for x in (W, U)]
 
 
 @settings(deadline=None, max_examples=40)
-@given(SHAPES, st.sampled_from([0.25, 2.0]))
-@pytest.mark.parametrize(("step", "loss"), [(skip_gram_step, skip_gram_loss), (cbow_step, cbow_loss)])
-def test_a_step_is_the_gradient_of_the_papers_loss(step, loss, shapes, weight):
-    W, U, words, mask, drawn = some(shapes)
-    expected = descended(loss, W, U, words, mask, drawn, weight)
-    step(W, U, words, mask, drawn, weight, 0.1)
+@given(SHAPES)
+def test_a_skip_gram_step_is_the_gradient_of_the_papers_loss(shapes):
+    b, L, *_ = shapes
+    W, U, _, others, label, weight = some(shapes)
+    centres = torch.randint(5, (b, L), generator=torch.Generator().manual_seed(shapes[-1]))
+    expected = descended(lambda W, U: W[centres] @ U[others].mT, W, U, label, weight)
+    skip_gram_step(W, U, centres, others, label, weight, 0.1)
     torch.testing.assert_close([W, U], expected)
 
 
-@settings(deadline=None, max_examples=25)
-@given(st.lists(st.integers(1, 60), min_size=1, max_size=5), st.integers(1, 4), st.integers(0, 99))
-def test_every_pair_of_neighbours_is_met_once_an_epoch(lengths, window, seed):
-    generator = torch.Generator().manual_seed(seed)
-    n = sum(lengths)
-    text = torch.arange(n)  # each word its own id, so that a pair of ids is a pair of places
+@settings(deadline=None, max_examples=40)
+@given(SHAPES)
+def test_a_cbow_step_is_the_gradient_of_the_papers_loss(shapes):
+    W, U, words, others, label, weight = some(shapes)
+    seen = torch.rand(*weight.shape[:2], words.shape[1], generator=torch.Generator().manual_seed(shapes[-1])) < 0.5
+    mean = seen / seen.sum(2, keepdim=True).clamp(min=1).double()  # of nothing at all, too
+    expected = descended(lambda W, U: mean @ W[words] @ U[others].mT, W, U, label, weight[0])
+    cbow_step(W, U, words, mean, others, label, weight[0], 0.1)
+    torch.testing.assert_close([W, U], expected)
+
+
+def little_text(lengths, window, generator):
+    """A text in which each word is its own place, and what each sees in sentences of these lengths."""
     place = torch.cat([torch.arange(length) for length in lengths])
     to_end = torch.cat([torch.arange(length - 1, -1, -1) for length in lengths])
-    radius = torch.randint(1, window + 1, (n,), generator=generator)
-    left, right = torch.minimum(place, radius), torch.minimum(to_end, radius)
-    met, noise = Counter(), Counter()
+    radius = torch.randint(1, window + 1, (len(place),), generator=generator)
+    return torch.arange(len(place)), torch.minimum(place, radius), torch.minimum(to_end, radius)
 
-    def record(W, U, words, mask, drawn, weight, size):
-        assert weight * drawn.shape[1] == pytest.approx(5)
-        for block, seen in zip(words, mask, strict=True):
-            for t, row in enumerate(seen):
-                met.update((int(block[t + window]), int(block[t + k])) for k in row.nonzero().flatten())
-        noise.update(drawn.flatten().tolist())
 
-    tables = torch.zeros(2, n, 2)
-    options = {"cbow": False, "window": window, "negative": 5, "workers": 1, "learning_rate": 0.1, "batch_size": 64}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(negative_sampling, "skip_gram_step", record)
-        train_blocks(*tables, lambda: (text, left, right), torch.ones(n), epochs=2, generator=generator, **options)
-    around = neighbours(text, left, right, window, text)
-    assert met == Counter({(c, int(o)): 2 for c, row in enumerate(around) for o in row if o >= 0})
-    assert set(noise) <= set(range(n))
+def expected_scores(W, U, text, left, right, window, cbow):
+    """The loss of a text whose words draw only word 0 as a negative, 5 times for each pair."""
+    total = 0
+    for centre, row in zip(text, neighbours(text, left, right, window, text), strict=True):
+        around = row[row >= 0]
+        if cbow:
+            pairs = [(W[around].mean(0), U[centre])] if len(around) else []
+        else:
+            pairs = [(W[centre], U[word]) for word in around]
+        for h, u in pairs:
+            total = total - logsigmoid(h @ u) - 5 * logsigmoid(-(h @ U[0]))
+    return total
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.lists(st.integers(1, 60), min_size=1, max_size=4), st.integers(1, 4), st.integers(0, 99))
+@pytest.mark.parametrize("cbow", [False, True])
+def test_an_epoch_is_the_loss_of_every_pair_of_neighbours(cbow, lengths, window, seed):
+    generator = torch.Generator().manual_seed(seed)
+    text = little_text([*lengths, 2], window, generator)
+    W, U = torch.randn(2, len(text[0]), 2, generator=generator, dtype=torch.float64).unbind()
+    noise = torch.zeros(len(W))
+    noise[0] = 1
+    options = {"cbow": cbow, "window": window, "negative": 5, "batch_size": 10_000, "generator": generator}
+    blocks = Blocks(W.clone(), U.clone(), noise, **options)
+    (batch,) = blocks.batches(*text)
+    blocks.step(batch, 0.1)
+    W, U = W.requires_grad_(), U.requires_grad_()
+    expected_scores(W, U, *text, window, cbow).backward()
+    torch.testing.assert_close(blocks.W, W.detach() - 0.1 * W.grad)
+    torch.testing.assert_close(blocks.U, U.detach() - 0.1 * U.grad)
+
+
+def test_a_batch_has_as_many_centres_as_asked_for_and_every_block_is_in_one():
+    generator, text = torch.Generator().manual_seed(0), torch.arange(1000)
+    reach = torch.ones(1000, dtype=torch.long)
+    options = {"cbow": True, "window": 3, "negative": 5, "batch_size": 100, "generator": generator}
+    batches = Blocks(*torch.zeros(2, 1000, 2), torch.ones(1000), **options).batches(text, reach, reach)
+    assert [len(words) for words, *_ in batches] == [3] * 10 + [2]  # of 32 centres
+    first = torch.cat([words[:, 3] for words, *_ in batches])
+    assert first.tolist() != sorted(first.tolist())
+    assert sorted(first.tolist()) == list(range(0, 1000, 32))
 
 
 @pytest.mark.parametrize("cbow", [False, True])
-def test_negatives_follow_the_noise(cbow, monkeypatch):
-    drawn = torch.zeros(4)
-
-    def record(W, U, words, mask, noise, weight, size):
-        drawn.add_(noise.flatten().bincount(minlength=4))
-
-    monkeypatch.setattr(negative_sampling, "cbow_step" if cbow else "skip_gram_step", record)
-    text = torch.zeros(64_000, dtype=torch.long)
-    train_blocks(
-        *torch.zeros(2, 4, 2),
-        lambda: (text, text, text),
-        torch.tensor([1, 0, 3, 4]),
-        cbow=cbow,
-        window=2,
-        negative=5,
-        epochs=1,
-        workers=1,
-        learning_rate=0.1,
-        batch_size=512,
-        generator=torch.Generator().manual_seed(0),
-    )
-    torch.testing.assert_close(drawn / drawn.sum(), torch.tensor([1, 0, 3, 4]) / 8, atol=0.01, rtol=0)
+def test_negatives_follow_the_noise(cbow):
+    text, generator = torch.zeros(64_000, dtype=torch.long), torch.Generator().manual_seed(0)
+    options = {"cbow": cbow, "window": 2, "negative": 5, "batch_size": 512, "generator": generator}
+    blocks = Blocks(*torch.zeros(2, 4, 2), torch.tensor([1, 0, 3, 4]), **options)
+    drawn = torch.cat([others[:, -blocks.shared :].flatten() for *_, others in blocks.batches(text, text, text)])
+    share = drawn.bincount(minlength=4) / len(drawn)
+    torch.testing.assert_close(share, torch.tensor([1, 0, 3, 4]) / 8, atol=0.01, rtol=0)

@@ -122,6 +122,10 @@ def test_dtypes_and_devices(dtype):
     assert rotate(x.to("meta"), torch.arange(3)).device.type == "meta"
 
 
+def test_sizes_may_be_of_any_integer_type():
+    assert torch.equal(sinusoidal(np.int64(3), torch.tensor(4), start=np.uint8(2)), sinusoidal(3, 4, start=2))
+
+
 @given(st.integers(1, 3), st.integers(1, 9), st.integers(1, 9))
 def test_sinusoidal_position_adds_the_rows(batch, length, dim):
     x = torch.randn(batch, length, dim, generator=torch.Generator().manual_seed(0))

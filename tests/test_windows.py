@@ -7,7 +7,7 @@ from gensim.models import Word2Vec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scratch.windows import keep_probability, neighbours, sample, windows
+from scratch.windows import keep_probability, sample, windows
 
 SENTENCES = st.lists(st.lists(st.integers(0, 5), max_size=7), min_size=1, max_size=5)
 
@@ -52,11 +52,6 @@ def test_radii_and_dropping_follow_their_chances():
     shares = left[4:-4].bincount() / (len(left) - 8)
     np.testing.assert_allclose(shares, [0, 0.25, 0.25, 0.25, 0.25], atol=0.015)
     assert torch.equal(left[4:-4], right[4:-4])
-
-
-def test_neighbours_of_some_places():
-    around = neighbours(torch.tensor([7, 8, 9]), torch.tensor([0, 1, 1]), torch.tensor([1, 0, 0]), 2, torch.tensor([2]))
-    assert around.tolist() == [[-1, 8, -1, -1]]
 
 
 def test_keep_probability_is_gensims():

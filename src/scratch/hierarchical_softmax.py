@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-
 import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from scratch.hogwild import descend
 from scratch.windows import neighbours
 
 BUSY = 32
@@ -34,52 +31,50 @@ def path_loss(h: Tensor, u: Tensor, codes: Tensor) -> tuple[Tensor, Tensor, Tens
     return loss, error @ u, error.mT @ h
 
 
-@torch.no_grad()
-def train_paths(
-    W: Tensor,
-    U: Tensor,
-    draw_text: Callable[[], tuple[Tensor, Tensor, Tensor]],
-    tree: tuple[Tensor, Tensor],
-    *,
-    cbow: bool,
-    window: int,
-    epochs: int,
-    workers: int,
-    learning_rate: float,
-    batch_size: int,
-    generator: torch.Generator,
-) -> None:
-    """Train the input table W (V, d) and the vectors of the inner nodes U (V - 1, d) in place.
+class Paths:
+    """A way to train the input table W (V, d) and the inner nodes U (V - 1, d), in place, by `scratch.hogwild.descend`.
 
-    draw_text: called once an epoch, returns a text (n,) and how many neighbours each of its words sees on its left
-    (n,) and on its right (n,), as `scratch.windows.sample` does. tree: the codes and paths of
-    `scratch.huffman.huffman`. Each neighbour, or with `cbow` their mean, predicts the centre. The steps of a batch of
-    `batch_size` centres add up; but the nodes near the root lie on nearly all paths, and where more than `BUSY`
-    predictions meet at a node, it takes `BUSY` times their mean. With one worker the result depends on `generator`
-    alone. Raises FloatingPointError if training diverges.
+    tree: the codes and paths of `scratch.huffman.huffman`. Each neighbour, or with `cbow` their mean, predicts the
+    centre. The steps of a batch of `batch_size` centres add up; but the nodes near the root lie on nearly all paths,
+    and where more than `BUSY` predictions meet at a node, it takes `BUSY` times their mean.
     """
-    codes, paths = tree
-    text = left = right = torch.empty(0)
 
-    def batches() -> Iterator[tuple[Tensor, ...]]:
-        nonlocal text, left, right
-        for _ in range(epochs):
-            text, left, right = draw_text()
-            seeing = (left + right).nonzero().flatten()
-            yield seeing[torch.randperm(len(seeing), generator=generator)].split(batch_size)
+    def __init__(
+        self,
+        W: Tensor,
+        U: Tensor,
+        tree: tuple[Tensor, Tensor],
+        *,
+        cbow: bool,
+        window: int,
+        batch_size: int,
+        generator: torch.Generator,
+    ):
+        self.W, self.U, self.cbow, self.window = W, U, cbow, window
+        self.codes, self.paths = tree
+        self.batch_size, self.generator = batch_size, generator
 
-    def step(batch: Tensor, size: float, worker: int) -> None:
-        words = neighbours(text, left, right, window, batch)  # (n, 2w)
+    def batches(self, text: Tensor, left: Tensor, right: Tensor) -> list[tuple[Tensor, ...]]:
+        """Put an epoch's centres, those that see a word, into batches, in random order.
+
+        text (n,): ids; left, right (n,): how many neighbours each word sees, as `scratch.windows.sample` returns them.
+        """
+        seeing = (left + right).nonzero().flatten()
+        order = seeing[torch.randperm(len(seeing), generator=self.generator)]
+        return [(text, left, right, places) for places in order.split(self.batch_size)]
+
+    def step(self, batch: tuple[Tensor, ...], size: float) -> None:
+        W, U, (text, left, right, places) = self.W, self.U, batch
+        words = neighbours(text, left, right, self.window, places)  # (n, 2w)
         present = (words >= 0).to(W.dtype).unsqueeze(2)  # (n, 2w, 1)
-        words, path, code = words.clamp(min=0), paths[text[batch]].clamp(min=0), codes[text[batch]]
-        share = present / present.sum(1, keepdim=True) if cbow else present
+        centres, words = text[places], words.clamp(min=0)
+        path, code = self.paths[centres].clamp(min=0), self.codes[centres]  # (n, longest), (n, longest)
+        share = present / present.sum(1, keepdim=True) if self.cbow else present
         h = W[words] * share  # (n, 2w, d)
-        guesses = h.sum(1, keepdim=True) if cbow else h  # (n, 1, d) or (n, 2w, d), zeros where there is no neighbour
+        guesses = h.sum(1, keepdim=True) if self.cbow else h  # (n, 1, d) or (n, 2w, d), zeros without a neighbour
         _, d_guesses, d_u = path_loss(guesses, U[path], code)
         W.index_add_(0, words.flatten(), (d_guesses * share).flatten(0, 1), alpha=-size)
-        here = (code >= 0) * (1 if cbow else present.sum(1))  # (n, longest): how many guesses pass each node
+        here = (code >= 0) * (1 if self.cbow else present.sum(1))  # (n, longest): how many guesses pass each node
         meet = U.new_zeros(len(U)).index_add_(0, path.flatten(), here.to(U.dtype).flatten())  # (V - 1,)
         d_u *= BUSY / meet[path].clamp(min=BUSY).unsqueeze(2)  # (n, longest, d)
         U.index_add_(0, path.flatten(), d_u.flatten(0, 1), alpha=-size)
-
-    descend(batches(), step, W, total=epochs, workers=workers, learning_rate=learning_rate)

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import torch
 from torch import Tensor
 
 
 def descend(
-    epochs: Iterable[Sequence[Tensor]],
-    step: Callable[[Tensor, float, int], None],
+    epochs: Iterable[Sequence[Any]],
+    step: Callable[[Any, float], None],
     table: Tensor,
     *,
     total: int,
     workers: int,
     learning_rate: float,
 ) -> None:
-    """Call `step(batch, size, worker)` for every batch; the step's size falls linearly from `learning_rate` to 0.
+    """Call `step(batch, size)` for every batch; the step's size falls linearly from `learning_rate` to 0.
 
     epochs: yields the batches of each of `total` epochs. Worker k of `workers` threads takes batches k, k + workers,
     … PyTorch lets other threads run while it computes, so that they really run side by side; its own threads are
@@ -27,7 +28,7 @@ def descend(
     far smaller.
 
     >>> x = torch.tensor([1.0])
-    >>> descend([[x] * 2], lambda batch, size, worker: x.sub_(size * x), x, total=1, workers=1, learning_rate=0.5)
+    >>> descend([[x] * 2], lambda batch, size: x.sub_(size * x), x, total=1, workers=1, learning_rate=0.5)
     >>> x  # 1 - 0.5, then - 0.25 of it
     tensor([0.3750])
     """
@@ -37,11 +38,11 @@ def descend(
         with ThreadPoolExecutor(workers) as pool:
             for epoch, batches in enumerate(epochs):
 
-                def work(worker: int, epoch: int = epoch, batches: Sequence[Tensor] = batches) -> None:
+                def work(worker: int, epoch: int = epoch, batches: Sequence[Any] = batches) -> None:
                     for i in range(worker, len(batches), workers):
-                        step(batches[i], learning_rate * (1 - (epoch + i / len(batches)) / total), worker)
+                        step(batches[i], learning_rate * (1 - (epoch + i / len(batches)) / total))
                         if i % 100 < workers or i >= len(batches) - workers:
-                            largest = table.abs().max().item()
+                            largest = torch.linalg.vector_norm(table, torch.inf).item()
                             if not largest < 1e3:  # not: so that nan is caught, too
                                 raise FloatingPointError(
                                     f"training diverged, a vector has an entry of {largest:.0e}: "

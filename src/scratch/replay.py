@@ -1,11 +1,12 @@
 """A replay of gensim's word2vec: the same weights from the same start, in Python that one can read.
 
 The formulas are those of the papers (Mikolov et al. 2013, arXiv 1301.3781 and 1310.4546). What no paper says are facts
-of the released program, and of gensim after it, found by comparing weights: the constants of the random numbers and of
-the sigmoid's table, the order of the draws, and where a number is rounded to float32. Sums are SciPy's `sdot` and
-`saxpy`, the routines that gensim calls. One thing remains: on x86-64, as far as one can tell from outside, gensim 4.4
-takes the 32-bit result of `sdot` for one of 64 bits, and so gets the digits from the seventh on wrong. Rarely, a score
-next to an edge of the sigmoid's table finds the other cell by this; from there on the weights differ, by some 1e-5.
+of gensim, some of them those of the released program, found by comparing weights: the constants of the random numbers
+and of the sigmoid's table, the order of the draws, and where a number is rounded to float32. Sums are SciPy's `sdot`
+and `saxpy`, the routines that gensim calls. One thing remains: on x86-64, as far as one can tell from outside, gensim
+4.4 takes the 32-bit result of `sdot` for one of 64 bits, and so gets the digits from the seventh on wrong. Rarely, a
+score next to an edge of the sigmoid's table finds the other cell by this; from there on the weights differ, by some
+1e-5.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from scipy.linalg.blas import saxpy, sdot
 
 from scratch.huffman import huffman
 
-LIMIT = 6  # a dot product outside of (-6, 6) is taken as learnt, and skipped
+LIMIT = 6  # a dot product outside of (-6, 6) is skipped, be it right or wrong
 
 
 class RandomStream:
@@ -182,6 +183,8 @@ def _check(model: Word2Vec, sentences: Sequence[Sequence[str]]) -> None:
             f"hs={model.hs}, negative={model.negative}, cbow_mean={model.cbow_mean}, "
             f"shrink_windows={model.shrink_windows}"
         )
+    if model.workers != 1:  # with more, gensim's jobs are done in any order
+        raise ValueError(f"model must have workers=1, got {model.workers}")
     if not len(model.wv) or model.train_count or model.corpus_count != len(sentences):
         raise ValueError(
             "model must have built its vocabulary from these sentences and not be trained yet, got "

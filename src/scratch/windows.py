@@ -36,9 +36,9 @@ def neighbours(text: Tensor, left: Tensor, right: Tensor, window: int, places: T
     text (n,); left and right (n,): how many neighbours each of its words sees on either side; places (m,). Returns ids
     (m, 2 * window), the left ones first, and -1 beyond what is seen.
 
-    >>> neighbours(torch.tensor([7, 8, 9]), torch.tensor([0, 1, 1]), torch.tensor([1, 0, 0]), 2, torch.tensor([0, 1]))
+    >>> neighbours(torch.tensor([7, 8, 9]), torch.tensor([0, 1, 1]), torch.tensor([1, 0, 0]), 2, torch.tensor([0, 2]))
     tensor([[-1, -1,  8, -1],
-            [-1,  7, -1, -1]])
+            [-1,  8, -1, -1]])
     """
     offset = torch.tensor([k for k in range(-window, window + 1) if k])  # (2 * window,)
     seen = (offset >= -left[places].unsqueeze(1)) & (offset <= right[places].unsqueeze(1))  # (m, 2 * window)
@@ -49,7 +49,7 @@ def neighbours(text: Tensor, left: Tensor, right: Tensor, window: int, places: T
 def keep_probability(counts: Tensor, subsample: float) -> Tensor:
     """The chance of each word to stay: √(t / f) + t / f, at most 1, with f its share of all words and t = `subsample`.
 
-    counts (V,) -> (V,) float32. The released program's formula; the paper prints another (arXiv 1310.4546, Eq. 5).
+    counts (V,) -> (V,). The released program's formula; the paper prints another (arXiv 1310.4546, Eq. 5).
 
     >>> keep_probability(torch.tensor([900, 99, 1]), subsample=0.001)
     tensor([0.0344, 0.1106, 1.0000])

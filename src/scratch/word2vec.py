@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain, repeat
 
 import numpy as np
 import torch
@@ -11,12 +12,14 @@ from gensim.models import KeyedVectors
 from torch import Tensor, nn
 
 from scratch.arguments import at_least_1
-from scratch.hierarchical_softmax import train_paths
+from scratch.hierarchical_softmax import Paths
+from scratch.hogwild import descend
 from scratch.huffman import huffman
-from scratch.negative_sampling import train_blocks
+from scratch.negative_sampling import Blocks
 from scratch.text import Vocabulary
 from scratch.windows import keep_probability, neighbours, sample
 
+MEETINGS = {"skip-gram": 2.5, "cbow": 5.0}  # how many times, in the batches at work at once, a word may meet itself
 LEARNING_RATES = {"negative": (0.025, 0.1), "hierarchical": (0.025, 0.05), "softmax": (0.02, 0.02)}  # skip-gram, CBOW
 
 
@@ -110,9 +113,10 @@ def train(
     √(subsample / f) + subsample / f, keeps it (0: keeps all), and each centre sees a radius drawn from 1 … window.
     CBOW has the gradient of the mean, which the original program has not. Steps are taken on `batch_size` centres in
     random order, and fall linearly from `learning_rate` to 0: "softmax" by Adam on the mean loss of, by default, 512
-    centres; the others by plain gradient descent on the summed loss of as many, at most 1,024, as let no word be
-    expected among them more than ten times, in `workers` threads. With one worker the same seed gives the same vectors;
-    with `dtype=torch.float64`, to the digits one would print, on every processor.
+    centres; the others by plain gradient descent, in `workers` threads, on the summed loss of as many, at most 2,048,
+    that a word is expected to meet itself among them 1.25 times in skip-gram, 2.5 times in CBOW (training diverges at
+    about three times as many; with more than two workers, whose batches meet, they are smaller). With one worker the
+    same seed gives the same vectors; with `dtype=torch.float64`, to the digits one would print, on every processor.
 
     Raises ValueError if an argument is out of range, if no word is seen `min_count` times, or if subsampling leaves no
     word with a neighbour in any epoch; TypeError if a sentence is a string or a size is no integer; FloatingPointError
@@ -140,12 +144,12 @@ def train(
     sentences = list(sentences)  # they are read more than once
     if any(isinstance(sentence, str) for sentence in sentences):
         raise TypeError("sentences must be lists of tokens, got a str among them: call tokenize on it first")
-    counts = Vocabulary.from_tokens((word for sentence in sentences for word in sentence), min_count).counts
+    counts = Vocabulary.from_tokens(chain.from_iterable(sentences), min_count).counts
     if not counts:
         raise ValueError(f"min_count must leave some words, got {min_count}: no word is seen that often")
 
     index = {word: i for i, word in enumerate(counts)}
-    ids = (index.get(word, -1) for sentence in sentences for word in sentence)
+    ids = map(index.get, chain.from_iterable(sentences), repeat(-1))
     text = torch.from_numpy(np.fromiter(ids, dtype=np.int64))  # (all words,), -1 for one that is too rare
     number = torch.arange(len(sentences)).repeat_interleave(torch.tensor([len(s) for s in sentences]))
     text, number = text[text >= 0], number[text >= 0]  # (n,), (n,): the words, and which sentence each stands in
@@ -153,8 +157,10 @@ def train(
     keep = keep_probability(count, subsample)  # (V,)
     generator = torch.Generator().manual_seed(seed)
     if batch_size is None:
-        share = (count * keep).max() / (count * keep).sum()  # of the most frequent word, after subsampling
-        batch_size = 512 if loss == "softmax" else min(1024, math.ceil(10 / share))
+        share = count * keep / (count * keep).sum()  # (V,) of all words, after subsampling
+        same = share.square().sum().item()  # the chance that two of them are the same word
+        most = math.ceil(MEETINGS[architecture] / same / max(workers, 2))
+        batch_size = 512 if loss == "softmax" else min(2048, most)
     at_least_1("batch_size", batch_size)
     model = (SkipGram if architecture == "skip-gram" else CBOW)(len(counts), dim, generator).to(dtype)
     seen = 0  # neighbours, in all epochs
@@ -165,18 +171,18 @@ def train(
         seen += int(left.sum() + right.sum())
         return drawn, left, right
 
-    shared = {"epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size, "generator": generator}
     if loss == "softmax":
-        _train_softmax(model, draw_text, window, **shared)
-    elif loss == "negative":
-        options = {"window": window, "negative": negative, "workers": workers, **shared}
-        tables = model.input.data, model.output.data
-        train_blocks(*tables, draw_text, count**power, cbow=architecture == "cbow", **options)
+        rest = {"learning_rate": learning_rate, "batch_size": batch_size, "generator": generator}
+        _train_softmax(model, draw_text, window, epochs=epochs, **rest)
     else:
-        options = {"window": window, "workers": workers, **shared}
-        tree = huffman(count)
-        nodes = torch.zeros(max(len(counts) - 1, 1), dim, dtype=dtype)  # (V - 1, d)
-        train_paths(model.input.data, nodes, draw_text, tree, cbow=architecture == "cbow", **options)
+        W, options = model.input.data, {"cbow": architecture == "cbow", "window": window, "batch_size": batch_size}
+        if loss == "negative":
+            way = Blocks(W, model.output.data, count**power, negative=negative, generator=generator, **options)
+        else:
+            nodes = torch.zeros(max(len(counts) - 1, 1), dim, dtype=dtype)  # (V - 1, d)
+            way = Paths(W, nodes, huffman(count), generator=generator, **options)
+        texts = (way.batches(*draw_text()) for _ in range(epochs))
+        descend(texts, way.step, W, total=epochs, workers=workers, learning_rate=learning_rate)
     if not seen:
         raise ValueError(f"subsample={subsample} left no word with a neighbour: these sentences need subsample=0")
     return keyed_vectors(counts, model.input.detach())
