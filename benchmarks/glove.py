@@ -4,7 +4,8 @@
 
 Writes `results/glove.json` and `results/glove.png`, and prints a table. Times are CPU seconds of one process on one
 thread, without reading the corpus. `--stanford` takes a folder with the programs of https://github.com/stanfordnlp/GloVe,
-and trains its `glove` on the very cells that ours learns; `--only` measures these models again and keeps the rest.
+and trains its `glove` on the very cells that ours learns. `--only` measures these groups of models again and keeps the
+rest: `--only word2vec variants`, after a change in our word2vec.
 The file holds every cosine and every right or wrong answer, so that intervals can be computed from it.
 """
 
@@ -59,14 +60,13 @@ class Text:
         return word2vec.keyed_vectors(self.counts, torch.as_tensor(table))
 
 
-def judged(vectors):
-    """A model's cosines for the pairs of both sets, and its right answers, as they stand in the file."""
-    if not sparse.issparse(vectors[0]):
-        keyed = vectors[1]
-        cosines = {name: similarity(keyed, name)[1] for name in ("wordsim-353", "simlex-999")}
-        right = analogies(keyed)[0]
+def judged(vectors, index):
+    """The cosines of a model, `KeyedVectors` or a sparse matrix, and its right answers, as they stand in the file."""
+    if sparse.issparse(vectors):
+        cosines, right = sparse_judged(vectors, index)
     else:
-        cosines, right = sparse_judged(*vectors)
+        cosines = {name: similarity(vectors, name)[1] for name in ("wordsim-353", "simlex-999")}
+        right = analogies(vectors)[0]
     packed = base64.b64encode(np.packbits(right).tobytes()).decode()
     return {name: [round(float(c), 4) for c in values] for name, values in cosines.items()} | {"analogies": packed}
 
@@ -96,10 +96,10 @@ def count_models(text):
     start = time.process_time()
     matrix = ppmi(text.cells, SMOOTHING)
     seconds = text.counting + time.process_time() - start
-    yield "PPMI", seconds, (matrix, text.index), {}
+    yield "PPMI", seconds, matrix, {}
     start = time.process_time()
     table = svd_vectors(matrix, DIM, POWER)
-    yield "PPMI + SVD", seconds + time.process_time() - start, (table, text.keyed(table)), {}
+    yield "PPMI + SVD", seconds + time.process_time() - start, text.keyed(table), {}
 
 
 def gensim_models(text):
@@ -108,7 +108,7 @@ def gensim_models(text):
         settings = {**WORD2VEC, "vector_size": DIM, "sg": sg, "workers": 1, "seed": SEEDS[0]}
         start = time.process_time()
         keyed = gensim.models.Word2Vec(text.sentences, **settings).wv
-        yield f"{name} (gensim)", time.process_time() - start, (keyed.vectors, reordered(keyed, text)), {}
+        yield f"{name} (gensim)", time.process_time() - start, reordered(keyed, text), {}
 
 
 def word2vec_models(text):
@@ -116,7 +116,7 @@ def word2vec_models(text):
     for name in ("skip-gram", "CBOW"):
         start = time.process_time()
         keyed = word2vec.train(text.sentences, name.lower(), loss="negative", dim=DIM, seed=SEEDS[0], **WORD2VEC)
-        yield f"{name} (ours)", time.process_time() - start, (keyed.vectors, reordered(keyed, text)), {}
+        yield f"{name} (ours)", time.process_time() - start, reordered(keyed, text), {}
 
 
 def variants(text):
@@ -124,12 +124,12 @@ def variants(text):
     start = time.process_time()
     matrix = ppmi(cooccurrence(text.ids, len(text.words), WORD2VEC["window"]), SMOOTHING)
     table = svd_vectors(matrix, DIM, POWER)
-    yield "PPMI + SVD, window 5", time.process_time() - start, (table, text.keyed(table)), {}
+    yield "PPMI + SVD, window 5", time.process_time() - start, text.keyed(table), {}
     for name, change in ((f"window {WINDOW}", {}), (f"window {WINDOW}, {EPOCHS} passes", {"epochs": EPOCHS})):
         settings = {**WORD2VEC, "window": WINDOW, **change, "dim": DIM, "seed": SEEDS[0]}
         start = time.process_time()
         keyed = word2vec.train(text.sentences, "skip-gram", loss="negative", **settings)
-        yield f"skip-gram (ours), {name}", time.process_time() - start, (keyed.vectors, reordered(keyed, text)), {}
+        yield f"skip-gram (ours), {name}", time.process_time() - start, reordered(keyed, text), {}
 
 
 def reordered(keyed, text):
@@ -148,10 +148,10 @@ def glove_models(text):
         seconds = text.counting + time.process_time() - start
         about = {"loss": [round(loss, 6) for loss in losses], "seed": seed, "training_seconds": seconds - text.counting}
         table = model.vectors()
-        yield "GloVe (ours)" + f", seed {seed}" * bool(seed), seconds, (table, text.keyed(table)), about
+        yield "GloVe (ours)" + f", seed {seed}" * bool(seed), seconds, text.keyed(table), about
         if seed == SEEDS[0]:
             table = model.words[:, :DIM]
-            yield "GloVe (ours), W alone", seconds, (table, text.keyed(table)), {}
+            yield "GloVe (ours), W alone", seconds, text.keyed(table), {}
 
 
 def stanford_models(text, folder):
@@ -160,8 +160,8 @@ def stanford_models(text, folder):
         both, losses, seconds = stanford(folder, Path(scratch), text.cells, text.counts, EPOCHS, DIM)
     about = {"loss": losses, "training_seconds": seconds}
     seconds += text.counting
-    yield "GloVe (Stanford)", seconds, (both, text.keyed(both[0, :, :DIM] + both[1, :, :DIM])), about
-    yield "GloVe (Stanford), W alone", seconds, (both, text.keyed(both[0, :, :DIM])), {}
+    yield "GloVe (Stanford)", seconds, text.keyed(both[0, :, :DIM] + both[1, :, :DIM]), about
+    yield "GloVe (Stanford), W alone", seconds, text.keyed(both[0, :, :DIM]), {}
 
 
 def stanford(folder, scratch, cells, counts, epochs, dim, order=None):
@@ -245,15 +245,15 @@ def measure(arguments, results):
     for name, group in groups.items():
         if not arguments.only or name in arguments.only:
             for model, seconds, vectors, about in group(text):
-                models[model] = {"cpu_seconds": round(seconds, 1), **about, **judged(vectors)}
-                print(f"{model:<27}{seconds:8.1f} s", flush=True)
+                models[model] = {"cpu_seconds": round(seconds, 1), **about, **judged(vectors, text.index)}
+                print(f"{model:<39}{seconds:8.1f} s", flush=True)
                 (RESULTS / "glove.json").write_text(json.dumps(results) + "\n", "utf-8")
 
 
 def table(results):
     """One row a model: the three scores with their 95 % intervals, and the time. Returns the rows for the plot."""
     people = {name: np.array(about["ratings"]) for name, about in results["people"].items()}
-    print(f"{'':<27}{'WordSim-353':>18}{'SimLex-999':>18}{'analogies %':>18}{'cpu s':>8}")
+    print(f"{'':<39}{'WordSim-353':>22}{'SimLex-999':>22}{'analogies %':>22}{'cpu s':>8}")
     rows = {}
     for model, about in results["models"].items():
         scores = [
@@ -263,8 +263,8 @@ def table(results):
         bits = np.frombuffer(base64.b64decode(about["analogies"]), dtype=np.uint8)
         right = 100 * np.unpackbits(bits)[: results["questions"]["asked"]]
         scores.append((right.mean(), *interval(np.mean, right)))
-        cells = "".join(f"{f'{s:.3g} [{low:.3g}, {high:.3g}]':>18}" for s, low, high in scores)
-        print(f"{model:<27}{cells}{about['cpu_seconds']:8.0f}")
+        cells = "".join(f"{f'{s:.3g} [{low:.3g}, {high:.3g}]':>22}" for s, low, high in scores)
+        print(f"{model:<39}{cells}{about['cpu_seconds']:8.0f}")
         rows[model] = scores
     return rows
 
@@ -289,7 +289,10 @@ if __name__ == "__main__":
     parser.add_argument("--stanford", metavar="FOLDER", help="a folder with Stanford's compiled programs")
     parser.add_argument("--program", metavar="TEXT", default="unknown", help="its version and how it was compiled")
     parser.add_argument(
-        "--only", nargs="+", choices=("counts", "gensim", "word2vec", "variants", "glove", "stanford"), metavar="NAME"
+        "--only",
+        nargs="+",
+        choices=("counts", "gensim", "word2vec", "variants", "glove", "stanford"),
+        help="these only",
     )
     arguments = parser.parse_args()
     torch.set_num_threads(1)

@@ -1,7 +1,7 @@
 """Train the two small language models of the chapter on contextual vectors: python scripts/contextual.py [--steps N].
 
 Writes src/scratch/data/contextual.npz (both models in half precision, with their vocabulary), its record in the
-manifest, and the log, benchmarks/results/contextual.json. It takes half an hour on one thread. The text is the
+manifest, and the log, benchmarks/results/contextual.json. It takes some forty minutes on one thread. The text is the
 shipped English corpus without the sentences of senses.tsv and the held-out ones (scratch.contextual.held_out).
 """
 
@@ -19,11 +19,10 @@ import data
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pad_sequence
 
 from scratch.contextual import BiLM, MaskedLM, held_out, mask_tokens
 from scratch.corpora import load, load_senses
-from scratch.text import Vocabulary
+from scratch.text import Vocabulary, pad
 
 ROOT = Path(__file__).parents[1]
 DATA, LOG = ROOT / "src" / "scratch" / "data", ROOT / "benchmarks" / "results" / "contextual.json"
@@ -51,11 +50,6 @@ def batches(lengths: list[int], generator: torch.Generator):
             yield found[j]
 
 
-def padded(sequences: list[list[int]]) -> tuple[Tensor, Tensor]:
-    """ids (batch, length) and lengths (batch,)."""
-    return pad_sequence([torch.tensor(s) for s in sequences], True), torch.tensor([len(s) for s in sequences])
-
-
 def drawn_loss(states: Tensor, words: Tensor, model: BiLM, weights: Tensor, generator: torch.Generator) -> Tensor:
     """Cross-entropy whose sum over all other words is estimated, without bias, from DRAWN words."""
     others = torch.multinomial(weights, DRAWN, replacement=True, generator=generator)  # (k,)
@@ -68,7 +62,7 @@ def drawn_loss(states: Tensor, words: Tensor, model: BiLM, weights: Tensor, gene
 
 def bilm_loss(model: BiLM, text: list[list[int]], batch: list[int], weights: Tensor, generator) -> Tensor:
     """The mean of both directions, estimated."""
-    ids, lengths = padded([text[i] for i in batch])
+    ids, lengths = pad([text[i] for i in batch])
     ahead, back = model.layers(ids, lengths)[-1].chunk(2, 2)
     pair = torch.arange(1, ids.shape[1]) < lengths.unsqueeze(1)
     return (
@@ -81,7 +75,7 @@ def masked_loss(model: MaskedLM, text: list[list[int]], batch: list[int], genera
     """Half of the examples are two sentences that follow each other, the second in segment 1."""
     both = torch.rand(len(batch), generator=generator) < 0.5
     pairs = [text[i + 1][1:] if two and i + 1 < len(text) else [] for i, two in zip(batch, both, strict=True)]
-    ids, lengths = padded([text[i] + second for i, second in zip(batch, pairs, strict=True)])
+    ids, lengths = pad([text[i] + second for i, second in zip(batch, pairs, strict=True)])
     first = torch.tensor([len(text[i]) for i in batch])
     segments = (torch.arange(ids.shape[1]) >= first.unsqueeze(1)).long()
     inputs, labels = mask_tokens(ids, len(model.bias) - 1, generator)
@@ -94,7 +88,7 @@ def evaluate(model: nn.Module, text: list[list[int]]) -> dict[str, float]:
     generator = torch.Generator().manual_seed(0)
     found: dict[str, list[Tensor]] = {}
     for i in range(0, len(text), 100):
-        ids, lengths = padded(text[i : i + 100])
+        ids, lengths = pad(text[i : i + 100])
         if isinstance(model, BiLM):
             ahead, back = model.losses(ids, lengths)
             found.setdefault("forward", []).append(ahead)

@@ -14,10 +14,10 @@
 # # GloVe: counting or predicting?
 #
 # *Troops* stand near *army*, *vessels* near *navy*. The last two chapters found such things out by a
-# guessing game: look at a place in the text, guess, be corrected, go on to the next. But somebody who
-# only wants to know what company *army* keeps need not guess. He could read the text once with a tally
-# sheet, and count. One exercise of the first word2vec chapter showed that skip-gram, for all its
-# guessing, reads nothing but such a sheet.
+# guessing game: look at a place in the text, guess, be corrected, go on to the next. But to know what
+# company *army* keeps, nobody need guess: one could read the text once with a tally sheet, and count.
+# Skip-gram itself, for all its guessing, learns from nothing but such a sheet (exercise 3 of the first
+# word2vec chapter).
 #
 # **Counting or predicting: which gives the better vectors?** In 2014 a paper announced its answer in
 # the title, "Don't count, predict!" {cite:p}`baroni2014dont`. In the same year GloVe
@@ -31,11 +31,11 @@
 #   second;
 # - turn counts into pointwise mutual information, and long rows of it into short vectors;
 # - derive GloVe's loss from an argument about ratios, and check the argument on our text;
-# - write its training loop, see the obvious batched version learn nothing, find out why, and mend it;
+# - write its training loop, see the obvious batches learn next to nothing, find out why, and mend it;
 # - compare five kinds of vectors on the same questions, with an interval around every score.
 #
-# **You need** the two chapters on word2vec, logarithms, and for one section the singular value
-# decomposition. The chapter runs in about 35 seconds on one processor core.
+# **You need** the two chapters on word2vec, logarithms, and products of matrices. The chapter runs in
+# about 40 seconds on one processor core.
 
 # %%
 try:
@@ -49,16 +49,16 @@ except ImportError:  # on Colab: install the book's helpers
 #
 # Take three sentences, and for every two words of a sentence make a mark in a table: a row for the one,
 # a column for the other. Should *cat* and *milk*, two places apart, count as much as *cat* and
-# *drinks*? A nearer word tells more, so a pair at distance $k$ gets $1/k$ of a mark. The entry of the
-# *co-occurrence matrix* (共现矩阵) $X \in \mathbb{R}^{V \times V}$ for words $i$ and $j$ is
+# *drinks*? A nearer word tells more, so a pair at distance $k$ gets $1/k$ of a mark. With a vocabulary
+# of $V$ words, the *co-occurrence matrix* (共现矩阵) $X \in \mathbb{R}^{V \times V}$ has the entries
 #
 # $$
 # X_{ij} = \sum_{\text{pairs of } i,\, j} \frac{1}{k} ,
 # $$ (eq-glove-counts)
 #
-# where $k$ runs from 1 to the size $m$ of the window, and the window ends with the sentence. This is
-# GloVe's way of counting; word2vec gets a similar weight by chance, from its shrinking windows
-# (exercise 2).
+# with one term for each place of word $i$ and each place of word $j$ in the same sentence that are
+# $k \le m$ places apart, where $m$ is the size of the window. This is GloVe's way of counting;
+# word2vec's shrinking windows weigh the distance, too, in a straight line.
 
 # %%
 import numpy as np
@@ -82,9 +82,9 @@ for w, row in zip(toy_words, by_hand, strict=True):
 
 # %% [markdown]
 # The table is symmetric, and *the* has been its own company in the last sentence, where it stands
-# twice. A loop over every word and every neighbour is slow in Python. The helper takes one distance
-# after the other instead: it lays the text beside itself, shifted by $k$ places, and so gets all pairs
-# at distance $k$ at once, as two arrays. Only the cells that occur are stored.
+# twice. A loop over all neighbours is slow in Python. The helper lays the text beside itself, shifted by
+# $k$ places, and so gets all pairs at distance $k$ at once. It stores only the cells that are not zero
+# (a *sparse* matrix, 稀疏矩阵).
 
 # %%
 from scratch.cooccurrence import cooccurrence
@@ -93,9 +93,9 @@ helper = cooccurrence(toy_ids, len(toy_words), window=10)  # (V, V), sparse
 print("as by hand:", np.allclose(helper.toarray(), by_hand))
 
 # %% [markdown]
-# Now real text, the State of the Union addresses. To keep this chapter quick we take the words that
-# occur at least 200 times. The others are taken out before the windows are laid, as word2vec and
-# GloVe's own program do it, so that windows reach a little further.
+# Now real text, the State of the Union addresses, and of these, to be quick, the words that occur at
+# least 200 times. The others are taken out before the windows are laid, as in word2vec and in GloVe's
+# own program.
 
 # %%
 from scratch.corpora import load
@@ -132,7 +132,7 @@ for word in ("army", "january", "gold"):
 
 # %% [markdown]
 # With everybody's company. *The* and *of* are near *army* because they are near everything. The count
-# alone does not say whether two words seek each other out or whether both are simply frequent.
+# alone does not say whether two words seek each other out or are simply frequent.
 #
 # ## More often than by chance
 #
@@ -150,9 +150,9 @@ for word in ("army", "january", "gold"):
 # $$ (eq-glove-pmi)
 #
 # It is 0 for a pair that meets as often as chance would have it, positive for words that seek each
-# other's company, and minus infinity for a pair that never met. That last value is a nuisance, and
-# negative ones say little: to know that two words avoid each other, one needs a lot of text. So one
-# cuts at zero, and has the *positive* PMI, $\mathrm{PPMI}_{ij} = \max(0, \mathrm{PMI}_{ij})$.
+# other's company, and minus infinity for a pair that never met. That last value is a nuisance, and it
+# takes a lot of text to know that two words avoid each other. So one cuts at zero, and has the
+# *positive* PMI, $\mathrm{PPMI}_{ij} = \max(0, \mathrm{PMI}_{ij})$.
 
 # %%
 total, row_sum = dense.sum(), dense.sum(1, keepdims=True)  # X is symmetric: columns too
@@ -166,30 +166,30 @@ for word in ("army", "january", "gold"):
     print(f"{word:>8}: {strongest(by_hand, word)}")
 
 # %% [markdown]
-# That is company worth knowing (*s* and *th* are what our tokenizer leaves of *army's* and *30th*). A
-# row of PPMI is a vector for its word already, with a meaning for each of its places. Two words are
-# alike if they seek and find the same company. One weakness is known: PMI overrates rare words, since a
-# rare $j$ has a tiny $p(j)$ to divide by. Levy, Goldberg and Dagan raise the contexts' counts to the
-# power 0.75, the one that negative sampling uses, which makes rare contexts a little less rare. We
-# follow them from here on (`smoothing`).
+# That is company worth knowing (*s*, *st* and *th* are what our tokenizer leaves of *army's*, *1st* and
+# *30th*). A row of PPMI is a vector for its word already, and two words are alike if they seek the same
+# company. One weakness is known: PMI overrates rare words, since a rare $j$ has a tiny $p(j)$ to divide
+# by. Levy, Goldberg and Dagan {cite:p}`levy2015improving` take a $p(j)$ in proportion to $X_j^{0.75}$,
+# with the power that negative sampling uses, so that rare words count as a little less rare. We follow
+# them from here on (`smoothing`).
 #
 # ## Short vectors from long ones
 #
-# The rows are as long as the vocabulary. To shorten them, we look for a matrix of low rank that is as
-# near to $M$, the PPMI matrix, as possible. The *singular value decomposition* (奇异值分解, SVD) writes
-# $M = P\,\Sigma\,Q^\top$, where the columns of $P$ and $Q$ have length 1 and are perpendicular to each
-# other, and the diagonal matrix $\Sigma$ holds the singular values, the largest first. Keep the first
-# $d$ of each:
+# The rows are as long as the vocabulary. To shorten them, we look for a product of two narrow matrices
+# that is as near as possible to $M \in \mathbb{R}^{V \times V}$, the matrix of PPMI. The
+# *singular value decomposition* (奇异值分解, SVD) writes $M = P\,\Sigma\,Q^\top$, where the columns of
+# $P$ and those of $Q$ have length 1 and are perpendicular to each other, and the diagonal matrix
+# $\Sigma$ holds the *singular values*, the largest first. Keep the first $d$ of each:
 #
 # $$
 # M \approx P_d\, \Sigma_d\, Q_d^\top, \quad P_d \in \mathbb{R}^{V \times d},
 # $$ (eq-glove-svd)
 #
-# and no other matrix of rank $d$ has a smaller sum of squared errors {cite:p}`eckart1936approximation`.
-# Row $i$ of $P_d \Sigma_d$ is then a vector of $d$ numbers for word $i$, and its dot products are as
-# near to those of the long rows as $d$ numbers allow. Words, however, do better with
-# $P_d \Sigma_d^{1/2}$ or $P_d$ alone {cite:p}`levy2015improving`, in which the strongest directions do
-# not drown the others.
+# and no product of a $V \times d$ and a $d \times V$ matrix has a smaller sum of squared errors
+# {cite:p}`eckart1936approximation`. Row $i$ of $P_d \Sigma_d$ is then a vector of $d$ numbers for word
+# $i$, and its dot products are as near to those of the long rows as $d$ numbers allow. Words, however,
+# do better with $P_d \Sigma_d^{1/2}$ or $P_d$ alone {cite:p}`levy2015improving`, in which the strongest
+# directions weigh less.
 
 # %%
 from scratch.cooccurrence import svd_vectors
@@ -214,8 +214,9 @@ for word in ("army", "january", "gold", "million"):
     print(f"{word:>8}: {' '.join(near)}")
 
 # %% [markdown]
-# No game was played, nothing was trained, and there are vectors in which the months are together. Are
-# they any good? We shall ask people at the end. First, the other way to use the tally sheet.
+# These are the five nearest neighbours, in alphabetical order. Fifty directions hold less than half of
+# the squares, nothing was trained, and yet the months are together. How good such vectors are, we shall
+# ask people at the end. First, the other way to use the tally sheet.
 #
 # ## What a ratio knows
 #
@@ -233,18 +234,18 @@ for word in "troops officer vessels ships of congress fiscal".split():
     print(f"{word:>9} {a:12.5f} {n:12.5f} {a / n:7.2f}")
 
 # %% [markdown]
-# The shares themselves differ up to a thousandfold, because *of* is frequent and *fiscal* is not. The
-# ratio sorts the words out. It is large for what belongs to the army, small for what belongs to the
-# navy, and near 1 for what has to do with both, or with neither, be it frequent or rare. So the ratio
-# is what a difference of vectors should express. The simplest way for vectors to do so is
+# The shares say above all that *of* is frequent and *fiscal* is not. The ratio sorts the words out. It
+# is large for what belongs to the army, small for what belongs to the navy, and near 1 for what has to
+# do with both, or with neither, be it frequent or rare. That is what a difference of vectors should
+# express, and the simplest way is
 #
 # $$
 # (\mathbf{w}_i - \mathbf{w}_j) \cdot \tilde{\mathbf{w}}_k = \ln \frac{p(k \mid i)}{p(k \mid j)} ,
 # $$ (eq-glove-ratio)
 #
 # with one vector $\mathbf{w} \in \mathbb{R}^d$ for each word as row and another,
-# $\tilde{\mathbf{w}} \in \mathbb{R}^d$, for each word as column, as in word2vec. The logarithm is there
-# because a difference on the left must be a ratio on the right. The equation holds if
+# $\tilde{\mathbf{w}} \in \mathbb{R}^d$, for each word as column, as in word2vec. The logarithm turns the
+# ratio into a difference, like that on the left. The equation holds if
 # $\mathbf{w}_i \cdot \tilde{\mathbf{w}}_k = \ln p(k \mid i) = \ln X_{ik} - \ln X_i$. The term $\ln X_i$
 # does not depend on $k$: call it a bias of word $i$, and give the column a bias too, so that rows and
 # columns are treated alike. What is left is
@@ -254,7 +255,7 @@ for word in "troops officer vessels ships of congress fiscal".split():
 # $$ (eq-glove-bilinear)
 #
 # All of GloVe is in this line: *find vectors whose dot products are the logarithms of the counts.* The
-# name stands for *global vectors*, global because the counts of the whole text go in at once.
+# name stands for *global vectors*: the counts of the whole text go in at once.
 #
 # > **Correction.** One of the two articles that this book grew from says that GloVe uses "global word
 # > frequency statistics". The frequencies of words alone could not tell *army* from *navy*, which are
@@ -265,7 +266,7 @@ for word in "troops officer vessels ships of congress fiscal".split():
 # There are many more cells than numbers in the vectors, so that the equation can only hold
 # approximately, and we take the squared error. Should a cell with 0.1 in it, one meeting at distance
 # ten, count as much as a cell with thousands? It is mostly chance, and there are very many like it. So
-# each cell gets a weight $f(X_{ij})$:
+# each cell gets a weight $f(X_{ij})$ (not the $f$ of the last chapters, a word's share of the text):
 #
 # $$
 # \begin{aligned}
@@ -274,15 +275,15 @@ for word in "troops officer vessels ships of congress fiscal".split():
 # \end{aligned}
 # $$ (eq-glove-loss)
 #
-# The weight grows with the count, slower than the count itself, and stops at a maximum, so that *the*
-# next to *of* does not rule the rest:
+# The ½ spares a 2 in the derivative. The weight grows more slowly than the count, and stops at a
+# maximum, so that *the* next to *of* does not rule the rest:
 #
 # $$
 # f(x) = \min\Bigl(1, \bigl(x / x_{\max}\bigr)^{3/4}\Bigr) .
 # $$ (eq-glove-weight)
 #
-# The paper found the power 3/4 by trying, and set $x_{\max}$ to 100 for texts of billions of words; for
-# a smaller text the authors' [own example](https://github.com/stanfordnlp/GloVe/blob/master/demo.sh)
+# The paper found the power 3/4 by trying, and set $x_{\max}$ to 100 for a billion words and more; for a
+# smaller text the authors' [own example](https://github.com/stanfordnlp/GloVe/blob/master/demo.sh)
 # sets 10. So do we.
 
 # %% mystnb={"image": {"alt": "Two panels over the same horizontal axis, the count of a cell from 0.1 to 1000 on a logarithmic scale. The weight rises from 0.03 to 1 at a count of 10 and stays there. Below, a histogram of the cells: most lie below 1."}, "figure": {"caption": "Above, the weight of a cell by its count; below, how many cells of our matrix have that count.", "name": "fig-glove-weight"}}
@@ -306,14 +307,12 @@ low.set(xlabel="count of a cell", ylabel="cells")
 plt.show()
 
 # %% [markdown]
-# > **Pitfall.** Only cells with $X_{ij} > 0$ enter the sum; most of the square, in a large vocabulary,
-# > is never touched. It is tempting to write $\ln(1 + X_{ij})$ so that zeros do no harm, and some
-# > tutorials do. But most of our counts are below 1, where $\ln(1 + x) \approx x$: the difference
-# > between a count of 0.1 and one of 0.5, a factor of five, is flattened from 1.6 to 0.3. The zeros
-# > need no cure, since $f(0) = 0$.
+# More than half of the cells are below 1, and together they have less than a fifth of the weight.
 #
-# > **Pitfall.** $f$ is not the share $f$ of a word that we met in subsampling. It is the papers' letter
-# > for both, and we keep it.
+# > **Pitfall.** Only cells with $X_{ij} > 0$ enter the sum. Some tutorials fit $\ln(1 + X_{ij})$, so
+# > that zeros do no harm. But where $x$ is below 1, as most of our counts are, $\ln(1 + x) \approx x$: the
+# > difference between 0.1 and 0.5, a factor of five, is flattened from 1.6 to 0.3. The zeros need no
+# > cure, since $f(0) = 0$.
 #
 # ## AdaGrad, one cell at a time
 #
@@ -328,11 +327,11 @@ plt.show()
 # \end{aligned}
 # $$ (eq-glove-gradient)
 #
-# With plain gradient descent a difficulty appears. *The* has a cell with nearly every word and would be
-# moved a thousand times in one pass over the cells; a rare word has a handful of cells and hardly
-# moves. *AdaGrad* {cite:p}`duchi2011adaptive` gives every single number its own step, which shrinks
-# with what that number has been through. It keeps the sum $S$ of the squares of all gradients so far,
-# one for each number:
+# Plain gradient descent has a difficulty. *The* has a cell with nearly every word and would be moved a
+# thousand times in one pass over the cells; a rare word has a handful of cells and hardly moves.
+# *AdaGrad* {cite:p}`duchi2011adaptive` gives every single number its own step, which shrinks with what
+# that number has been through. For each it keeps a sum $S$, which begins at some positive number and
+# gathers the squares of all its gradients:
 #
 # $$
 # \begin{aligned}
@@ -341,12 +340,11 @@ plt.show()
 # \end{aligned}
 # $$ (eq-glove-adagrad)
 #
-# Here $\theta$ is one number of one vector or bias, $g$ its gradient and $\eta$ the step size. The
-# paper says $\eta = 0.05$. (PyTorch adds to $S$ first and steps then; GloVe's program does it in the
-# order shown.) Now comes a detail that the paper does not mention. The program multiplies the gradient
-# by $\eta$ *first*, and puts $(\eta g)^2$ into the sum, which begins at 1; readers of the code have
-# [asked](https://github.com/stanfordnlp/GloVe/issues/134) whether this is meant. Divide above and below
-# by $\eta$, and the update is
+# Here $\theta$ is one number of one vector or bias, $g$ its gradient and $\eta$ the step size; the
+# paper says $\eta = 0.05$. (PyTorch adds to $S$ first, and steps then.) The paper does not say that its
+# program multiplies the gradient by $\eta$ *first*, and puts $(\eta g)^2$ into the sum, which begins at
+# 1. A reader of the code has [asked](https://github.com/stanfordnlp/GloVe/issues/134) whether this is
+# meant. Divide above and below by $\eta$, and the update is
 #
 # $$
 # \begin{aligned}
@@ -356,8 +354,8 @@ plt.show()
 # $$ (eq-glove-released)
 #
 # It is AdaGrad with the step size *one*, and a sum that begins at $1/0.05^2 = 400$. The famous 0.05 is
-# only where the steps begin; once a number has been through enough, its steps are up to twenty times as
-# long as those of AdaGrad with $\eta = 0.05$.
+# only where the steps begin; once a number has been through enough, they are nearly twenty times as
+# long as with $\eta = 0.05$ in {eq}`eq-glove-adagrad`.
 #
 # Here is the program's loop on our toy, one cell after the other. Each word's vector gets its bias and
 # a 1 appended, and the other vector a 1 and *its* bias, so that a single dot product gives the left
@@ -398,13 +396,13 @@ same = [
 print("as by hand, cell by cell:", same)
 
 # %% [markdown]
-# ## The batch that learns nothing
+# ## The batch that learns next to nothing
 #
 # One cell at a time is what C is for. In Python we need batches. The obvious way takes some thousand
 # cells, lets autograd differentiate their mean loss, and hands it to the library's AdaGrad with the
 # settings of the paper and the program: step 0.05, sums that begin at 1. `library` does this for any
-# settings. It returns the mean loss of a cell in each pass, and how much the sums have grown, for the
-# number in the middle.
+# settings. It returns the mean loss of a cell in each pass, and the factor by which the sums have grown
+# (the median of all of them).
 
 # %%
 rows, columns = (torch.from_numpy(place.astype("int64")) for place in X.tocoo().coords)
@@ -432,35 +430,27 @@ def library(reduction, step, start, epochs=3, batch_size=4096):
 
 # %%
 naive, grown = library("mean", step=0.05, start=1)
-print("mean loss of a cell:", " ".join(f"{value:.3f}" for value in naive))
+print(f"all numbers zero, mean loss of a cell: {(f * log_x**2).mean() / 2:.3f}")
+print("in three passes:", " ".join(f"{value:.3f}" for value in naive))
 print(f"the sums have grown by a factor of {grown:.4f}")
 
 # %% [markdown]
-# Three passes, and nothing has been learnt: vectors that are all zero have a loss of
-
-# %%
-print(f"{(f * log_x**2).mean() / 2:.3f}")
-
-# %% [markdown]
-# Look at the second line. The sums have not grown, and the reason is the *mean*. It divides every
-# gradient by the size of the batch, 4,096. Plain gradient descent can make up for this with a larger
-# step. But AdaGrad *squares* the gradient, and what is left, divided by 4,096 squared, never shows
-# beside a sum that began at 1. AdaGrad has become plain gradient descent with a step of 0.05/4096.
-# (PyTorch's own default lets the sums begin at 0, and then the scale of the gradients makes no
-# difference at all, as exercise 1 shows; but the first step of every number has the full length 0.05,
-# however small its gradient.) The mend is one word:
+# Three passes have hardly bettered the loss of a model whose numbers are all zero. The sums have not
+# grown, and the reason is the *mean*. It divides every gradient by the size of the batch, 4,096. Plain
+# gradient descent can make up for this with a larger step. But AdaGrad *squares* the gradient, and what
+# is left, divided by 4,096 squared, never shows beside a sum that began at 1. AdaGrad has become plain
+# gradient descent with a step of 0.05/4096. The mend is one word:
 
 # %%
 summed, grown = library("sum", step=0.05, start=1)
-print("mean loss of a cell:", " ".join(f"{value:.3f}" for value in summed))
+print("in three passes:", " ".join(f"{value:.3f}" for value in summed))
 print(f"the sums have grown by a factor of {grown:.0f}")
 
 # %% [markdown]
-# Now it learns, and the sums have something to remember. The second mend is that of
-# {eq}`eq-glove-released`: step 1, sums that begin at 400. And here is the helper, which goes its own
-# way: it computes the gradient by {eq}`eq-glove-gradient`, touches only the rows that are in the batch,
-# and adds the square of *each cell's* gradient to the sums, as the program does, where the library
-# squares the sum over the batch.
+# Now it learns. The second mend is that of {eq}`eq-glove-released`: step 1, sums that begin at 400. And
+# here is the helper, which goes its own way: it computes the gradient by {eq}`eq-glove-gradient`,
+# touches only the rows that are in the batch, and adds the square of *each cell's* gradient to the
+# sums, as the program does, where the library squares the sum over the batch.
 
 # %%
 from scratch.glove import fit
@@ -478,10 +468,9 @@ print("library:", " ".join(f"{value:.3f}" for value in released))
 print("helper: ", " ".join(f"{value:.3f}" for value in losses[:3]))
 
 # %% [markdown]
-# The two agree, so cell by cell or not makes no difference here: a batch is too small beside the number
-# of cells for a row to come often in it. In larger batches it does, and then there is another danger.
-# All cells of a batch take their step from the same place. If a row is in it a hundred times, the
-# hundred steps add up, and where one would have been right, a hundred are far too many:
+# The two nearly agree, since no row comes often in so small a batch. In larger batches it does, and then
+# there is another danger. All cells of a batch take their step from the same place. If a row is in it a
+# hundred times, a hundred steps add up where one would have been right:
 
 # %%
 for batch_size in (16_384, 131_072):
@@ -494,8 +483,8 @@ for batch_size in (16_384, 131_072):
     print(f"batches of {batch_size:>7,}: worse than zeros: {diverged}")
 
 # %% [markdown]
-# So `fit` chooses the batch so that the busiest word comes about eight times in it, and raises an error
-# if a pass ends worse than it could with zeros. The step itself, from its own source (`moved_words` and
+# So `fit` takes batches in which the busiest word comes about eight times, and raises an error if the
+# loss ends clearly worse than with zeros. Here is the step, from its own source (`moved_words` and
 # `moved_contexts` are the sums $S$, infinite where a 1 must stay):
 
 # %%
@@ -503,7 +492,7 @@ import inspect
 
 print(inspect.getsource(GloVe.step).split('"""')[2].rstrip())
 
-# %% mystnb={"image": {"alt": "Three curves of the loss against the number of passes over the cells. The curve of the mean stays flat at the top. The two others fall steeply in the first pass; the helper's goes on falling over ten passes to less than half of what it was after the first."}, "figure": {"caption": "Mean loss of a cell by passes over the cells: AdaGrad on the mean of a batch, on its sum, and as in GloVe's program.", "name": "fig-glove-loss"}}
+# %% mystnb={"image": {"alt": "Three curves of the loss against the number of passes over the cells. The curve of the mean stays flat at the top. The two others are far below it from the first pass on; the helper's goes on falling over ten passes to less than half of what it was in the first."}, "figure": {"caption": "Mean loss of a cell by passes over the cells: AdaGrad on the mean of a batch, on its sum, and as in GloVe's program.", "name": "fig-glove-loss"}}
 figure, axes = plt.subplots(figsize=(5, 3))
 axes.plot(range(1, 4), naive, "s--", label="mean of the batch, step 0.05")
 axes.plot(range(1, 4), summed, "^:", label="sum, step 0.05")
@@ -514,11 +503,13 @@ print(f"last pass: {losses[-1]:.3f}")
 plt.show()
 
 # %% [markdown]
+# The mean stays near the top, while the helper's loss is still falling in the tenth pass.
+#
 # ## What it has learnt
 #
-# First, the claim that all this began with. Does the difference of two vectors tell what belongs to the
-# army and what to the navy? We take every word that both have met with a count above 1, and compare the
-# logarithm of the ratio $X_{ik} / X_{jk}$ with what vectors and biases make of it.
+# First, the claim that all this began with: does the difference of two vectors tell what is the army's
+# and what the navy's? For every word that both have met with a count above 1, we compare the logarithm
+# of the ratio $X_{ik} / X_{jk}$ with what vectors and biases make of it.
 
 # %%
 modelled = (glove.words @ glove.contexts.T).numpy()  # (V, V) what it takes ln X to be
@@ -544,15 +535,14 @@ for word in ("department", "troops", "vessels"):
 
 # %% [markdown]
 # In outline only. That the *department* is the navy's has been learnt, in part; that *vessels* are, has
-# not. Fifty numbers cannot hold the more than a thousand ratios of a word with every other, and what
-# they hold is what many words have in common. This is a loss, and it is also the point: a vector that
-# reproduced every count would know nothing that the tally sheet does not (exercise 6 takes more
-# numbers).
+# not. Fifty numbers cannot hold more than a thousand counts, and what they hold is what many words have
+# in common. This is a loss, and it is also the point: a vector that reproduced every count would know
+# nothing that the tally sheet does not (exercise 5 takes more numbers).
 #
 # Each word has two vectors. As $X$ is symmetric, they play the same part, and differ only because they
-# started from different random numbers; their sum evens some of that out.
-# $\mathbf{w}_i + \tilde{\mathbf{w}}_i$ is what the authors propose, and what their program saves.
-# Beside it, once more, the vectors of the SVD:
+# started from different random numbers. Their sum, $\mathbf{w}_i + \tilde{\mathbf{w}}_i$, evens some of
+# that out; it is what the authors propose, and what their program saves. Beside it, once more, the
+# vectors of the SVD:
 
 # %%
 vectors = keyed_vectors(counts, glove.vectors())
@@ -563,8 +553,8 @@ for word in ("army", "january", "gold", "million"):
         print(f"  {name:>6}: {' '.join(near)}")
 
 # %% [markdown]
-# They agree on most neighbours. From sentences to `KeyedVectors` in one call it is `train`, which
-# counts, fits and adds the two tables, in single precision unless told otherwise:
+# They agree on most neighbours. `train` goes from sentences to `KeyedVectors` in one call: it counts,
+# fits and adds the two tables, in single precision unless told otherwise.
 
 # %%
 from scratch.glove import train
@@ -579,10 +569,9 @@ print("equal to the bit:", np.array_equal(in_one.vectors, in_steps.numpy()))
 # %% [markdown]
 # ## Beside the original
 #
-# gensim has no GloVe, so the peer is the authors' own program, in C. It is no part of this book.
-# `benchmarks/glove.py`, given a folder with the compiled program, trains both on the same cells, and
-# its results come with the book (`program` tells which version was measured): all our English text,
-# words seen five times or more, vectors of 100 numbers, fifteen passes.
+# gensim has no GloVe, so the peer is the authors' own program, in C. It is no part of this book;
+# `benchmarks/glove.py`, given a folder with it, trains both on the same cells. The results come with
+# the book: all our English text, words seen five times or more, vectors of 100 numbers, fifteen passes.
 
 # %%
 import json
@@ -598,24 +587,25 @@ print(f"one by one, {parity['cells']:,} cells from the same random start:", end=
 print("same to 1e-12:", parity["largest_difference"] < 1e-12)
 speed = results["counting"]["words_per_second"] / 1e6
 print(f"counted at {speed:.1f} million words a second")
+print("mean loss of a cell in passes 1, 5, 10 and 15")
 for name, run in (("ours", ours), ("theirs", theirs)):
-    print(f"{name:>7}: loss", " ".join(f"{run['loss'][k]:.4f}" for k in (0, 4, 9, 14)))
+    print(f"{name:>7}:", " ".join(f"{run['loss'][k]:.4f}" for k in (0, 4, 9, 14)))
 ratio = ours["training_seconds"] / theirs["training_seconds"]
 print(f"processor time for the training, ours to theirs: {ratio:.2f}")
 
 # %% [markdown]
-# Given the same start and one cell at a time, our update and theirs give the same numbers. In batches,
-# the loss falls along the same path. And readable PyTorch takes about as much processor time as the C
-# program: it computes in single precision, the program in double.
+# From the same start and one cell at a time, our update gives their numbers. In batches, the loss falls
+# along the same path. The processor time, too, is about the same: PyTorch computes in single precision,
+# the program in double.
 #
 # ## One table
 #
-# Now people. Everything below has read the same text: the State of the Union addresses, the definitions
-# of a dictionary and a piece of Wikipedia. The counting methods and GloVe share one matrix with a
-# window of 10; word2vec has its usual settings, a window of 5 and five negative samples, five passes.
-# Nothing was tuned on these questions: the power 0.75 and the root of $\Sigma$ are taken from Levy and
-# colleagues. The questions are those of the last chapter. Since the file holds every cosine and every
-# answer, the scores and their 95 % intervals are computed here.
+# Now people. Everything below has read this text: the State of the Union addresses, a dictionary's
+# definitions and a piece of Wikipedia. The counting methods and GloVe share one matrix with a window of
+# 10; word2vec has its usual settings, a window of 5, five negative samples and five passes. Nothing was
+# tuned on these questions: the power 0.75 and the root of $\Sigma$ are taken from Levy and colleagues.
+# The questions, and the bootstrap's 95 % intervals, are those of the last chapter; the scores are
+# computed here, as the file holds every cosine and every answer.
 
 # %%
 import base64
@@ -672,24 +662,19 @@ axes.invert_yaxis()
 plt.show()
 
 # %% [markdown]
-# The intervals of two models must not be laid side by side, since both were asked the same questions; a
-# hard pair is hard for both. What counts is the interval of the difference:
+# (The intervals of the analogies are too narrow: each pair of words stands in many of the questions,
+# and the bootstrap takes the questions for independent.) The intervals of two models must not be laid
+# side by side: both were asked the same questions, and a hard one is hard for both. What counts is the
+# interval of the difference:
+
 
 # %%
-comparisons = [
-    ("PPMI + SVD", "skip-gram (gensim)"),
-    ("PPMI + SVD", "skip-gram (ours)"),
-    ("PPMI + SVD", "PPMI"),
-    ("skip-gram (ours)", "GloVe (ours)"),
-    ("GloVe (ours)", "GloVe (Stanford)"),
-]
-
-
 def gap(people, a, b):
     return spearman(people, a) - spearman(people, b)
 
 
-for first, second in comparisons:
+def compare(first, second):
+    """Print the intervals of the differences of two models' scores."""
     a, b = answers(first), answers(second)
     print(f"{first} minus {second}")
     for name, p in people.items():
@@ -698,47 +683,47 @@ for first, second in comparisons:
     low, high = interval(np.mean, a["analogies"] - b["analogies"])
     print(f"{'analogies':>12} [{low:+.1f}, {high:+.1f}]")
 
+
+# %%
+compare("PPMI + SVD", "skip-gram (gensim)")
+compare("PPMI + SVD", "skip-gram (ours)")
+compare("PPMI + SVD", "PPMI")
+compare("skip-gram (ours)", "GloVe (ours)")
+compare("GloVe (ours)", "GloVe (Stanford)")
+
 # %% [markdown]
 # ## Counting or predicting?
 #
-# At first sight the best vectors are the oldest in kind: counts, a logarithm, a decomposition. They are
-# ahead of both skip-grams on WordSim-353 and on the analogies, with intervals clear of zero, and took
-# less time than either. Skip-gram is ahead of GloVe, in our version as in its authors', which cannot be
-# told apart.
+# At first sight the best vectors are the oldest in kind: counts, a logarithm, a decomposition. They lead
+# both skip-grams on WordSim-353 and on the analogies, with intervals clear of zero, in no more time.
+# There skip-gram leads GloVe, of which our version and its authors' cannot be told apart.
 #
 # But have all been given the same? The counters and GloVe had a window of ten places, skip-gram one of
 # five; GloVe went through its cells fifteen times, skip-gram through the text five times. So we
-# exchange the settings. (The last line is GloVe with another seed: so little does chance in training
-# change.)
+# exchange the settings. (The last row is GloVe with another seed: so little does chance change.)
 
 # %%
 exchanged = ["PPMI + SVD, window 5", "skip-gram (ours), window 10"]
 exchanged += ["skip-gram (ours), window 10, 15 passes", "GloVe (ours), seed 2"]
+print(f"{'':<39}{'WordSim':>8}{'SimLex':>8}{'analogies':>10}  cpu s")
 for model in exchanged:
     given = answers(model)
-    cells = [f"{spearman(p, given[name]):.2f}" for name, p in people.items()]
-    print(f"{model:<39}", *cells, f"{given['analogies'].mean():5.1f}")
-
-print("PPMI + SVD minus skip-gram, window 10, 15 passes")
-a, b = answers("PPMI + SVD"), answers("skip-gram (ours), window 10, 15 passes")
-for name, p in people.items():
-    low, high = interval(gap, p, a[name], b[name])
-    print(f"{name:>13} [{low:+.2f}, {high:+.2f}]", end="")
-low, high = interval(np.mean, a["analogies"] - b["analogies"])
-print(f"{'analogies':>12} [{low:+.1f}, {high:+.1f}]")
+    line = "".join(f"{spearman(p, given[name]):8.2f}" for name, p in people.items())
+    line += f"{given['analogies'].mean():10.1f}{models[model]['cpu_seconds']:7.0f}"
+    print(f"{model:<39}{line}")
+compare("PPMI + SVD", "skip-gram (ours), window 10, 15 passes")
 
 # %% [markdown]
 # The lead on people's judgements is gone, and that on the analogies has shrunk to little. It was in the
-# settings: with the counters' window and more passes, skip-gram is where they are (and has used several
-# times their processor time). GloVe, which had both from the start, has no such excuse.
+# settings: with the counters' window and more passes, skip-gram is where they are, for several times
+# their processor time. GloVe, which had both from the start, has no such excuse.
 #
 # But were these ever two ways? The last chapter showed that skip-gram with negative sampling, if it had
 # as many dimensions as it liked, would arrive at PMI minus a constant {cite:p}`levy2014neural`. PPMI +
 # SVD writes that table down and shortens it; skip-gram approaches a short form of it by reading; GloVe
 # fits the logarithm of the counts, which is the PMI up to what its biases hold. All of them factorise
 # one tally sheet. They differ in how much each cell weighs, and in what they make of the empty ones.
-#
-# For GloVe this may be the handicap here. Of all pairs of our words, few ever meet:
+# For GloVe this may be the handicap here, since few pairs of our words ever meet:
 
 # %%
 filled = text["cells"] / text["vocabulary"] ** 2
@@ -747,24 +732,22 @@ print(f"{filled:.1%} of the cells of the large matrix are not empty")
 # %% [markdown]
 # That two frequent words never meet is worth knowing. For PPMI it is a zero like that of chance;
 # negative sampling pushes the two apart; GloVe is never told. We have not shown that this is the
-# reason. What we can say is that its authors worked with texts of one billion words and more, at least
-# 250 times ours, in which far more cells fill up, and there they found GloVe ahead of word2vec.
-# Counting has its own limit, which a small text hides: our sheet has more cells than the text has
-# words, and somebody has to keep it, while skip-gram reads on and keeps only its vectors.
+# reason. But its authors worked with texts of a billion words and more, at least 250 times ours, and
+# there found GloVe ahead of word2vec. Counting has a limit of its own: our sheet has more cells than
+# the text has words, while skip-gram keeps only its vectors.
 #
-# So what of "Don't count, predict!"? In that comparison the predictors had the tricks that their
-# program came with, and the counters had not. Levy, Goldberg and Dagan lent the counters word2vec's
-# tricks, and found "no global advantage to any single approach over the others". That is what our
-# exchange of settings shows in small. Ours is a table for one text, one size of vectors and a handful
-# of settings, mostly with one seed. When somebody sells you a method by its family name, ask for the
-# settings, and whether the other side had them too.
+# So what of "Don't count, predict!"? Levy, Goldberg and Dagan lent the counters the tricks that
+# word2vec's program comes with, and found "no global advantage to any single approach over the others".
+# Our exchange of settings shows it in small, for one text, one size of vectors and, mostly, one seed.
+# When somebody sells you a method by its family name, ask for the settings, and whether the other side
+# had them too.
 #
 # ## Exercises
 #
-# > **Exercise 1 (pencil).** Show: AdaGrad on gradients that are all multiplied by a number $a > 0$
-# > takes the same steps as AdaGrad on the gradients themselves, if its sums begin at $S_0 / a^2$ in
-# > place of $S_0$. So what must the sums begin at for the *mean* of a batch of $B$ cells to learn as
-# > the sum does? Check it with `library`.
+# > **Exercise 1 (pencil).** Show: AdaGrad that begins at $S_0$ and gets gradients that are all
+# > multiplied by a number $a > 0$ takes the same steps as AdaGrad that begins at $S_0 / a^2$ and gets
+# > the gradients themselves. So where must the sums begin for the *mean* of a batch of $B$ cells to
+# > learn as the sum does? Check it with `library`.
 # >
 # > *Hint: write down one step after gradients $a g_1, \dots, a g_n$, and take $a$ out of the root.*
 
@@ -781,32 +764,15 @@ print(f"{filled:.1%} of the cells of the large matrix are not empty")
 print(f"sum {by_sum:.3f}, mean {by_mean:.3f}")
 
 # %% [markdown]
-# > **Exercise 2 (pencil).** Word2vec draws each centre's window from $1, \dots, m$ places with equal
-# > chances. With what probability does it see a neighbour at distance $k$? Compare with $1/k$ for
-# > $m = 10$: which of the two trusts far words more?
-# >
-# > *Hint: the neighbour is seen if the window is at least $k$.*
-
-# %% cellView="form" tags=["hide-cell"]
-# @title Solution 2
-# m - k + 1 of the m equally likely windows are at least k, so the chance is
-# (m - k + 1) / m. It falls in a straight line, while 1/k falls steeply at once:
-print("distance ", " ".join(f"{k:5}" for k in range(1, 11)))
-print("word2vec ", " ".join(f"{(10 - k + 1) / 10:5.2f}" for k in range(1, 11)))
-print("GloVe    ", " ".join(f"{1 / k:5.2f}" for k in range(1, 11)))
-# With the same m, word2vec listens more to every place between the first and the last.
-# It is one reason why it is run with smaller windows.
-
-# %% [markdown]
-# > **Exercise 3 (code).** On the way to {eq}`eq-glove-bilinear`, the bias took the place of $\ln X_i$.
+# > **Exercise 2 (code).** On the way to {eq}`eq-glove-bilinear`, the bias took the place of $\ln X_i$.
 # > Has it kept it? Compare the biases of the trained `glove` with $\ln X_i$, and find out what else
 # > they hold.
 # >
-# > *Hint: the bias of word i is `glove.words[i, 50]`. A correlation, and a look at the words that are
-# > furthest from the line.*
+# > *Hint: the bias of word i is `glove.words[i, 50]`. A correlation, and the words furthest from the
+# > line.*
 
 # %% cellView="form" tags=["hide-cell"]
-# @title Solution 3
+# @title Solution 2
 bias = glove.words[:, 50].numpy()  # (V,)
 log_sum = np.log(row_sum[:, 0])  # (V,)
 slope, intercept = np.polyfit(log_sum, bias, 1)
@@ -818,14 +784,14 @@ print("above the line:", " ".join(words[i] for i in off[-6:]))
 # have a direction of their own for frequency.
 
 # %% [markdown]
-# > **Exercise 4 (code).** By {eq}`eq-glove-released` the step size of GloVe's program matters only in
+# > **Exercise 3 (code).** By {eq}`eq-glove-released` the step size of GloVe's program matters only in
 # > the beginning. Train with `step_size` 0.01, 0.05 and 0.2, for two passes in single precision, and
 # > compare the losses.
 # >
 # > *Hint: `report`. What do the sums begin at in each case?*
 
 # %% cellView="form" tags=["hide-cell"]
-# @title Solution 4
+# @title Solution 3
 for step_size in (0.01, 0.05, 0.2):
     seen = []
     fit(
@@ -836,40 +802,33 @@ for step_size in (0.01, 0.05, 0.2):
         report=lambda _, loss, seen=seen: seen.append(loss),
     )
     print(f"{step_size:<5}", " ".join(f"{loss:.2f}" for loss in seen))
-# The sums begin at 10,000, 400 and 25. A step twenty times as large brings the loss a
-# little further in two passes, not twenty times: what the numbers go through soon
-# outweighs where their sums began.
+# The sums begin at 10,000, 400 and 25. A step twenty times as large brings the loss only a
+# little further: what the numbers go through soon outweighs where their sums began.
 
 # %% [markdown]
-# > **Exercise 5 (open).** Is $\mathbf{w} + \tilde{\mathbf{w}}$ better than $\mathbf{w}$ alone? The file
+# > **Exercise 4 (open).** Is $\mathbf{w} + \tilde{\mathbf{w}}$ better than $\mathbf{w}$ alone? The file
 # > has the answers of both, under "GloVe (ours)" and "GloVe (ours), W alone", and the same for the
 # > original program. Decide on each set of questions, with intervals.
 # >
-# > *Hint: `gap` and `interval`.*
+# > *Hint: `compare`.*
 
 # %% cellView="form" tags=["hide-cell"]
-# @title Solution 5
+# @title Solution 4
 for model in ("GloVe (ours)", "GloVe (Stanford)"):
-    both, alone = answers(model), answers(model + ", W alone")
-    print(f"{model}, W + W̃ minus W alone")
-    for name, p in people.items():
-        low, high = interval(gap, p, both[name], alone[name])
-        print(f"{name:>13} [{low:+.2f}, {high:+.2f}]", end="")
-    low, high = interval(np.mean, both["analogies"] - alone["analogies"])
-    print(f"{'analogies':>12} [{low:+.1f}, {high:+.1f}]")
+    compare(model, model + ", W alone")
 # On WordSim-353 the sum is better, on the analogies it is worse, for both programs, and on
 # SimLex-999 these pairs cannot tell. The custom of adding the tables is good for some
 # questions, not for all.
 
 # %% [markdown]
-# > **Exercise 6 (open).** Do more numbers keep the ratios better? Train with 10 and with 100
+# > **Exercise 5 (open).** Do more numbers keep the ratios better? Train with 10 and with 100
 # > dimensions, and compare the correlations of *army* with *navy* and of a pair of your own. Is a model
 # > that keeps them better a better model?
 # >
 # > *Hint: `ratios`; single precision and five passes will do.*
 
 # %% cellView="form" tags=["hide-cell"]
-# @title Solution 6
+# @title Solution 5
 said = {}
 for dim in (10, 100):
     other = fit(X, dim, epochs=5)
@@ -879,7 +838,7 @@ for pair in (("army", "navy"), ("gold", "silver")):
     print(" – ".join(pair), "with 10 and with 100 numbers:", *kept)
 # More numbers keep more. With as many as there are words every ratio could be kept, chance
 # and all, and the vectors would be the tally sheet again; whether they would be better
-# vectors, only questions from outside can tell, such as people's judgements.
+# vectors, only questions from outside can tell.
 
 # %% [markdown]
 # ## You have
@@ -898,10 +857,3 @@ for pair in (("army", "navy"), ("gold", "silver")):
 # - O. Levy, Y. Goldberg and I. Dagan, [Improving distributional similarity with lessons learned from
 #   word embeddings](https://aclanthology.org/Q15-1016/), 2015: every setting of every method,
 #   exchanged.
-# - O. Levy and Y. Goldberg, [Neural word embedding as implicit matrix
-#   factorization](https://papers.nips.cc/paper/5477-neural-word-embedding-as-implicit-matrix-factorization),
-#   2014: what skip-gram counts.
-# - M. Baroni, G. Dinu and G. Kruszewski, [Don't count, predict!](https://aclanthology.org/P14-1023/),
-#   2014.
-# - K. W. Church and P. Hanks, [Word association norms, mutual information, and
-#   lexicography](https://aclanthology.org/J90-1003/), 1990.

@@ -15,27 +15,24 @@
 #
 # In the script of a play a name stands before what its bearer says. *ROMEO: farewell. JULIET: so soon?* Cut
 # the script into its words, put them into a bag and shake it. Who says *farewell*? All the words are still
-# there, and the answer is gone: it was never in the words, it was in their order.
+# there, and the answer is gone: it was in their order.
 #
-# The attention layer, the heart of every large language model, is handed exactly such a bag. It compares
-# each word with every other, and nothing in it asks which came first. **How does a model that sees a
-# set learn order?** Somebody has to tell it, and the last years have brought half a dozen ways. We build four
-# of them, prove what each can and cannot say, and let them compete on the play.
+# The attention layer, the heart of most large language models, is handed exactly such a bag. It compares each
+# word with every other, and nothing in it asks which came first. **How does a model that sees a set learn
+# order?** We build four ways to tell it, prove what each can and cannot say, and let them compete on a play.
 #
 # **You will**
 #
-# - prove that attention without positions treats a sentence as a set, and watch PyTorch's layers do so;
-# - build the sinusoidal table, find the rotation hidden in it, and see that its dot products know the
-#   distance of two words but not which one stands to the left;
-# - measure what rounding does to positions far out, where some common code no longer tells 1,000 from 1,001;
-# - build learned positions, RoPE and ALiBi, and prove which of them depend on distances only, and which
-#   cannot tell a text from its mirror image;
-# - train one small encoder in six ways, test it on texts of up to eight times the length that it has seen, and
-#   predict from the formula where the best of the six breaks down.
+# - prove that attention without positions treats a sentence as a set;
+# - build the sinusoidal table, and find in it a rotation, distances, and no left or right;
+# - measure what rounding does to positions far out;
+# - build learned positions, RoPE and ALiBi, and prove which sees differences only, and which cannot tell a
+#   text from its mirror image;
+# - train one encoder in six ways, test it on texts of up to eight times the length that it has seen, and
+#   predict where the best of the six breaks down.
 #
-# **You need** matrix products, the chapter on one-hot vectors, and the addition formulas of sine and cosine;
-# attention is introduced here as far as we need it. The chapter runs in about 45 seconds on one processor
-# core.
+# **You need** matrix products, the addition formulas of sine and cosine, and the softmax and the
+# cross-entropy of the chapter on word2vec. The chapter runs in about 45 seconds on one processor core.
 
 # %%
 try:
@@ -49,22 +46,22 @@ except ImportError:  # on Colab: install the book's helpers
 #
 # *Self-attention* (自注意力) lets every word collect something from every other word
 # {cite:p}`vaswani2017attention`. Let the rows of $X \in \mathbb{R}^{T \times d}$ be the vectors of a text of
-# $T$ words. Three matrices in $\mathbb{R}^{d \times d}$ turn each row into a *query* (what am I looking for?),
-# a *key* (what can I be found by?) and a *value* (what do I hand over?). Each query is compared with each key
-# by a dot product, a softmax turns a word's $T$ scores into weights, and the word receives the weighted sum
-# of all values:
+# $T$ words. Three learned matrices in $\mathbb{R}^{d \times d}$ turn each row into a *query* (what am I
+# looking for?), a *key* (what can I be found by?) and a *value* (what do I hand over?). Each query is
+# compared with each key by a dot product, a softmax turns a word's $T$ scores into weights, and the word
+# receives the weighted sum of all values:
 #
 # $$
 # \begin{aligned}
 # Q &= XW_Q, \quad K = XW_K, \quad V = XW_V, \\
-# A &= \mathrm{softmax}\bigl(QK^\top / \sqrt d\,\bigr) \in \mathbb{R}^{T \times T}, \\
-# Y &= AV \in \mathbb{R}^{T \times d},
+# S &= QK^\top / \sqrt d, \quad A = \mathrm{softmax}(S), \\
+# Y &= AV \in \mathbb{R}^{T \times d} .
 # \end{aligned}
 # $$ (eq-pe-attention)
 #
-# the softmax taken along each row of $A$. (Part 2 of this book has a chapter on it. As in all papers, $V$
-# is the matrix of values here, and no vocabulary size.) By hand, on two sentences made of the same five
-# words:
+# The softmax is taken along each row of the scores $S \in \mathbb{R}^{T \times T}$, and $\sqrt d$ keeps them
+# from growing with $d$. A layer usually has several such *heads* (注意力头) side by side, each with smaller
+# matrices of its own. By hand, on two sentences made of the same five words:
 
 # %%
 import torch
@@ -89,10 +86,10 @@ other = attend(torch.stack([vectors[w] for w in "the man bites the dog".split()]
 print("'dog' receives the same in both sentences:", torch.allclose(Y[1], other[4]))
 
 # %% [markdown]
-# A layer that hands the dog the same vector whether he bites or is bitten has not read the sentence. It is no
-# accident of our random weights. Let $\Pi$ be a *permutation matrix*, whose rows are the $T$ one-hot vectors in
-# some order, so that $\Pi X$ holds the rows of $X$ in that order, and $\Pi^\top \Pi = I$. Shuffling the input
-# shuffles queries, keys and values alike, and
+# A layer that hands the dog the same vector whether he bites or is bitten has not read the sentence. This is
+# no accident of our weights. Let $\Pi$ be a *permutation matrix*, whose rows are the $T$ one-hot vectors in
+# some order: $\Pi X$ holds the rows of $X$ in that order. Shuffling the input shuffles queries, keys and
+# values alike, and
 #
 # $$
 # \begin{aligned}
@@ -102,13 +99,12 @@ print("'dog' receives the same in both sentences:", torch.allclose(Y[1], other[4
 # \end{aligned}
 # $$ (eq-pe-equivariance)
 #
-# The second line holds because the softmax treats all rows alike, and in a row all entries alike.
-# (Several heads are several such layers side by side.) So $\mathrm{attend}(\Pi X) =
-# \Pi\,\mathrm{attend}(X)$: shuffle the words, and you get the same vectors, shuffled. This is called
-# *permutation equivariance* (置换等变性). Everything else in an encoder, the linear maps, normalisation and
-# feed-forward nets, works on each row by itself and is equivariant for that reason, and so is any stack
-# of such layers. Average the rows at the end, and the result does not change at all under a shuffle: it
-# is *invariant*. An encoder without positions is a bag of words, as deep as it may be.
+# The second line holds because the softmax treats all rows alike, and in a row all entries alike; the third
+# because $\Pi^\top \Pi = I$. So $\mathrm{attend}(\Pi X) = \Pi\,\mathrm{attend}(X)$: shuffle the words, and
+# you get the same vectors, shuffled. This is called *permutation equivariance* (置换等变性). The rest of an
+# encoder works on each row by itself and is equivariant for that reason, and so is any stack of such layers.
+# Average the rows at the end, and the result is *invariant*: a shuffle changes nothing. An encoder without
+# positions is a bag of words, however deep. We watch it by hand and in PyTorch:
 
 # %%
 shuffle = torch.tensor([4, 0, 3, 1, 2])
@@ -129,15 +125,14 @@ print("its mean is blind:", torch.allclose(a.mean(1), b.mean(1)))
 # %% [markdown]
 # ## A clock with many hands
 #
-# The plain remedy is to add to each word's vector another one that says where the word stands. The place
-# itself, 37, is a poor thing to add: it grows without bound, and drowns the word. A clock never shows a
-# large number. It shows angles: a hand that races, a hand that walks, a hand that creeps. The quick hand
-# tells neighbouring moments apart but comes round again and again, the slow one knows roughly how late it
-# is, and together they pin the moment down.
+# The plain remedy is to add to each word's vector another one that says where the word stands. The number of
+# the place itself, 37, would grow without bound, and drown the word. A clock shows no large numbers, but
+# angles. The quick hand tells neighbouring moments apart and soon comes round again, the slow one knows
+# roughly how late it is, and together they pin the moment down.
 #
-# The *sinusoidal positional encoding* (正弦位置编码) of Vaswani and colleagues {cite:p}`vaswani2017attention`
-# is a clock with $d/2$ hands. Places $t$ count from 0. At place $t$ hand number $i$ has turned by the angle
-# $\omega_i t$, where $\omega_i = 10000^{-2i/d}$, and an angle is written down as its sine and its cosine:
+# The *sinusoidal positional encoding* (正弦位置编码) of Vaswani and colleagues {cite:p}`vaswani2017attention` is a
+# clock with $d/2$ hands. Places $t$ count from 0. At place $t$ hand $i$ has turned by the angle $\omega_i t$,
+# where $\omega_i = 10000^{-2i/d}$, and its sine and cosine are written down:
 #
 # $$
 # \begin{aligned}
@@ -146,8 +141,9 @@ print("its mean is blind:", torch.allclose(a.mean(1), b.mean(1)))
 # \end{aligned}
 # $$ (eq-pe-sinusoidal)
 #
-# Row $t$ of the table $P \in \mathbb{R}^{L \times d}$, for $L$ places, is called $\mathbf{p}_t$. It is added to
-# the vector of the word at place $t$. By hand, number by number, then with the tested helper:
+# Row $t$ of the table $P \in \mathbb{R}^{L \times d}$, for $L$ places, is called $\mathbf{p}_t$, and added to
+# the vector of the word at place $t$. By hand, then with the tested helper; and three rows for $d = 8$, where
+# the last hand has hardly moved by place 37:
 
 # %%
 import math
@@ -183,22 +179,18 @@ axes.set(xlabel="dimension", ylabel="place $t$")
 axes.grid(False)
 
 # %% [markdown]
-# > **Correction.** In the formula, $2i$ and $2i+1$ number the *dimensions* of the vector, and $t$ (*pos*
-# > in the paper) the place. It is a common mistake to read them as "even places get a sine, odd places a
-# > cosine"; readers of one Chinese course have reported it
-# > [three](https://github.com/datawhalechina/happy-llm/issues/49)
-# > [times](https://github.com/datawhalechina/happy-llm/issues/57)
-# > [over](https://github.com/datawhalechina/happy-llm/issues/123). Another is to give each dimension a
-# > frequency of its own, with $10000^{2j/d}$ for dimension $j$
-# > ([here](https://github.com/jadore801120/attention-is-all-you-need-pytorch/issues/32), mended since).
-# > The sine and the cosine of a hand share one angle; otherwise there is no hand, and the next section
-# > falls.
+# > **Correction.** In the formula, $2i$ and $2i+1$ number the *dimensions* of the vector. It is a common
+# > mistake to read "even places get a sine, odd places a cosine"
+# > ([reported](https://github.com/datawhalechina/happy-llm/issues/57)
+# > [twice](https://github.com/datawhalechina/happy-llm/issues/123) in one course). Another gives each
+# > dimension an angle of its own
+# > ([here](https://github.com/jadore801120/attention-is-all-you-need-pytorch/issues/32), mended since). A
+# > sine and its cosine share one angle; otherwise there is no hand, and the next section falls.
 #
-# > **Correction.** One of the two articles that this book grew from says that sines and cosines are
-# > *concatenated* (拼接), and then gives the formula in which they take turns. The paper interleaves; Google's
-# > own tensor2tensor [concatenates](https://github.com/tensorflow/tensor2tensor/issues/1925), and so do many
-# > others. The two tables hold the same columns in another order. A network learns what a column means, so
-# > that neither is better; but weights trained with one are wrong with the other.
+# > **Correction.** One of the two articles behind this book says that sines and cosines are *concatenated*
+# > (拼接), above the formula in which they take turns. The paper interleaves; Google's own tensor2tensor
+# > [concatenates](https://github.com/tensorflow/tensor2tensor/issues/1925). The columns are the same, in
+# > another order. Neither is better, but weights trained with one are wrong with the other.
 
 # %%
 halves = torch.cat([P[:, 0::2], P[:, 1::2]], dim=1)  # all sines, then all cosines
@@ -207,7 +199,8 @@ print("one is a permutation of the other:", torch.equal(halves[:, order], P))
 print("same dot products:", torch.allclose(halves @ halves.T, P @ P.T, atol=1e-4))
 
 # %% [markdown]
-# How fast are the hands? Hand $i$ comes round after $2\pi/\omega_i$ places, its *wavelength* (波长).
+# Hand $i$ comes round after $2\pi/\omega_i$ places, its *wavelength* (波长). For the first, a middle and the
+# last hand:
 
 # %%
 for dim in (8, 128, 512):
@@ -218,13 +211,13 @@ for dim in (8, 128, 512):
 print(f"10,000 · 2π = {10_000 * 2 * math.pi:.1f}")
 
 # %% [markdown]
-# From hand to hand the wavelength grows by the same factor, from $2\pi$ to nearly $10000 \cdot 2\pi$. The paper
-# names these two ends; the second would be reached one hand further on.
+# From hand to hand it grows by the same factor, from $2\pi$ to nearly $10000 \cdot 2\pi$, the end that the
+# paper names, which one more hand would reach.
 #
 # ## The rotation inside
 #
-# Here is what the clock is worth having for. Whatever the time is, in the next $k$ minutes each hand turns by
-# the same angle. For the hand $i$ the addition formulas say so:
+# Whatever the time is, in the next $k$ minutes a given hand turns by the same angle. For hand $i$ the
+# addition formulas say so:
 #
 # $$
 # \begin{pmatrix} \sin(\omega_i (t{+}k)) \\ \cos(\omega_i (t{+}k)) \end{pmatrix}
@@ -233,11 +226,11 @@ print(f"10,000 · 2π = {10_000 * 2 * math.pi:.1f}")
 # \begin{pmatrix} \sin(\omega_i t) \\ \cos(\omega_i t) \end{pmatrix}
 # $$ (eq-pe-rotation)
 #
-# with $c = \cos(\omega_i k)$ and $s = \sin(\omega_i k)$. Put these blocks along the diagonal of a matrix
-# $R_k \in \mathbb{R}^{d \times d}$, and $\mathbf{p}_{t+k} = R_k\,\mathbf{p}_t$ for *every* place $t$. The
-# authors chose the sinusoids because they "hypothesized it would allow the model to easily learn to
-# attend by relative positions", for this very reason: a linear map, such as $W_Q$, can turn "here" into
-# "three words to the left of here". We check it where it could go wrong, far from the start.
+# with $c = \cos(\omega_i k)$ and $s = \sin(\omega_i k)$. Put these blocks along the diagonal of a matrix $R_k
+# \in \mathbb{R}^{d \times d}$ ($d$ is even here), and $\mathbf{p}_{t+k} = R_k\,\mathbf{p}_t$ for *every*
+# place $t$. For this reason the authors "hypothesized it would allow the model to easily learn to attend by
+# relative positions": a linear map, such as $W_Q$, can turn "here" into "three words to the left of here". We
+# check it, also far from the start.
 
 
 # %%
@@ -255,15 +248,15 @@ for t in (0, 37, 100_000):
     print(f"{t} + 5:", torch.allclose(R_5 @ now, later, atol=1e-9))
 
 # %% [markdown]
-# One matrix, made once, is right everywhere. Now the dot product, by which attention compares. Hand by
-# hand it is $\sin a \sin b + \cos a \cos b = \cos(a - b)$, so that
+# One matrix, made once, is right everywhere. Now the dot product, by which attention compares. Hand by hand
+# it is $\sin a \sin b + \cos a \cos b = \cos(a - b)$, so that
 #
 # $$
 # \mathbf{p}_t \cdot \mathbf{p}_{t+k} = \sum_{i=0}^{d/2-1} \cos(\omega_i k) .
 # $$ (eq-pe-dot)
 #
-# The place $t$ is gone: the dot product of two encodings depends on their distance only. And since the
-# cosine is even, $k$ and $-k$ give the same: five words later looks exactly like five words earlier.
+# The place $t$ is gone: the dot product of two encodings depends on their distance only. And since the cosine
+# is even, $k$ and $-k$ give the same: five words later looks exactly like five words earlier.
 
 # %%
 P = sinusoidal(300, d, dtype=torch.float64)  # (300, d)
@@ -272,12 +265,10 @@ for t in (100, 200):
     print(f"t = {t}, k = -40, -5, 0, 5, 40: {products}")
 
 # %% [markdown]
-# Where, then, could a sense of direction come from? Yan and colleagues {cite:p}`yan2019tener` missed it
-# in Transformers that had to recognise names, and put another encoding in its place. But the plain one
-# can have it, from the matrices between encoding and dot product: the query is $W_Q^\top\mathbf{p}_t$,
-# the key $W_K^\top\mathbf{p}_u$, and if one of them contains a rotation, the peak moves. Take
-# $R_{-3}\,\mathbf{p}_t = \mathbf{p}_{t-3}$ for a query. Its dot product with $\mathbf{p}_u$ is largest at
-# $u = t - 3$.
+# Where, then, could a sense of direction come from? Yan and colleagues {cite:p}`yan2019tener`, who missed it
+# when their model had to find names, changed the encoding. But the matrices between encoding and dot product
+# can bring it: if that of the query contains a rotation, the peak moves. The dot product of
+# $R_{-3}\,\mathbf{p}_t = \mathbf{p}_{t-3}$ with $\mathbf{p}_u$ is largest at $u = t - 3$.
 
 # %%
 looks_back = rotation(-3, d)
@@ -299,16 +290,15 @@ axes.legend(loc="upper right")
 plt.show()
 
 # %% [markdown]
-# So this attention head finds the word three places to the left in a text of any length, and nobody has trained
-# it. What the sinusoids *can* express and what training makes of them are two things; remember it when the
-# experiment comes.
+# So this head finds the word three places to the left in a text of any length, and nobody has trained it.
+# What the sinusoids *can* express and what training makes of them are two things.
 #
 # ## Odd dimensions, and far places
 #
-# Two practical points. The first is a crash. The usual code fills `pe[:, 1::2]` with as many cosines as
-# there are sines. With an odd $d$ there is one sine more, and PyTorch refuses. Readers have reported it
-# [again](https://github.com/codertimo/BERT-pytorch/issues/78) and
-# [again](https://github.com/datawhalechina/base-llm/issues/67).
+# Two practical points. The first is a crash. The usual code fills `pe[:, 1::2]` with as many cosines as there
+# are sines. With an odd $d$ there is one sine more, and PyTorch refuses, as readers
+# [keep](https://github.com/codertimo/BERT-pytorch/issues/78)
+# [reporting](https://github.com/datawhalechina/base-llm/issues/67).
 
 # %%
 length, dim = 10, 7
@@ -324,11 +314,11 @@ pe[:, 1::2] = torch.cos(position * div_term[: dim // 2])
 print("mended:", torch.allclose(pe, sinusoidal(length, dim), atol=1e-5))
 
 # %% [markdown]
-# The second is silent. That code computes in float32, with about seven digits. At place 1,000,000 an
-# angle takes all seven for its whole part, and the sine of what is left is guesswork. In bfloat16, the
-# format in which large models are trained, a number has eight bits, less than three digits. Our helper
-# computes the angles in double precision and rounds once, at the end. We compare three ways with forty
-# digits from `mpmath`, at $d = 512$, by the largest error in a row.
+# The second is silent. That code computes in float32, with about seven digits. At place 1,000,000 an angle
+# takes all seven for its whole part, and the sine of what is left is guesswork. A number in bfloat16, in
+# which many large models are trained, has eight bits, less than three digits. Our helper computes the angles
+# in float64 and rounds once, at the end. The largest error in a row, $d = 512$, against forty digits from
+# `mpmath`:
 
 # %% tags=["rtol=0.9"]
 from operator import sub
@@ -359,10 +349,10 @@ for t in (100, 4_000, 1_000_000):
     print(f"{t:>9}" + "".join(f"{float(error):>16.0e}" for error in errors))
 
 # %% [markdown]
-# The helper is off by half of the distance between two neighbouring float32 numbers just below 1, which
-# is $2^{-25}$: no float32 table can be better. The float32 angles lose a digit for each digit of the
-# place: harmless at a few thousand, not at a million. The bfloat16 angles are wrong in the first digit
-# from early on. It is not even a matter of sines, since bfloat16 cannot count:
+# The helper is off by $2^{-25}$, half the distance between two neighbouring float32 numbers just below 1: no
+# float32 table can promise less. The float32 angles lose a digit for each digit of the place: harmless at a
+# few thousand, not at a million. The bfloat16 angles are wrong in the first digit from early on. In fact
+# bfloat16 cannot count:
 
 # %%
 print([int(t) for t in torch.arange(1000, 1009).bfloat16()])
@@ -372,12 +362,14 @@ late = [sinusoidal(1, 512, start=t, dtype=torch.bfloat16) for t in (1000, 1001)]
 print("and with the rounding at the end:", torch.equal(*late))
 
 # %% [markdown]
-# > **Pitfall.** Nobody writes `dtype=torch.bfloat16` for positions on purpose. They get it when a model
-# > that keeps its frequencies in a buffer is cast as a whole, or runs under autocast. It happened [in
-# > `transformers`](https://github.com/huggingface/transformers/pull/29285) to the rotary encodings below,
-# > for Llama and Gemma. Compute angles in float32 or better, and cast the result.
+# Rounded at the end, even bfloat16 tells the two places apart.
 #
-# The helper does not pay for its care. Against the double loop above:
+# > **Pitfall.** Nobody asks for positions in bfloat16. They come when a whole model is cast, or runs under
+# > autocast, which casts by itself; so it happened [in
+# > `transformers`](https://github.com/huggingface/transformers/pull/29285) to the rotary encodings below.
+# > Compute angles in float32 or better, and cast the result.
+#
+# Nor is the helper slow. Against the double loop above:
 
 # %%
 from time import process_time
@@ -385,22 +377,22 @@ from time import process_time
 
 def seconds(f):
     start = process_time()
-    f(1024, 512)
+    f(256, 512)
     return process_time() - start
 
 
 slow = seconds(table)
-fast = min(seconds(sinusoidal) for _ in range(9))
+fast = min(seconds(sinusoidal) for _ in range(30))
 print("more than 50 times as fast:", slow / fast > 50)
 
 # %% [markdown]
 # ## Learned positions
 #
-# Why design a table that one could learn? *Learned positions* (可学习的位置编码) are an embedding table like that
-# of the words, with a row for each place {cite:p}`gehring2017convolutional`; BERT has 512
+# Why design a table that one could learn? *Learned positions* (可学习的位置编码) are an embedding table like that of
+# the words, with a row for each place {cite:p}`gehring2017convolutional`; BERT has 512
 # {cite:p}`devlin2019bert`. When Vaswani and colleagues tried it in place of their sinusoids, they found
-# "nearly identical results". The price is the end of the table. Past it there is no row, and our helper
-# says so. Before it, a row learns only from texts that are long enough:
+# "nearly identical results". The price is the end of the table. Past it there is no row; before it, a row
+# learns only from texts that are long enough:
 
 # %%
 from scratch.position import LearnedPosition
@@ -417,19 +409,16 @@ except ValueError as error:
 
 # %% [markdown]
 # Rows 6 to 9 have had no gradient: they still hold the random numbers they began with, and will be used
-# without complaint. This is no invention of ours. The model TinyStories-33M has a table of 2,048 rows and
-# was trained on texts of 512 tokens. The other rows, as [an
-# answer](https://huggingface.co/roneneldan/TinyStories-33M/discussions/12) to a puzzled reader has it,
-# "basically have random values".
+# without complaint. It happens to published models: TinyStories-33M offers 2,048 places, was trained on texts
+# of 512 tokens, and gets [much worse](https://github.com/TransformerLensOrg/TransformerLens/issues/492) past
+# them.
 #
 # ## RoPE: turn, do not add
 #
-# The rotation of equation {eq}`eq-pe-rotation` was a gift of the table that a model may use or not.
-# *Rotary position embedding* (旋转位置编码, RoPE), by Su and colleagues {cite:p}`su2024roformer`, makes it the
-# whole method. Nothing is added to the words. Instead, in each attention layer, the query at place $m$
-# and the key at place $n$ are turned, pair of numbers by pair of numbers, by angles that grow with their
-# place. Read as a complex number, a pair $x_{2i} + \mathrm{i}\,x_{2i+1}$ is multiplied by
-# $e^{\mathrm{i}\,\omega_i m}$:
+# The rotation {eq}`eq-pe-rotation` was a gift that a model may use or not. *Rotary position embedding*
+# (旋转位置编码, RoPE), by Su and colleagues {cite:p}`su2024roformer`, makes it the whole method. Nothing is added
+# to the words. Instead, in each attention layer, queries and keys are turned, pair of numbers by pair of
+# numbers, by angles that grow with their place. At place $m$,
 #
 # $$
 # \begin{pmatrix} x_{2i} \\ x_{2i+1} \end{pmatrix}
@@ -438,10 +427,10 @@ except ValueError as error:
 # \begin{pmatrix} x_{2i} \\ x_{2i+1} \end{pmatrix}
 # $$ (eq-pe-rope)
 #
-# with $c = \cos(\omega_i m)$, $s = \sin(\omega_i m)$; it is the block of $R_m$ in {eq}`eq-pe-rotation`,
-# transposed. Let $\mathcal{R}_m \in \mathbb{R}^{d \times d}$ do this to all pairs. ($d$ is the width of
-# one attention head here, and must be even.) Turning by $-m$ and then by $n$ is turning by $n - m$, and
-# turning back is transposing, so that
+# with $c = \cos(\omega_i m)$, $s = \sin(\omega_i m)$: the complex number $x_{2i} + \mathrm{i}\,x_{2i+1}$ is
+# multiplied by $e^{\mathrm{i}\,\omega_i m}$. (In {eq}`eq-pe-rotation` the signs differ, since there the sine
+# comes first.) Let $\mathcal{R}_m \in \mathbb{R}^{d \times d}$ do this to all pairs, where $d$ is the width
+# of one head, and even. Turning back is transposing, and back by $m$ and on by $n$ is on by $n - m$:
 #
 # $$
 # \begin{aligned}
@@ -450,9 +439,9 @@ except ValueError as error:
 # \end{aligned}
 # $$ (eq-pe-rope-offset)
 #
-# The score depends on what the two words are and on $n - m$, and on nothing else. Distance *and*
-# direction are in it by construction: $\mathcal{R}_{n-m}$ and $\mathcal{R}_{m-n}$ are different matrices.
-# By hand with complex numbers, then with the helper:
+# The score depends on what the two words are and on $n - m$, and on nothing else. Distance *and* direction
+# are in it: $\mathcal{R}_{n-m}$ and $\mathcal{R}_{m-n}$ are different matrices. By hand with complex numbers,
+# then with the helper:
 
 # %%
 from scratch.position import rotate
@@ -472,16 +461,14 @@ swapped = rotate(q[1:2], torch.tensor([4])) @ rotate(k[4:5], torch.tensor([1])).
 print("the same with the two places swapped:", torch.allclose(here[1, 4], swapped))
 
 # %% [markdown]
-# > **Pitfall.** RoPE turns queries and keys. Not the values: these are mixed, not compared, and a turned value
-# > would carry its absolute place into the output (exercise 4). Not the word embeddings either: the maps $W_Q$
-# > and $W_K$ would come after the turn and in between, and equation {eq}`eq-pe-rope-offset` would not hold.
+# > **Pitfall.** RoPE turns queries and keys. Not the values: a turned value would carry its absolute place
+# > into the output (exercise 3). Not the word embeddings: the maps $W_Q$ and $W_K$ would come in between, and
+# > {eq}`eq-pe-rope-offset` would not hold.
 #
-# > **Pitfall.** Which numbers make a pair? The paper, Meta's LLaMA and our helper pair neighbours, $2i$
-# > with $2i+1$. The `transformers` library
-# > [pairs](https://github.com/huggingface/transformers/issues/25199) $i$ with $i + d/2$. It is the story
-# > of the sinusoids again: the same up to a permutation of the head's dimensions, which that library
-# > applies to $W_Q$ and $W_K$ when it converts a model. Mix them up, and nothing crashes; the text merely
-# > turns to gibberish.
+# > **Pitfall.** Which numbers make a pair? The paper, Meta's LLaMA and our helper pair neighbours, $2i$ with
+# > $2i+1$. The `transformers` library [pairs](https://github.com/huggingface/transformers/issues/25199) $i$
+# > with $i + d/2$: the same up to a permutation, which it applies to $W_Q$ and $W_K$ when it converts a
+# > model. Mix the two, and nothing crashes; the scores are merely wrong.
 
 
 # %%
@@ -504,14 +491,13 @@ print("not permuted, the same scores:", torch.allclose(mixed, here))
 # Lewis {cite:p}`press2022train`, takes from each score a price that grows with the distance,
 #
 # $$
-# S_{tu} = \frac{\mathbf{q}_t \cdot \mathbf{k}_u}{\sqrt d} - m_h\, |t - u| ,
+# S_{tu} + B_{tu}, \qquad B_{tu} = - m_h\, |t - u| ,
 # $$ (eq-pe-alibi)
 #
-# with a slope $m_h > 0$ that is fixed, not learned, and differs from head to head: $2^{-8h/H}$ for the
-# heads $h = 1, \dots, H$. After the softmax, one place more of distance multiplies a weight by
-# $e^{-m_h}$: a head with a steep slope is short-sighted, one with a gentle slope sees far. (If $H$ is no
-# power of two, the authors' program takes the slopes of the power of two below, and then every other
-# slope of the one above; so does the helper.)
+# with a slope $m_h > 0$ that is fixed, not learned, and differs from head to head: $2^{-8h/H}$ for the heads
+# $h = 1, \dots, H$. In the softmax, one place more multiplies a word's share by $e^{-m_h}$: a head with a
+# steep slope is short-sighted, one with a gentle slope sees far. (If $H$ is no power of two, the authors'
+# program takes the slopes of the power of two below, and then every other slope of the one above.)
 
 # %%
 from scratch.position import alibi_bias, alibi_slopes
@@ -524,10 +510,9 @@ print("head 3 by hand:", torch.equal(alibi_bias(8, 9)[2], by_hand))
 
 # %% [markdown]
 # That paper's models look to the left only, as a model that writes must, and there every distance has one
-# direction. An encoder looks both ways, and $|t - u|$ does not say which. Worse: read a text backwards,
-# and all distances stay as they are. If $\Pi$ is the permutation that reverses the places, then $\Pi
-# B\,\Pi^\top = B$ for the matrix $B$ of biases, and equation {eq}`eq-pe-equivariance` goes through with
-# the scores $S + B$, for this one permutation. An encoder with symmetric ALiBi gives each word of the
+# direction. An encoder looks both ways. Read a text backwards, and all distances stay as they are: if $\Pi$
+# is the permutation that reverses the places, then $\Pi B\,\Pi^\top = B$, and {eq}`eq-pe-equivariance` goes
+# through with $S + B$ for this one permutation. An encoder with symmetric ALiBi gives each word of the
 # mirrored text just what it gave it before. *It cannot tell left from right*, however long it is trained.
 
 # %%
@@ -553,25 +538,22 @@ print("one-sided, to a mirror:", torch.allclose(mirrored, Y.flip(0)))
 
 # %% [markdown]
 # The last lines show a remedy that keeps an encoder two-sided: some heads see only what lies to the left,
-# with a price for distance, and others only what lies to the right. (Its authors
-# [discuss](https://github.com/ofirpress/attention_with_linear_biases/issues/5) what encoders need.) We
-# shall try both forms.
+# others only the right. (The authors
+# [discuss](https://github.com/ofirpress/attention_with_linear_biases/issues/5) what encoders need.) We shall
+# try both forms.
 #
 # ## Six readers of a play
 #
-# Back to the theatre, with a play that a program writes: four names (A to D) and four words (w to z),
-# nothing else. The first token of a script is a name, and each further one is a name with probability ¼,
-# otherwise a word, all drawn at random. A reader of the script has two questions to answer at each place:
+# Back to the theatre, with a play that a program writes: four names (A to D) and four words (w to z). A
+# script begins with a name, and each further token is a name with probability ¼, otherwise a word, all drawn
+# at random. A reader has two questions to answer at each place:
 #
-# - *Who speaks?* For each word, the name that stands nearest to its left. It takes direction and a rough sense of
-#   distance.
-# - *What stood three places before?* For each token from the fourth on. It takes direction and an exact distance.
+# - *Who speaks?* For each word, the nearest name to its left: direction and a rough sense of distance.
+# - *What stood three places before?* For each token from the fourth on: direction and an exact distance.
 
 # %%
 NAMES, TOKENS, BACK = 4, 8, 3  # ids 0 to 3 are names, 4 to 7 words
-torch.set_default_dtype(
-    torch.float64
-)  # so that training gives the same result everywhere
+torch.set_default_dtype(torch.float64)  # moves little between processors
 
 
 def play(batch, length, generator):
@@ -594,10 +576,8 @@ for row in play(1, 16, torch.Generator().manual_seed(1)):
 # From top to bottom: a script, who speaks, and what stood three places before, with a dot where nobody asks.
 #
 # The readers share one architecture: two layers of attention with four heads, each followed by a small
-# feed-forward net. The parts around the attention (normalisation, the sums with `x`) have a chapter in
-# Part 2; here only the two lines matter in which places can enter, the turn of queries and keys and the
-# bias.
-
+# feed-forward net. Only two lines of it matter here, where places enter: the turn of queries and keys, and the
+# bias; Part 2 explains the rest.
 
 # %%
 from torch import nn
@@ -625,10 +605,9 @@ class Block(nn.Module):
 
 
 # %% [markdown]
-# The six ways differ in what is added to the words, in `turn`, and in `bias`. In the one-sided form of
-# ALiBi, heads 1 and 3 see the left, heads 2 and 4 the right, the two slopes being the paper's for two
-# heads. The learned table has a row for each place of the longest test, and starts from the same kind of
-# noise as the words.
+# The six ways differ in what is added to the words, in `turn`, and in `bias`. In one-sided ALiBi, heads 1 and
+# 3 see the left, heads 2 and 4 the right, with the paper's slopes for two heads. The learned table has a row
+# for each place of the longest test, and starts from the same kind of noise as the words.
 
 # %%
 from scratch.position import SinusoidalPosition
@@ -670,8 +649,8 @@ class Reader(nn.Module):
 
 
 # %% [markdown]
-# Before we train, the two theorems once more, on untrained readers. Whose answers simply move along when
-# the script is shuffled, or mirrored?
+# Before we train, the two theorems once more, on untrained readers. Whose answers simply move along when the
+# script is shuffled, or mirrored?
 
 
 # %%
@@ -696,7 +675,6 @@ for kind in KINDS:
 # So we know two losers before the race. Now all six are trained with three seeds each, on scripts of 16
 # tokens, a new batch at each step: both questions at once, by cross-entropy, with the optimiser Adam
 # {cite:p}`kingma2015adam`.
-
 
 # %%
 from torch.nn.functional import cross_entropy
@@ -724,10 +702,9 @@ for kind in KINDS:
         readers[kind, seed] = train(Reader(kind), seed=100 + seed)
 
 # %% [markdown]
-# The test takes new scripts of 8 to 128 tokens, the same for all. As a yardstick we let a reader guess
-# who has the bag alone: it answers "who speaks?" with the name that occurs most often, and "what stood
-# before?" with the most frequent of the other tokens. Without order nobody can do better on the first
-# question (exercise 1).
+# The test takes new scripts of 8 to 128 tokens, the same for all. The yardstick is a reader who has the bag
+# alone: it answers "who speaks?" with the name that occurs most often, and "what stood before?" with the most
+# frequent of the other tokens. Without order nobody can do better on the first question (exercise 1).
 
 # %%
 LENGTHS = (8, 16, 32, 64, 128)
@@ -785,7 +762,7 @@ figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=9)
 plt.show()
 
 # %% [markdown]
-# Nobody wins everywhere. Take the readers one by one.
+# Nobody wins everywhere.
 #
 # **None.** As proved: it learns to count, and lies on the line of the bag.
 #
@@ -802,46 +779,42 @@ for kind in ("learned", "sinusoidal"):
     print(f"{kind:>22}" + "".join(f"{share:10.2f}" for share in shares))
 
 # %% [markdown]
-# The first sixteen places are still read well, in a script four times as long. From place 16 on, where no
-# row has been trained, the answers are worse than a guess from the bag. This method has an end, and the
-# end is where the training texts ended, not where the table does.
+# The first sixteen places are still read well. From place 16 on, where no row has been trained, the answers
+# are worse than a guess from the bag. The method ends where the training texts did.
 #
-# **Sinusoidal.** The same cliff, although every row of *this* table is right. We have seen an attention
-# head that finds the third word to the left at any place. It takes a rotation; training did not find it,
-# and why should it? A row has 32 numbers, and 16 places were seen. Many matrices carry each of these rows
-# to the one three places earlier, the rotation is only one of them, and nothing in the training texts
-# tells them apart (exercise 3).
+# **Sinusoidal.** The same cliff, although every row of *this* table is right. The rotation that finds the
+# third word to the left at any place exists; training did not find it, and had no reason to. A row has 32
+# numbers, and 16 places were seen: many matrices carry each of these rows to the one three places earlier,
+# and nothing in training tells the rotation from the others (exercise 2).
 #
 # > **Correction.** "Sinusoidal encodings extrapolate to longer texts" is repeated in many tutorials. The
-# > authors wrote that they chose them "because it may allow the model to extrapolate", and their paper
-# > has no test of it. Press and colleagues {cite:p}`press2022train` tested it, and found that the quality
-# > of a language model degrades past the trained length. So do we.
+# > authors chose them "because it may allow the model to extrapolate", and report no test of it. Press and
+# > colleagues {cite:p}`press2022train` tested it, and their language models got worse past the trained
+# > length. So do ours.
 #
-# **ALiBi, symmetric.** It cannot know who speaks, only who is named nearby, on either side. This is worth
-# something, and the line is remarkably flat. But no amount of training lifts it.
+# **ALiBi, symmetric.** It knows only who is named nearby, on either side. This is worth something at every
+# length, but no amount of training lifts it.
 #
-# **ALiBi, one-sided.** It answers the first question as well as RoPE at the trained length: look left,
-# prefer what is near. It declines as the script gets longer, more or less by seed, and exercise 5 asks
-# what the slopes have to do with it. The second question is beyond it: a price that grows with the
-# distance can prefer near to far, but not three places to two.
+# **ALiBi, one-sided.** It answers the first question as well as RoPE at the trained length: look left, prefer
+# what is near. It declines as the script gets longer (exercise 4 asks what the slopes have to do with it). It
+# fails the second: a price that grows with the distance can prefer near to far, but not three places to two.
 #
-# **RoPE.** Differences between places are all that enters, and the differences that matter here, 3 and
-# those to the nearest name, occur in training. So it stays at the top, at two and at four times the
-# trained length. It would be easy to stop here and to write that RoPE extrapolates. But the curve's last
-# point has fallen, and we can say why.
+# **RoPE.** Only differences enter, and those that matter here, 3 and the distances to the nearest name,
+# nearly all occur in training. So it stays near the top at two and at four times the trained length. One
+# could stop here and write that RoPE extrapolates. But its last point has fallen, and we can say why.
 #
 # ## Where RoPE breaks
 #
-# A head of our readers has 8 numbers, four pairs, with wavelengths of about 6, 63, 628 and 6,283 places.
-# In 16 places the two slow pairs hardly turn, so that "three places back" has to be recognised by the two
-# quick ones. Now compare two keys that stand 63 places apart. The quickest pair turns by 63 radians in
-# between, which is 10.03 full turns; the next by 6.3, which is 1.003 turns. Both are back where they
-# were. *To the quick pairs, what stands 60 places to the right stands three places to the left.*
+# A head of our readers has 8 numbers, four pairs, with wavelengths of about 6, 63, 628 and 6,283 places. In
+# 16 places the two slow pairs hardly turn, so that "three places back" has to be recognised by the two quick
+# ones. Now compare two keys 63 places apart. Between them the quickest pair turns about ten times, and the
+# next about once: both are back where they were. *To the quick pairs, what stands 60 places to the right
+# stands three places to the left.*
 #
-# If this is right, it tells us exactly where the second question goes wrong. In a script of 63 tokens,
-# nowhere. In one of 64 tokens, at place 3 alone, which mistakes the last token for the first. In one of
-# 96, at the places up to 35, which have a token 60 places to the right, and at those from 66 on, which
-# have one $3 + 63$ places to the left; in between all is well.
+# If this is right, it tells exactly where the second question goes wrong. In a script of 63 tokens, nowhere.
+# In one of 64, at place 3 alone, which mistakes the last token for the first. In one of 96, at the places up
+# to 35, which have a token 60 places to the right, and at those from 66 on, which have one $3 + 63$ places to
+# the left; in between all is well.
 
 # %% tags=["atol=0.12"]
 from itertools import pairwise
@@ -862,36 +835,30 @@ for n, cuts in ((63, (3, 63)), (64, (3, 4, 64)), (96, (3, 36, 66, 96))):
         print("its errors there name the last token, 95% or more:", bool(share > 0.95))
 
 # %% [markdown]
-# It is right, to the place. RoPE knows differences only *up to whole turns of those hands that training
-# has used*. In a large model a head has more pairs, and a coincidence like ours is rarer, but slow pairs
-# that never came round in training are there all the same. In the figure of Press and colleagues the
-# perplexity of rotary models rises past the trained length, too, and much has been written on how to mend
-# models that "fail to generalize past the sequence length they were trained on" {cite:p}`peng2024yarn`.
+# It is right, to the place. RoPE knows differences only *up to whole turns of those hands that training has
+# used*. In a large model a head has more pairs, and a coincidence like ours is rarer, but there, too, slow
+# pairs never came round in training. The rotary models of Press and colleagues got worse past the trained
+# length as well; YaRN and others mend this {cite:p}`peng2024yarn`.
 #
-# All of this is a toy: two layers, eight tokens, one choice of step size and training time. Kazemnejad
-# and colleagues {cite:p}`kazemnejad2023impact` compared such methods on reasoning and mathematical tasks,
-# in decoders, and found none of the common ones well suited for longer texts; better was no encoding at
-# all. In a decoder that is possible. Each word sees only the words to its left, so that even without
-# positions it does not see a set {cite:p}`haviv2022transformer`. Our one-sided heads have the same
-# advantage. Which method is best is a question without an answer until the task, and the length, are
-# named.
+# All of this is a toy: two layers, eight tokens, one way of training. Kazemnejad and colleagues
+# {cite:p}`kazemnejad2023impact` compared such methods in decoders, where each word sees only the words to its
+# left. They found the common ones not well suited for longer texts, and no encoding at all better. It can be,
+# because a word that sees only its left does not see a set {cite:p}`haviv2022transformer`. Which method is
+# best has no answer until the task, and the length, are named.
 #
 # ## Exercises
 #
-# > **Exercise 1 (pencil).** Show that on "who speaks?" no reader without positions can, on average, do
-# > better than to name the most frequent name of the script.
+# > **Exercise 1 (pencil).** Show that on "who speaks?" no reader without positions can, on average, do better
+# > than to name the most frequent name of the script.
 # >
-# > *Hint: such a reader gives one answer for all words that are alike, whatever the order. Fix the bag
-# > and which places hold names. Which orders of the names are equally likely?*
+# > *Hint: fix the bag and which places hold names. Which orders of the names are equally likely?*
 
 # %% cellView="form" tags=["hide-cell"]
 # @title Solution 1
-# By equivariance the answer at a word depends on the word and on the bag, not on the
-# order. The names were drawn independently, so given the bag and which places hold
-# names, every order of the names is equally likely: the name in front of a given word
-# is each name n with probability count(n) / (all names), whatever the word is. The
-# answer n is right with this probability, so the most frequent name is the best answer.
-# It is right with probability max count / all names. Compare with what we measured:
+# By equivariance the answer depends on the word and on the bag, not on the order. Given
+# the bag and which places hold names, every order of the names is equally likely: the
+# name in front of a word is n with probability count(n) / (all names). So the most
+# frequent name is the best answer. Compare its share with what we measure:
 ids, speaker, _ = play(50_000, 16, torch.Generator().manual_seed(0))
 counts = nn.functional.one_hot(ids, TOKENS).sum(1)[:, :NAMES]  # (50000, 4)
 share = counts.amax(1) / counts.sum(1)  # (50000,)
@@ -900,37 +867,16 @@ measured = accuracy(counts.argmax(1, keepdim=True).expand_as(ids), speaker)
 print(f"expected {(share * asked).sum() / asked.sum():.2f}, measured {measured:.2f}")
 
 # %% [markdown]
-# > **Exercise 2 (pencil).** Can two different places get the same row of the sinusoidal table, if $d \ge
-# > 2$? How close do two places come, for the first hand alone?
-# >
-# > *Hint: when do two angles have the same sine and the same cosine? And which fraction approximates
-# > $\pi$ well?*
-
-# %% cellView="form" tags=["hide-cell"]
-# @title Solution 2
-# The first hand turns by 1 radian a place. Equal sine and cosine for t and u mean that
-# t - u is a multiple of 2 pi, say 2 pi n. With n not 0, pi = (t - u) / 2n would be a
-# fraction, and pi is irrational. So the very first hand tells all places apart, in
-# theory: pi is nearly 355/113, so that 710 places are nearly 113 turns.
-first = sinusoidal(2000, 2, dtype=torch.float64)  # (2000, 2)
-gaps = (first[1:] - first[0]).norm(dim=1)  # (1999,) distance of place t from place 0
-print("nearest to place 0:", gaps.argmin().item() + 1)
-print("and nearer than 1e-4:", bool(gaps.min() < 1e-4))
-both = sinusoidal(711, 64, dtype=torch.float64)[[0, 710]]
-print(f"with all 32 hands of d = 64 they are {(both[0] - both[1]).norm():.1f} apart")
-
-# %% [markdown]
-# > **Exercise 3 (code).** A reader
+# > **Exercise 2 (code).** A reader
 # > [tried](https://datascience.stackexchange.com/questions/45691/how-can-positional-encodings-including-a-sine-operation-be-linearly-transformabl/46008)
-# > to find the matrix of equation {eq}`eq-pe-rotation` by linear regression from $\mathbf{p}_t$ to
-# > $\mathbf{p}_{t+3}$, and failed. Do it with $d = 8$: from the first 200 places; from the first 6; and
-# > from 200 places, but with the sines alone. Which of the three matrices are right at places that were
-# > not seen?
+# > to find the matrix of equation {eq}`eq-pe-rotation` by linear regression, and failed. Find the matrix from
+# > $\mathbf{p}_t$ to $\mathbf{p}_{t+3}$ for $d = 8$: from the first 200 places; from the first 6; and from
+# > 200 places, but with the sines alone. Which of the three are right at places that were not seen?
 # >
 # > *Hint: `torch.linalg.lstsq`. Compare the number of places with the number of columns.*
 
 # %% cellView="form" tags=["hide-cell"]
-# @title Solution 3
+# @title Solution 2
 P = sinusoidal(1000, 8, dtype=torch.float64)  # (1000, 8)
 cases = ("200 places", P, 200), ("6 places", P, 6), ("sines, 200", P[:, ::2], 200)
 for name, table_, n in cases:
@@ -938,81 +884,73 @@ for name, table_, n in cases:
     errors = (table_[:-3] @ solve.solution - table_[3:]).abs().amax(1)  # (997,)
     seen, unseen = errors[:n].max() < 1e-6, errors[n:].max() < 1e-6
     print(f"{name:>10}: right where seen {bool(seen)!s:>5}, elsewhere {bool(unseen)}")
-# From 200 places regression finds R_3, and it is right everywhere. 6 places leave the 8
-# unknowns of each column open: a matrix that is right on all that was seen, and not a
-# rotation. That is our sinusoidal reader, with 32 and 16. With the sines alone there is
-# no such matrix, since sin(a + b) needs cos(a). The reader in question had no cosines.
+# From 200 places regression finds R_3. 6 places leave the 8 unknowns of each column open:
+# the matrix is right on all that was seen, and no rotation. (Our sinusoidal reader had 32
+# and 16.) With the sines alone there is no such matrix, since sin(a + b) needs cos(a);
+# this was the mistake.
 
 # %% [markdown]
-# > **Exercise 4 (code).** Turn the values too. Take the attention of equation {eq}`eq-pe-attention` with
-# > RoPE, move the whole text by 100 places, and compare the outputs; first with queries and keys turned,
-# > then with the values as well.
+# > **Exercise 3 (pencil).** Turn the values too: let the value at place $n$ be $\mathcal{R}_n \mathbf{v}_n$.
+# > What happens to the outputs when the whole text moves by 100 places?
 # >
-# > *Hint: only `places` changes. What should a shift do to a model that knows differences only?*
+# > *Hint: the weights do not change. Write $\mathcal{R}_{n+100}$ as a product.*
 
 # %% cellView="form" tags=["hide-cell"]
-# @title Solution 4
+# @title Solution 3
+# The output at m is the sum of a_mn R_n v_n over n. After the move the weights a_mn are
+# the same, by the offset identity, and R_(n+100) = R_100 R_n: every output is turned by
+# R_100.
 generator = torch.Generator().manual_seed(0)
 q, k, v = torch.randn(3, 12, 8, generator=generator)  # (T, d) each
 
 
-def attend_turned(places, turn_values):
+def attend_turned(places):
     scores = rotate(q, places) @ rotate(k, places).T / 8**0.5  # (T, T)
-    return scores.softmax(-1) @ (rotate(v, places) if turn_values else v)
+    return scores.softmax(-1) @ rotate(v, places)
 
 
-here, there = torch.arange(12), torch.arange(100, 112)
-for too in (False, True):
-    same = torch.allclose(attend_turned(here, too), attend_turned(there, too))
-    print(f"values turned: {too!s:>5}, same output 100 places on: {same}")
-moved = rotate(attend_turned(here, True), torch.full((12,), 100))
-print("it is turned by 100 places:", torch.allclose(moved, attend_turned(there, True)))
-# The weights are the same, but the values bring their absolute places along.
+here, there = (attend_turned(torch.arange(start, start + 12)) for start in (0, 100))
+print("same output 100 places on:", torch.allclose(here, there))
+turned = rotate(here, torch.full((12,), 100))
+print("turned by 100 places:     ", torch.allclose(turned, there))
 
 # %% [markdown]
-# > **Exercise 5 (code).** What do the slopes contribute, and what the one-sided view? Train one-sided
-# > readers whose two slopes are 0 (the masks alone), and ¼ and 1/16 in place of 1/16 and 1/256. Compare
-# > at 16 and at 64 tokens.
+# > **Exercise 4 (code).** What do the slopes contribute, and what the one-sided view? Train one-sided readers
+# > whose slopes are multiplied by 0 (the masks alone) and by 4. Compare at 16 and at 64 tokens.
 # >
-# > *Hint: replace `bias_for` by a function of your own; the reader looks it up each time.*
+# > *Hint: replace `bias_for` by a function of your own.*
 
 # %% cellView="form" tags=["hide-cell"]
-# @title Solution 5
-ours, slopes = bias_for, torch.zeros(2)
+# @title Solution 4
+ours, at_64 = bias_for, {}
 
 
 def bias_for(kind, length):
-    distance = (torch.arange(length)[:, None] - torch.arange(length)).abs()
-    masks = ours("ALiBi, one-sided", length) == -math.inf  # (4, T, T)
-    bias = -slopes.repeat_interleave(2)[:, None, None] * distance  # (4, T, T)
-    return bias.masked_fill(masks, -math.inf)
+    bias = ours("ALiBi, one-sided", length)  # (4, T, T)
+    return torch.where(bias.isinf(), bias, factor * bias)
 
 
-speaks = {}
-for name, pair in (("masks alone", (0.0, 0.0)), ("steep", (1 / 4, 1 / 16))):
-    slopes = torch.tensor(pair)
+for factor in (0, 4):
     torch.manual_seed(0)
     reader = train(Reader("own"), seed=100)
-    speaks[name] = [examine(reader, n)[0] for n in (16, 64)]
-    print(f"{name:>11}, at the trained length above 0.95: {speaks[name][0] > 0.95}")
+    at_16, at_64[factor] = (examine(reader, n)[0] for n in (16, 64))
+    print(f"slopes times {factor}, at 16 tokens above 0.95: {at_16 > 0.95}")
 bias_for = ours
-paper = scores["ALiBi, one-sided", 0][LENGTHS.index(64), 0]
-line = "at 64 tokens, masks alone < the paper's slopes < steep:"
-print(line, bool(speaks["masks alone"][1] < paper < speaks["steep"][1]))
-# Two layers of one-sided heads need no slope at all to answer on short scripts: a mask
-# already breaks the symmetry. On long ones it is the slope that keeps far names from
-# adding up, and 1/16 is gentle: ten places cost a factor of about 0.5. With eight heads
-# the paper's slopes begin at 1/2; two heads get none that is steep.
+at_64[1] = scores["ALiBi, one-sided", 0][LENGTHS.index(64), 0].item()
+print("at 64 tokens, times 0 < times 1 < times 4:", at_64[0] < at_64[1] < at_64[4])
+# On short scripts one-sided heads need no slope: a mask already breaks the symmetry. On
+# long ones the slope keeps far names from adding up, and 1/16, the paper's for the first
+# of two heads, is gentle: ten places cost a factor of 0.5.
 
 # %% [markdown]
-# > **Exercise 6 (open).** Learned positions fail past place 15 because nothing trains the rows. Find a
-# > way to train 64 rows with scripts of 16 tokens. How far does it help, and what does it cost?
+# > **Exercise 5 (open).** Learned positions fail past place 15 because nothing trains the rows. Find a way to
+# > train 64 rows with scripts of 16 tokens. How far does it help, and what does it cost?
 # >
 # > *Hint: must a text begin at place 0?*
 
 
 # %% cellView="form" tags=["hide-cell"]
-# @title Solution 6
+# @title Solution 5
 class Anywhere(LearnedPosition):
     def forward(self, x):
         last = self.max_length - x.shape[1] if torch.is_grad_enabled() else 0
@@ -1030,31 +968,27 @@ for question, name in enumerate(QUESTIONS):
     better = bool(long[question] > before_[question] + 0.05)
     print(f"{name:<32} better at 64 tokens: {better}")
 print("as good at 16 tokens, in twice the steps:", short[0] > 0.98)
-# Each text begins at a random place, so that every row is trained, in pairs that are at
-# most 15 apart. The exact distance now reaches far beyond 16; who speaks improves less,
-# and the trained length itself is learnt more slowly. Others draw all places of a text
-# at random, in order; or train on longer texts, which is the simplest cure of all.
+# Each text begins at a random place, so that every row is trained. It helps both
+# questions, and the trained length itself is learnt more slowly.
 
 # %% [markdown]
 # ## You have
 #
-# - proved that attention without positions is equivariant under every shuffle, and seen it by hand and in PyTorch;
-# - built the sinusoidal table, found $\mathbf{p}_{t+k} = R_k\,\mathbf{p}_t$ in it, and an attention head that looks three places
-#   back at any distance from the start;
+# - proved that attention without positions is equivariant under every shuffle;
+# - built the sinusoidal table, found $\mathbf{p}_{t+k} = R_k\,\mathbf{p}_t$ in it, and a head that looks
+#   three places back at any place;
 # - measured that angles must not be computed in bfloat16, and hardly in float32;
-# - shown that RoPE's scores depend on differences, and that symmetric ALiBi gives a mirrored text the same answers;
-# - seen six readers of a play agree at the trained length where the proofs let them and part beyond it, and predicted
-#   to the place where RoPE breaks.
+# - shown that RoPE's scores depend on differences, and that symmetric ALiBi is blind to a mirror;
+# - seen six readers part beyond the trained length, and predicted to the place where RoPE breaks.
 #
 # ## Further reading
 #
-# - A. Vaswani and colleagues, [Attention is all you need](https://arxiv.org/abs/1706.03762), 2017, section 3.5: one page,
-#   with the sinusoids, the rotation and the hope to extrapolate.
+# - A. Vaswani and colleagues, [Attention is all you need](https://arxiv.org/abs/1706.03762), 2017, section
+#   3.5.
 # - P. Shaw, J. Uszkoreit and A. Vaswani, [Self-attention with relative position
-#   representations](https://aclanthology.org/N18-2074/), 2018: learned vectors for differences instead of places
+#   representations](https://aclanthology.org/N18-2074/), 2018: learned vectors for differences
 #   {cite:p}`shaw2018self`.
-# - J. Su and colleagues, [RoFormer](https://arxiv.org/abs/2104.09864): RoPE.
-# - O. Press, N. A. Smith and M. Lewis, [Train short, test long](https://arxiv.org/abs/2108.12409), 2022: ALiBi, and the
+# - O. Press, N. A. Smith and M. Lewis, [Train short, test long](https://arxiv.org/abs/2108.12409), 2022: the
 #   question of our figure, asked of real language models.
 # - A. Kazemnejad and colleagues, [The impact of positional encoding on length generalization in
-#   Transformers](https://arxiv.org/abs/2305.19466), 2023: what decoders do, and that none may be best.
+#   Transformers](https://arxiv.org/abs/2305.19466), 2023.

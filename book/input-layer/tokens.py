@@ -14,13 +14,12 @@
 # # Tokens: from text to numbers
 #
 # Open a file that says *The cat sat on the mat.* and look at what is really in it: 84, 104, 101, 32, 99,
-# 97, 116 and so on, twenty-three numbers. A computer has never stored anything else. So a network, which
-# can only compute with numbers, could be given these, and be done.
+# 97, 116 and so on, twenty-three numbers. A network, which can only compute with numbers, could be given
+# these, and be done.
 #
-# It could, and hardly any network is. Before the first multiplication, nearly every language model passes
-# its text through a small program that cuts it into pieces, the *tokens* (词元), and gives each piece a
-# number of its own. Where to cut was decided before the network saw its first sentence, and the network can
-# never undo it.
+# Hardly any network is. Nearly every language model first passes its text through a small program that cuts
+# it into pieces, the *tokens* (词元), and gives each piece a number of its own. Where to cut was decided
+# before the network saw its first sentence, and the network can never undo it.
 #
 # **How does text become numbers?** Words, characters, bytes, or something in between: what does each choice
 # cost, and what does it lose?
@@ -29,12 +28,12 @@
 #
 # - cut text into words, characters and bytes, and see why the list of words is never complete;
 # - number the words with a `Vocabulary`, and measure how many words of new text it does not know;
-# - learn subwords by hand on ten words, then eight thousand of them on nearly two million words, and get
-#   the same ones, in the same order, as the library that trains real tokenizers;
+# - learn subwords by hand on ten words, then eight thousand of them on nearly two million words, the same
+#   ones, in the same order, as the library that trains real tokenizers;
 # - ask whether subwords learnt from speeches suit a dictionary, and what becomes of Chinese;
 # - fill sentences of different lengths up to one rectangle, and say with a mask what is real.
 #
-# **You need** Python, and logarithms for one plot. The chapter runs in about 40 seconds on one processor
+# **You need** Python, and logarithms for one plot. The chapter runs in about 35 seconds on one processor
 # core.
 
 # %%
@@ -59,11 +58,10 @@ for character in ("t", "é", "猫", "🐈"):
 
 # %% [markdown]
 # An alphabet of 256 covers everything that anyone will ever type. Why not stop here? Because a byte says
-# almost nothing. The network would have to find out that 99, 97, 116 is an animal, would have to do so at
-# every place where these three stand, and would have to carry them as three steps. The length of the
-# sequence is what a network pays for, and some pay with its square.
+# almost nothing. The network would have to find out that 99, 97, 116 is an animal, and to carry it as three
+# steps. The length of the sequence is what a network pays for, some networks with its square.
 #
-# At the other end are words. Our tokenizer takes runs of letters:
+# At the other end are words. Our tokenizer makes all letters small and takes the runs of a to z:
 
 # %%
 from scratch.text import tokenize
@@ -72,17 +70,16 @@ print(tokenize(line))
 print(tokenize("In 1863, naïve readers didn't re-read e-mail."))
 
 # %% [markdown]
-# A sentence is short now, and every token means something. But look at what happened to the second line.
-# The year is gone, *naïve* has fallen into two pieces, so has *e-mail*, and nobody could restore the line
-# from its tokens. For a first look at English this is good enough, and the next chapters use it. It is not
-# a way to feed a model that must one day answer in full sentences. The larger trouble, though, is the
+# A sentence is short now, and every token means something. But look at the second line. The year is gone,
+# *naïve* has fallen into two pieces, so has *e-mail*, and nobody could restore the line from its tokens.
+# For a first look at English this is good enough, and the next chapters use it. The larger trouble is the
 # number of words.
 #
 # ## Most words are rare
 #
 # The book brings three English corpora: what presidents told Congress, the definitions of a dictionary, and
-# some articles of Wikipedia. We count their words, and order them by how often they stand in the text: the
-# most frequent one has *rank* (秩) $r = 1$.
+# some articles of Wikipedia. We count their words, and order them: the most frequent one has *rank* (秩)
+# $r = 1$.
 
 # %%
 from collections import Counter
@@ -102,17 +99,17 @@ for r in (1, 10, 100, 1000, 10_000, 50_000):
     print(f"rank {r:>6,}: {n:>7,} times   rank × times: {r * n:>7,}   {word}")
 
 # %% [markdown]
-# Go ten times further down the list, and the words are about ten times as rare. The product in the third
-# column hardly changes over the first thousand ranks, while its two factors change a thousandfold. George
-# Kingsley Zipf {cite:p}`zipf1949human` made this regularity famous; *Zipf's law* (齐普夫定律) says that the
-# share $f(r)$ of the word of rank $r$ in the text is
+# Go ten times further down the list, and the words are about ten times as rare. Over the first thousand
+# ranks the product changes by less than a factor of two, its factors by many hundreds. George Kingsley Zipf
+# {cite:p}`zipf1949human` made this regularity famous; *Zipf's law* (齐普夫定律) says that the share $f(r)$ of
+# the word of rank $r$ in the text is
 #
 # $$
 # f(r) \approx \frac{K}{r^{\alpha}}, \qquad \alpha \approx 1 ,
 # $$ (eq-tokens-zipf)
 #
 # with a constant $K$. Since $\ln f = \ln K - \alpha \ln r$, in a plot with two logarithmic axes it is a
-# straight line that falls with slope $-\alpha$.
+# straight line with slope $-\alpha$. (We plot times instead of shares, which only moves it up.)
 
 # %% mystnb={"image": {"alt": "A plot with logarithmic axes: how often a word occurs against its rank. The points fall from three hundred thousand at rank one along a dashed straight line until rank five thousand or so, then bend below it and end in horizontal steps at three, two and one occurrences."}, "figure": {"caption": "How often each word of the three corpora stands in the text, against its rank. Dashed: a law with slope −1 through rank 100. The steps at the end are the words that stand three times, twice and once.", "name": "fig-tokens-zipf"}}
 import matplotlib.pyplot as plt
@@ -141,13 +138,12 @@ for name, some_counts in (("all three", counts), ("speeches alone", alone)):
     print(f"{name:<17}" + "".join(f"{slope:8.2f}" for slope in slopes(ordered)))
 
 # %% [markdown]
-# It is a law of a rather loose kind. The first six words do not keep to it, the slope is near −1 for the
-# frequent words but by no means constant, and from about rank 5,000 on the line bends, and the rare words
-# fall off nearly twice as steeply. The bend does not come from mixing three kinds of text: the speeches
-# alone bend more, and earlier. Ferrer i Cancho and Solé {cite:p}`ferrer2001two` found the same two regimes
-# in a big corpus, with slopes near −1 and −2.
+# It is a law of a loose kind. The slope is near −1 for the frequent words but by no means constant, and from
+# about rank 5,000 on the line bends: the rare words fall off nearly twice as steeply. That does not come
+# from mixing three kinds of text, since the speeches alone bend more, and earlier. Ferrer i Cancho and Solé
+# {cite:p}`ferrer2001two` found two regimes in a big corpus, too, with slopes near −1 and −2.
 #
-# What matters to us is the same with either slope: *the list does not end*. Here is the tail of ours.
+# With either slope *the list does not end*. Here is the tail of ours.
 
 # %%
 for k in (1, 2, 5):
@@ -157,8 +153,8 @@ for size in (100, 1000, 10_000):
     print(f"the {size:>6,} most frequent are {share:.0%} of the text")
 
 # %% [markdown]
-# A small list covers most of the text, and no list covers all of it. More than half of the words have been
-# seen so rarely that the next page is sure to bring others.
+# A small list covers most of the text, and no list covers all of it. Where more than half of the words have
+# been seen once or twice, the next pages are bound to bring others.
 #
 # ## A vocabulary, and what it does not know
 #
@@ -173,14 +169,14 @@ print(vocabulary.encode(tokenize("The dog sat on the cat")))
 print(vocabulary.decode([4, 1, 8]))
 
 # %% [markdown]
-# The words come in the order of how often they were seen, equally frequent ones in alphabetical order, so
-# that everybody gets the same numbers. The first four places are taken by *special tokens* that stand in no
-# text: `<pad>` fills short sentences up, `<unk>` stands for every word that is not in the list, here the
-# dog, and `<bos>` and `<eos>` mark where a sentence begins and ends, for models that write.
+# The most frequent words come first, equally frequent ones in alphabetical order, so that everybody gets the
+# same numbers. The first four places are taken by *special tokens* that stand in no text: `<pad>` fills
+# short sentences up, `<unk>` stands for every word that is not in the list, here the dog, and `<bos>` and
+# `<eos>` mark where a sentence begins and ends, for models that write.
 #
 # A word that gets `<unk>` is *out of vocabulary* (未登录词, OOV), and what it meant is lost. How often that
 # happens must be measured on text that did not help to make the list, *held-out* text (留出). We hold out
-# every tenth sentence of the speeches, and make the vocabulary from the others.
+# every tenth sentence, and make the vocabulary from the other sentences of the speeches.
 
 # %%
 held_out = {"speeches": speeches[9::10], "dictionary": dictionary[9::10]}
@@ -195,11 +191,10 @@ for min_count in (1, 2, 5, 10):
     print(f"{unknown:.1%} unknown")
 
 # %% [markdown]
-# `min_count` leaves out what was seen less often. That is cheap: with `min_count=5` the list is less than
-# half as long, and few words of the new text are lost. (A word that was seen once has little to teach a
-# network anyway.) So is the trouble small? It is, for more of the same. Every tenth sentence comes from the
-# very speeches whose other sentences we have counted. We ask again, for the last tenth of the speeches,
-# with a vocabulary from what was said before, and for the dictionary.
+# `min_count` leaves out what was seen less often. With `min_count=5` the list is less than half as long, and
+# few words of the new text are lost. So is the trouble small? It is, for more of the same: every tenth
+# sentence comes from the very speeches whose other sentences we have counted. We ask again, for the last
+# tenth of the speeches, with a vocabulary from what was said before, and for the dictionary.
 
 # %% mystnb={"image": {"alt": "Three falling curves: the share of unknown words against the size of the vocabulary, from 250 to 22,000 entries. The curve of held-out sentences falls to nearly zero, that of later speeches stays above it, and that of the dictionary is highest and still at about twelve per cent at the right end."}, "figure": {"caption": "Words that a vocabulary made from speeches does not know: in other sentences of the same speeches, in speeches of later years, and in a dictionary.", "name": "fig-tokens-oov"}}
 past, future = speeches[: -len(speeches) // 10], speeches[-len(speeches) // 10 :]
@@ -222,9 +217,9 @@ plt.show()
 
 # %% [markdown]
 # Later years cost more than other sentences, and another kind of text costs more than later years: with
-# nearly all words of two centuries of speeches, more than one word in ten of the dictionary is unknown. A
-# longer list helps slowly. Each doubling takes about as much off the dictionary's curve as the one before,
-# and needs twice as many new entries for it. Which words are missing?
+# nearly all words of the speeches, more than one word in ten of the dictionary is unknown. A longer list
+# helps slowly. Each doubling takes about as much off the dictionary's curve as the one before, for twice as
+# many new entries. Which words are missing from the longest list?
 
 # %%
 lost = Counter(w for s in held_out["dictionary"] for w in s if w not in vocabulary)
@@ -236,28 +231,27 @@ for word in ("leaf", "hopeless", "leafless"):
 # Presidents do not speak of flowers and shrubs.
 #
 # > **Pitfall.** Make the vocabulary from *all* the text, the test sentences included, and at `min_count=1`
-# > not one word is unknown. It looks splendid and says nothing: the test has leaked into the model. The
-# > same holds for everything below. A tokenizer is trained, so it must not see the test.
+# > not one word is unknown. That says nothing: the test has leaked into the model. All tokenizers
+# > below are trained, too, and must not see the test.
 #
 # ## Pieces of words
 #
-# *Leafless* is unknown, but *leaf* is not, nor is the end of *hopeless*. People read new words by their
-# parts. So let the list hold parts: whole words where they are frequent, and for the rest *subwords* (子词),
-# down to single letters. But which? Linguists could tell us, language by language. A much simpler answer
-# came from data compression. In 1994 Philip Gage {cite:p}`gage1994new` made files smaller by looking for
-# the pair of neighbouring bytes that is most frequent, putting an unused byte in its place, and doing so
+# *Leafless* is unknown, but *leaf* is not, nor is the end of *hopeless*. So let the list hold parts: whole
+# words where they are frequent, and for the rest *subwords* (子词), down to single letters. But which? A
+# simple answer came from data compression. In 1994 Philip Gage {cite:p}`gage1994new` made files smaller by
+# looking for the most frequent pair of neighbouring bytes, putting an unused byte in its place, and doing so
 # again and again: *byte-pair encoding* (字节对编码, BPE). Sennrich, Haddow and Birch
-# {cite:p}`sennrich2016neural` let the same procedure cut words for translation, with characters in the
-# place of bytes:
+# {cite:p}`sennrich2016neural` let the same procedure cut words for translation. At first every character is
+# a symbol. Then one looks for the pair
 #
 # $$
 # (a, b) = \underset{(x, y)}{\arg\max}\; \sum_{w} F_w\, k_w(x, y) ,
 # $$ (eq-tokens-pair)
 #
 # where $w$ runs over the different words of the corpus, $F_w$ is how often the word occurs, and $k_w(x, y)$
-# how often the symbol $x$ stands directly before $y$ in it. The winner becomes a new symbol $ab$, and every
-# $a\,b$ in every word is merged, from left to right. This is one *merge* (合并). Ten words are enough to
-# watch it, the ones with a space in front written with it:
+# how often the symbol $x$ stands directly before $y$ in it. The winner becomes a new symbol $ab$, which takes
+# the place of every $a\,b$ in every word, from left to right. This is one *merge* (合并). Ten words are enough
+# to watch it; a space in front of a word is written with it:
 
 # %%
 ten = "the cat sat on the mat the rat sat there"
@@ -278,10 +272,10 @@ def merge(symbols, a, b):
 
 
 # %% [markdown]
-# Two pairs may be equally frequent, and everybody must choose the same one, or they end with different
-# tokens. The rule of the library that we shall compare with: symbols are numbered, first the alphabet and
-# then the merges as they come, and the pair with the smallest numbers wins. In its alphabet the space comes
-# *behind* the letters; we shall see why.
+# Of two pairs that are equally frequent everybody must choose the same, or they end with different tokens.
+# The rule of the library that we shall compare with: symbols are numbered, first the alphabet and then the
+# merges as they come, and the pair with the smallest numbers wins. In its alphabet the space comes *behind*
+# the letters; we shall see why.
 
 # %%
 table = [*"abcdefghijklmnopqrstuvwxyz", " "]  # the symbols, numbered
@@ -300,13 +294,12 @@ print(cut[" the"], cut[" there"], cut[" rat"])
 
 # %% [markdown]
 # After six merges the frequent words *the* and *sat* are single symbols, and the others are put together
-# from parts. Two things deserve a look. The pairs are counted by *words*, each with its number, and a pair
-# never reaches over the border of a word. And the space belongs to the word that follows it, so that *the*
-# at the beginning of a line and *the* after a space are two different things. (Sennrich and colleagues mark
-# the end of a word instead.) *Sat* was tied with the space and its *s*, and won since its numbers, those of
-# *s* and *at*, begin with the smaller one.
+# from parts. No pair reaches over the border of a word. And the space belongs to the word that follows it,
+# so that *the* at the beginning of a line and *the* after a space are two different things. *Sat* was tied
+# with the space and its *s*, and won since the number of *s* is smaller than that of the space.
 #
-# A new word is cut by making the same merges in the same order:
+# A new word is cut by making the same merges in the same order. Our table did not write down of which two
+# parts a symbol was made, so we try every way of parting it:
 
 # %%
 for word in (" hat", " other", " the"):
@@ -317,16 +310,15 @@ for word in (" hat", " other", " the"):
     print(f"{word!r}: {symbols}")
 
 # %% [markdown]
-# None of the three is unknown. (The inner loop tries every way of parting a symbol in two, because our
-# table did not write down which two parts it was made of.)
+# None of the three is unknown.
 #
 # ## From letters to bytes
 #
 # One hole is left: a character that was not in the training text. GPT-2 {cite:p}`radford2019language`
 # closed it by going back to bytes. The alphabet is the 256 bytes, all of them, seen or not; a merge joins
-# two byte strings; and so there is no `<unk>`, for any text in any script. Before merging, a fixed rule
-# cuts the text into pieces, and no merge reaches beyond a piece: runs of letters, of digits, or of other
-# signs, each with the space before it, and endings such as *'re*.
+# two byte strings; and so there is no `<unk>`, for any text in any script. Before merging, a fixed rule cuts
+# the text into pieces, beyond which no merge reaches: runs of letters, of digits, or of other signs, each
+# with the space before it, and endings such as *'re*.
 
 # %%
 from scratch.byte_pairs import pre_tokenize
@@ -334,8 +326,8 @@ from scratch.byte_pairs import pre_tokenize
 print(pre_tokenize("We're 25 cats, all told: naïve, e-mail."))
 
 # %% [markdown]
-# Nothing is dropped, and the pieces add up to the text. `BytePairEncoder` does the rest. Its ids 0 to 255
-# are the bytes themselves; id 256 is the first merge. On our ten words:
+# The pieces add up to the text. `BytePairEncoder` does the rest. Its ids 0 to 255 are the bytes themselves;
+# id 256 is the first merge. On our ten words:
 
 # %%
 from scratch.text import BytePairEncoder
@@ -347,12 +339,12 @@ ids = small.encode(" other")
 print(ids, [small.tokens[i].decode() for i in ids], repr(small.decode(ids)))
 
 # %% [markdown]
-# To count all pairs afresh for each merge, as we did by hand, is slow work when there are thousands. The
-# helper keeps the counts instead. A merge changes only the pairs next to it, and only in the words that
-# hold it; an index, `where`, says which words these are, and a queue which pair is the most frequent at the
-# moment. This is the heart of it. (`times[i]` is how often word `i` stands in the corpus. The queue holds
-# counts with a minus, since Python's gives the smallest first; they may be out of date, and are then put
-# right.)
+# To count all pairs afresh for each merge, as we did by hand, is slow when there are thousands. The helper
+# keeps the counts instead. A merge changes only the pairs next to it, and only in the words that hold it;
+# an index, `where`, says which words these are, and a queue which pair is the most frequent. This is the
+# heart of it. (`times[i]` is how often word `i` stands in the corpus; `_merge` gives the new word, and which
+# pairs have come, +1, and gone, −1. The queue holds counts with a minus, since Python's gives the smallest
+# first, and of equal counts the smaller pair.)
 
 # %%
 import inspect
@@ -380,17 +372,17 @@ for word in (" government", " needy", " automobile", " photosynthesis", " leafle
     print(f"{word[1:]:>14}:", shown(encoder.encode(word)))
 
 # %% [markdown]
-# Frequent words have become single tokens; *photosynthesis*, which no president has needed so far, is built
-# from parts. Some parts mean something, as the *less* of *leafless*; others are debris. No step of the
-# procedure asks for meaning.
+# Frequent words have become single tokens; *photosynthesis* is built from parts. Some parts mean something,
+# as the *less* of *leafless*; others are debris.
 #
 # ### Is it right?
 #
-# Tokenizers for real models are often trained with the library `tokenizers`. With the same corpus and
-# settings it should make the same merges in the same order. It prints a byte as a character, to keep its
-# files readable: the 188 bytes that stand for a visible character in the old Latin-1 alphabet as that
-# character, the other 68 as the characters from number 256 on. The space becomes Ġ. Its ids, and so its
-# ties, follow the order of these characters. This is why a space comes behind the letters.
+# The library `tokenizers` trains the tokenizers of real models. With the same corpus and settings it should
+# make the same merges in the same order. It writes a byte as a character, as [GPT-2's own
+# program](https://github.com/openai/gpt-2/blob/master/src/encoder.py) does, in which a space separates
+# symbols and can be in none: the 188 bytes that stand for a visible character in the old Latin-1 alphabet
+# as that character, the other 68 as the characters from number 256 on. The space becomes Ġ. The library's
+# ids, and so its ties, follow the order of these characters. This is why a space comes behind the letters.
 
 # %%
 import json
@@ -439,11 +431,11 @@ for text in ("naïve 猫 🐈 didn't  \n", "e\u0301 \0 \U0010ffff", ""):
 # %% [markdown]
 # ## Short lists, long sentences
 #
-# Between bytes and words there is now a whole range, and the number of merges is a dial. A useful property
-# makes it cheap to turn: the first thousand merges of our encoder are what training with a thousand merges
-# would have given.
+# Between bytes and words there is now a whole range, and the number of merges is a dial. It is cheap to turn:
+# a merge depends on those before it only, and so the first thousand of our encoder are what training with a
+# thousand would have given.
 
-# %% mystnb={"image": {"alt": "Tokens per sentence against the number of entries on a logarithmic axis. A falling curve for byte pairs runs from about 157 tokens with 256 entries to 29 with 8,256, towards a square for words at about 27 tokens and 24,000 entries."}, "figure": {"caption": "What a held-out sentence of the speeches costs, in bytes, which here are characters (left end), in byte pairs (the curve) and words (square). A longer list buys shorter sentences, less and less so.", "name": "fig-tokens-length"}}
+# %% mystnb={"image": {"alt": "Tokens per sentence against the number of entries on a logarithmic axis. A falling curve for byte pairs runs from about 157 tokens with 256 entries to 29 with 8,256, towards a square for words at about 27 tokens and 25,000 entries."}, "figure": {"caption": "What a held-out sentence of the speeches costs, in bytes, which here are characters (left end), in byte pairs (the curve) and words (square). A longer list buys shorter sentences, less and less so.", "name": "fig-tokens-length"}}
 texts_held_out = [" ".join(s) for s in held_out["speeches"]]
 points = []
 for merges in (0, 64, 256, 1000, 2000, 4000, 8000):
@@ -459,17 +451,17 @@ for entries, tokens in (*points, words):
     print(f"{entries:>6,} entries: {tokens:6.1f} tokens per sentence")
 
 # %% [markdown]
-# The first merges buy most: with two hundred and fifty of them a sentence is less than half as long. At
-# eight thousand it is little longer than in words, with a third of the entries, and nothing is unknown.
-# What speaks against going on? Each entry will get a vector of its own in the network, some hundreds of
-# numbers to be learnt, and the last tokens are rare, so that there is little to learn them from. What
-# speaks against stopping early is length. GPT-2 chose 50,257 entries.
+# The first merges buy most: with 256 of them a sentence is less than half as long. At eight thousand it is
+# little longer than in words, with a third of the entries, and nothing is unknown. What speaks against
+# going on? Each entry will get a vector of its own in the network, some hundreds of numbers, and the last
+# tokens are rare, so that there is little to learn these from. GPT-2 has 50,257 entries: the bytes, 50,000
+# merges, and a sign for the end of a text.
 #
 # ## Does it travel?
 #
-# The merges were learnt from speeches. The words of another text can always be *written* with them; the
-# question is at what price. We train a second encoder on the dictionary, also without its held-out tenth,
-# and let each encoder cut both kinds of held-out text, and Wikipedia, which neither has seen.
+# The merges were learnt from speeches. Another text can always be *written* with them, but at what price? We
+# train a second encoder on the dictionary, without its held-out tenth, and let each encoder
+# cut both kinds of held-out text, and Wikipedia, which neither has seen.
 
 # %%
 rest_dictionary = [s for i, s in enumerate(dictionary) if i % 10 != 9]
@@ -488,14 +480,12 @@ shared = set(encoder.tokens) & set(from_dictionary.tokens)
 print(f"tokens that both have: {len(shared) / len(encoder):.0%}")
 
 # %% [markdown]
-# Each encoder is the better one at home, and away from home a word costs about a seventh more than it does
-# the one who is at home there. That is far milder than what happened to whole words: a vocabulary of eight
-# thousand of them left a fifth of the dictionary unknown. Neither encoder is at home in Wikipedia, and
-# there the dictionary's does better, perhaps because a dictionary tells of everything and a president does
-# not. Note also how the *columns* differ. The dictionary is dear even for its own encoder: it uses more
-# different words, and eight thousand entries do not go as far.
+# The two have little more than half of their tokens in common. Each is the better one at home, and away from
+# home a word costs about a seventh more than it does the one who is at home there. That is far milder than
+# what happened to whole words: a vocabulary of eight thousand of them left a fifth of the dictionary
+# unknown.
 #
-# The price is not only length. Look at how the two cut the same words:
+# How do the two cut the same words?
 
 # %%
 for word in "physician photosynthesis unconstitutional needy grasshopper".split():
@@ -504,14 +494,13 @@ for word in "physician photosynthesis unconstitutional needy grasshopper".split(
     print(f"{parts[0]:<26} {parts[1]}")
 
 # %% [markdown]
-# What presidents speak of is whole on the left, what dictionaries define is whole on the right, a
-# *grasshopper* is debris on both sides, and a network on top has to work with these pieces. Fewer tokens
-# are cheaper; whether they are *better* we have not measured. Bostrom and Durrett {cite:p}`bostrom2020byte`
-# trained the same network on two kinds of subwords, and found those of BPE further from what linguists
-# would cut, and never ahead.
+# What presidents speak of is whole on the left, a *physician* on the right, a *grasshopper* is debris on both
+# sides, and a network has to work with these pieces. Fewer tokens are cheaper; whether they are *better* we
+# have not measured. Bostrom and Durrett {cite:p}`bostrom2020byte` trained the same network on two kinds of
+# subwords; those of BPE were further from what linguists would cut, and never did better.
 #
 # > **Pitfall.** A token id means nothing outside its tokenizer. Feed one encoder's ids to the other, or to
-# > a model trained with the other, and no error appears: nearly every id exists in both.
+# > a model trained with the other, and no error appears: the ids exist in both.
 
 # %%
 ids = encoder.encode("the state of the union is strong")
@@ -523,7 +512,7 @@ print(repr(from_dictionary.decode(ids)))
 # 乒乓球拍卖完了. The Chinese line says that ping-pong bats (乒乓球拍) are sold out (卖完了), or else that ping-pong balls
 # (乒乓球) have been auctioned off (拍卖完了). Chinese is written without spaces, so whoever wants words has to
 # find their borders: *word segmentation* (分词). `jieba` is a popular program for it, with a dictionary, the
-# frequencies of its words, and a search for the most probable path.
+# frequencies of its words, and a search for the most probable way to cut.
 
 # %%
 import logging
@@ -542,10 +531,9 @@ print(jieba.lcut("我喜欢猫"))
 print(jieba.lcut("乒乓球拍卖完了"))
 
 # %% [markdown]
-# It auctions off the balls. That is a sensible choice, but a choice it is, made before any model has read
-# the line. The alternative is to take the characters. We compare the two on the Chinese side of the
-# translated strings that come with the book, whose test strings are from other programs than the training
-# strings.
+# It auctions off the balls: a choice, made before any model has read the line. The alternative is to take
+# the characters. We compare the two on the Chinese side of the translated strings that come with the book,
+# whose test strings are from other programs than the training strings.
 
 # %%
 from scratch.corpora import load_pairs
@@ -580,11 +568,11 @@ for size in (2000, 6000):
 # tasks, and characters won; they blame the unknown and the rare words.
 #
 # An encoder that has learnt from English does next to nothing here. It has no merge for Chinese bytes, and
-# each character costs three tokens. (The bytes per line are fewer than three times its characters because
-# the strings hold Latin names, too.) Whoever pays a service by the token, and writes in Chinese, pays for
-# that; with real tokenizers Petrov and colleagues {cite:p}`petrov2023language` found the same text up to
-# fifteen times as long in one language as in another. Trained on Chinese, byte pairs find first characters
-# and then words, and phrases, too, since no space stops them:
+# each character costs three tokens. (A line has fewer than three bytes per character because the strings
+# hold Latin names, too.) Whoever writes in Chinese and pays by the token pays for that; with real tokenizers
+# Petrov and colleagues {cite:p}`petrov2023language` found the same text up to fifteen times as long in one
+# language as in another. Trained on Chinese, byte pairs find first characters and then words, and phrases,
+# too, since no space stops them. *Failed to start authentication flow* is the first line:
 
 # %%
 print(shown(from_chinese.encode(chinese_test[1]), from_chinese))
@@ -595,9 +583,9 @@ print(len(halves), "merges begin or end inside a character, such as", end=" ")
 print(from_chinese.tokens[halves[0]], "or, as text,", from_chinese.decode(halves[:1]))
 
 # %% [markdown]
-# The last lines show the price of bytes. A merge knows nothing of characters, and some tokens are two
-# thirds of one: the two bytes with which many begin. In an encoded text this does no harm, but a model that
-# *writes* tokens can stop in the middle of a character, and what it has written is then no text.
+# Four words, four tokens. But a merge knows nothing of characters, and some tokens are two thirds of one: the
+# two bytes with which many begin. In an encoded text this does no harm, but a model that *writes* tokens can
+# stop in the middle of a character.
 #
 # > **Pitfall.** Decode all ids of a text together. Decoded one by one, the parts of a character come out as
 # > �, the sign for bytes that are no text.
@@ -606,7 +594,7 @@ print(from_chinese.tokens[halves[0]], "or, as text,", from_chinese.decode(halves
 #
 # A network computes on many sentences at once, on a tensor of shape `(batch, length)`, and sentences differ
 # in length. So the short ones are filled up with `<pad>`: *padding* (填充). `pad` returns the rectangle, and
-# how long each sentence really is.
+# each sentence's real length.
 
 # %%
 from scratch.text import pad
@@ -619,8 +607,8 @@ print(ids)
 print(lengths)
 
 # %% [markdown]
-# From the lengths one gets the *mask* (掩码), which says of each place $t$ of each sentence $n$ whether there
-# is a token,
+# From the lengths one gets the *mask* (掩码), which says of each place $t$ of each sentence $n$ of the batch
+# whether there is a token,
 #
 # $$
 # m_{nt} = \begin{cases} 1 & \text{if } t \le T_n, \\ 0 & \text{otherwise,} \end{cases}
@@ -642,9 +630,8 @@ everything = [i for row in rows for i in row]
 print("nothing but tokens under the mask:", ids[mask].tolist() == everything)
 
 # %% [markdown]
-# In this book a mask is `True` where there is something. Keep the lengths or the mask with the ids, always.
-# Whatever a network computes at the pads is rubbish, and it takes care not to let it in: forgetting it is
-# among the most common mistakes with encoders, and later chapters measure what it does. Pads also cost
+# In this book a mask is `True` where there is something. Keep the lengths or the mask with the ids, always:
+# whatever a network computes at the pads is rubbish, and must not get into its answer. Pads also cost
 # time. How much of the rectangle is waste?
 
 # %%
@@ -656,14 +643,13 @@ for name, order in (("shuffled", shuffled), ("sorted by length", np.sort(sizes))
     print(f"{name:>16}: {1 - sizes.sum() / places:.0%} of all places are pads")
 
 # %% [markdown]
-# Batches of sentences of similar length waste next to nothing. One pays with batches that are less random,
-# and so trainers often sort only within larger random heaps.
+# Batches of sentences of similar length waste next to nothing. One pays with batches that are less random.
 #
 # ## Pitfalls
 #
 # > **Pitfall: two texts that look the same.** Unicode has é as one character, and also as e with an accent
-# > that is put on top. On the screen they cannot be told apart; for a vocabulary they are two words.
-# > *Normalise* (规范化) the text first, in training and in use alike.
+# > that is put on top. They look alike; for a vocabulary they are two words. *Normalise* (规范化) the text
+# > first, in training and in use: the form NFC has the one character, NFD the two.
 
 # %%
 import unicodedata
@@ -673,17 +659,15 @@ print(one, two, one == two, encoder.encode(one) == encoder.encode(two))
 print(len(one), len(two), unicodedata.normalize("NFC", two) == one)
 
 # %% [markdown]
-# > **Pitfall: the space belongs to the next token.** *Union* at the beginning of a line and *union* after a
-# > space have different ids, and a space left at the end of a line, which nobody sees, becomes a token of
-# > its own.
+# > **Pitfall: the space belongs to the next token.** *union* at the beginning of a line and *union* after a
+# > space have different ids, and a space left at the end of a line becomes a token of its own.
 
 # %%
 for text in ("union", " union", "Union", "the union "):
     print(f"{text!r:>12}: {shown(encoder.encode(text))}")
 
 # %% [markdown]
-# Our corpus has no capital letters at all, and so even *Union* falls apart. An encoder is as good as its
-# corpus.
+# Our corpus has no capital letters at all, and so *Union* falls apart further.
 #
 # > **Pitfall: numbers are cut where habit has it.** Merges follow frequency, not place value. Here an
 # > encoder has seen many square numbers:
@@ -700,60 +684,56 @@ for number in ("1234", "1235", "12345", "1764", "17640"):
 # large models add better merely by having the digits grouped from the right.
 #
 # > **Pitfall: BPE is greedy.** It makes the merges in the order in which they were learnt and takes none
-# > back. The same tokens could often write the word in fewer pieces (exercise 3). *WordPiece*
-# > {cite:p}`schuster2012japanese`, which BERT uses and which we shall meet with contextual vectors, differs
-# > in both halves: it learns the merge that makes the corpus most probable rather than the most frequent
-# > pair, and it cuts a word by taking the longest piece that fits, from the left.
+# > back, even where the same tokens could write the word in fewer pieces (exercise 3). *WordPiece*, which
+# > BERT uses, differs in both halves: it learns the merge that makes the corpus most probable
+# > {cite:p}`schuster2012japanese`, and [cuts a
+# > word](https://github.com/google-research/bert/blob/master/tokenization.py) by taking the longest piece
+# > that fits, from the left.
 #
 # ## So, how does text become numbers?
 #
 # By a list, and by a rule for cutting text into the list's entries. A list of words makes short sentences
-# and is never complete; a list of bytes is complete and makes long ones; merges lead from the second to the
-# first, as far as one cares to go. From here to the part on encoders the book mostly uses words, since one
-# can look at them and say what they mean. Whatever the tokens are, a sentence now is a row of ids, and ids
-# are what the network gets. What it does with them first is the next chapter's question.
+# and is never complete; a list of bytes is complete and makes long ones; merges lead from the second
+# towards the first. From here on the book mostly uses words, since one can say
+# what they mean. Whatever the tokens are, a sentence now is a row of ids. What a network does with them
+# first is the next chapter's question.
 #
 # ## Exercises
 #
 # > **Exercise 1 (pencil).** Show that two merges never make the same string of bytes, so that an encoder
 # > with $k$ merges has exactly $256 + k$ different tokens.
 # >
-# > *Hint: suppose that $s$ was made by one merge, and that later two tokens $a$, $b$ with $ab = s$ stand
-# > side by side. No merge has ever crossed the two ends of this $s$. How would the same bytes have fared as
-# > a word of their own?*
+# > *Hint: suppose that one merge made $s$, and that later two tokens $a$, $b$ with $ab = s$ stand side by
+# > side. No merge has ever crossed the ends of this $s$. How would it have fared as a word of its own?*
 
 # %% cellView="form" tags=["hide-cell"]
 # @title Solution 1
-# Take the place where a, b stand side by side. Tokens only grow, so no merge so far has
-# joined bytes across either end of s = ab. Then what happened inside did not depend on
-# what stands outside: each merge went through these bytes from left to right as through a
-# word that consists of s alone. (Could a merge of x, x in a run of x's have paired them
-# differently, being shifted by an x before s? Only by a pair that crosses the end.)
-# The same holds for the place where s was first made. So the word s fared like both: it
+# Where a, b stand side by side, no merge so far has crossed an end of s = ab, for tokens
+# only grow. So each merge went through these bytes from left to right as through a word
+# that is s alone. (Could one of x, x, in a run of x's, be shifted by an x before s? Only
+# by a pair that crosses the end.) The same holds where s was first made. So the word s
 # became one token with that merge, and is two tokens now, which cannot be. On ours:
 print(len(set(encoder.tokens)) == len(encoder) == 256 + len(encoder.merges))
 
 # %% [markdown]
 # > **Exercise 2 (pencil).** Suppose that the word of rank $r$ stands $\lfloor M / r \rfloor$ times in a
 # > text, with a large number $M$: Zipf's law with $\alpha = 1$, rounded down. Show that then about the
-# > share $1 / (k(k+1))$ of all different words stand exactly $k$ times. What does that say of words that
-# > stand once, and how do the speeches and the Wikipedia articles compare?
+# > share $1 / (k(k+1))$ of all different words stand exactly $k$ times. How do the speeches and the
+# > Wikipedia articles compare?
 # >
 # > *Hint: for which ranks is $k \le M/r < k + 1$? And which is the last rank at all?*
 
 # %% cellView="form" tags=["hide-cell"]
 # @title Solution 2
 # The ranks with k <= M/r < k+1 are M/(k+1) < r <= M/k: about M/k - M/(k+1) = M/(k(k+1)) of
-# them. The last rank with a word that stands at all is M, so there are M words, and the
-# share is 1/(k(k+1)): one half stand once, one sixth twice, one twelfth three times.
+# them. The last rank with a word that stands at all is M, so the share is 1/(k(k+1)).
 print("expected:   " + "".join(f"{1 / (k * (k + 1)):6.0%}" for k in (1, 2, 3)))
 for name, corpus in (("speeches", speeches), ("Wikipedia", wikipedia)):
     times = np.array(list(Counter(w for s in corpus for w in s).values()))
     shares = [(times == k).mean() for k in (1, 2, 3)]
     print(f"{name + ':':<12}" + "".join(f"{share:6.0%}" for share in shares))
-# Both have fewer such words than that, the speeches far fewer: their rare words fall
-# off more steeply than 1/r, and presidents, who speak of the same things every year,
-# repeat themselves more than an encyclopedia does.
+# Fewer words than one half stand once, far fewer in the speeches: their rare words fall
+# off more steeply than 1/r. Presidents repeat themselves more than an encyclopedia does.
 
 # %% [markdown]
 # > **Exercise 3 (code).** How greedy is BPE? For the different words of the held-out speeches, compare the
@@ -769,11 +749,10 @@ tokens = set(encoder.tokens)
 
 
 def longest_first(word):
-    used = 0
-    while word:
-        word = word[next(j for j in range(len(word), 0, -1) if word[:j] in tokens) :]
-        used += 1
-    return used
+    if not word:
+        return 0
+    fits = max(j for j in range(1, len(word) + 1) if word[:j] in tokens)
+    return 1 + longest_first(word[fits:])
 
 
 def fewest(word):
@@ -785,53 +764,37 @@ def fewest(word):
 
 different = sorted({" " + w for s in held_out["speeches"] for w in s})
 bpe = np.array([len(encoder.encode(w)) for w in different])
-for name, rule in (("longest first", longest_first), ("fewest", fewest)):
+for rule in (longest_first, fewest):
     other = np.array([rule(w.encode()) for w in different])
-    print(
-        f"{name:>13}: fewer tokens than BPE for {(other < bpe).mean():.1%} of the words,",
-        end=" ",
-    )
-    print(f"more for {(other > bpe).mean():.1%}")
-# Seldom does BPE waste a token, and never does it beat the fewest, of course. Taking the
-# longest piece, as WordPiece does, is a little better on this count, and sometimes worse.
+    less, more = (other < bpe).mean(), (other > bpe).mean()
+    print(f"{rule.__name__:>13}: fewer than BPE for {less:.1%}, more for {more:.1%}")
+# BPE seldom wastes a token, and never beats the fewest, of course. Taking the longest
+# piece, as WordPiece does, is a little better on this count, and sometimes worse.
 
 # %% [markdown]
 # > **Exercise 4 (code).** The rule that no merge crosses a space is a decision. What would BPE learn
 # > without it? Try it on 1,000 sentences.
 # >
-# > *Hint: put a sign that counts as a letter, such as `ː` (which lengthens a vowel in phonetics), where the
-# > spaces are.*
+# > *Hint: put a sign that counts as a letter, such as `ː`, where the spaces are.*
 
 # %% cellView="form" tags=["hide-cell"]
 # @title Solution 4
 sentences = rest[:: len(rest) // 1000]
-glued = BytePairEncoder.train(["ː".join(s) for s in sentences], 256 + 600)
-usual = BytePairEncoder.train([" ".join(s) for s in sentences], 256 + 600)
-across = [
-    t.decode().replace("ː", "_")
-    for t in glued.tokens[256:]
-    if t.count("ː".encode()) > 1
-]
-print(
-    len(across), "of 600 merges hold two borders of words or more, such as", across[-5:]
-)
-for name, some_encoder, sign in (
-    ("across spaces", glued, "ː"),
-    ("as usual", usual, " "),
-):
-    total = sum(
-        len(some_encoder.encode(sign.join(s))) for s in held_out["speeches"][:500]
-    )
-    print(f"{name:>14}: {total / 500:.1f} tokens per sentence")
-# (The sign is two bytes, and one merge is spent on joining them.) Set phrases become
-# tokens, and sentences are somewhat shorter. But many tokens are the end of one word and
-# the beginning of the next: frequent, and no unit of anything.
+for name, sign in (("as usual", " "), ("across spaces", "ː")):
+    some = BytePairEncoder.train([sign.join(s) for s in sentences], 256 + 600)
+    new = held_out["speeches"][:500]
+    length = np.mean([len(some.encode(sign.join(s))) for s in new])
+    print(f"{name:>13}: {length:.1f} tokens per sentence")
+across = [t.decode() for t in some.tokens[256:] if t.count(sign.encode()) > 1]
+print(len(across), "of 600 merges hold two borders of words, such as", across[-5:])
+# Phrases become tokens, and sentences are somewhat shorter. But many tokens are the
+# end of one word and the beginning of the next: frequent, and no unit of anything.
 
 # %% [markdown]
 # > **Exercise 5 (open).** Two languages share 2,000 entries. Who pays? Train on English and Chinese strings
 # > in different proportions, and measure the tokens per test string in both. What would be fair?
 # >
-# > *Hint: leave out some of the strings of one language. A test string says the same in both.*
+# > *Hint: a test string says the same in both.*
 
 # %% cellView="form" tags=["hide-cell"]
 # @title Solution 5
@@ -843,10 +806,9 @@ for a, b in ((1, 0), (10, 1), (1, 1), (1, 10), (0, 1)):
     both = BytePairEncoder.train(some_english + some_chinese, 2000)
     costs = [np.mean([len(both.encode(pair[k])) for pair in test]) for k in (0, 1)]
     print(f"{a:>7} : {b:<7}   {costs[0]:>10.1f} {costs[1]:>10.1f}")
-# Entries go where the text is. A tenth of Chinese already halves its price, which the
-# English hardly notice; an equal share makes Chinese the shorter of the two. Fair could
-# mean equal tokens for equal meaning, or equal loss against an encoder of one's own, and
-# the two do not agree. Whoever chooses the corpus of a tokenizer chooses who pays.
+# Entries go where the text is. A little Chinese nearly halves its price, and English
+# hardly notices. Fair could mean equal tokens for equal meaning, or equal loss against an
+# encoder of one's own, and the two do not agree. Whoever chooses the corpus chooses.
 
 # %% [markdown]
 # ## You have
@@ -854,8 +816,7 @@ for a, b in ((1, 0), (10, 1), (1, 1), (1, 10), (0, 1)):
 # - cut text into words, characters and bytes, and seen by Zipf's law that a list of words has no end;
 # - numbered words with a `Vocabulary`, and measured what it does not know: little in the same speeches,
 #   more in later ones, a lot in a dictionary;
-# - learnt merges by hand and with `BytePairEncoder`, eight thousand of them equal to those of `tokenizers`,
-#   in the same order;
+# - learnt merges by hand and with `BytePairEncoder`, eight thousand of them equal to those of `tokenizers`;
 # - found that subwords travel at a moderate price from speeches to a dictionary, and at three tokens a
 #   character to Chinese;
 # - padded sentences to a rectangle, with lengths and a mask.
@@ -863,13 +824,10 @@ for a, b in ((1, 0), (10, 1), (1, 1), (1, 10), (0, 1)):
 # ## Further reading
 #
 # - R. Sennrich, B. Haddow and A. Birch, [Neural machine translation of rare words with subword
-#   units](https://aclanthology.org/P16-1162/), 2016: byte-pair encoding for words
-#   {cite:p}`sennrich2016neural`; its Algorithm 1 is a page of Python.
+#   units](https://aclanthology.org/P16-1162/), 2016: its Algorithm 1 is byte-pair encoding in Python.
 # - A. Radford and colleagues, [Language models are unsupervised multitask
 #   learners](https://cdn.openai.com/better-language-models/language_models_are_unsupervised_multitask_learners.pdf),
 #   2019, section 2.2: why bytes, and why pieces.
 # - K. Bostrom and G. Durrett, [Byte pair encoding is suboptimal for language model
-#   pretraining](https://aclanthology.org/2020.findings-emnlp.414/), 2020: the case against greed, and the
-#   alternative, a *unigram* model.
-# - A. Petrov and colleagues, [Language model tokenizers introduce unfairness between
-#   languages](https://arxiv.org/abs/2305.15425), 2023: who pays, measured on many languages.
+#   pretraining](https://aclanthology.org/2020.findings-emnlp.414/), 2020: the case against greed, and an
+#   alternative.

@@ -14,10 +14,26 @@ def at_least_1(name: str, value: int) -> int:
 
     Raises TypeError or ValueError with the argument's `name` otherwise.
     """
+    return _at_least(1, name, value)
+
+
+def at_least_0(name: str, value: int) -> int:
+    """Return `value` if it is an integer of 0 or more, of any integer type.
+
+    >>> at_least_0("start", -1)
+    Traceback (most recent call last):
+    ValueError: start must be at least 0, got -1
+
+    Raises TypeError or ValueError with the argument's `name` otherwise.
+    """
+    return _at_least(0, name, value)
+
+
+def _at_least(least: int, name: str, value: int) -> int:
     try:
         value = operator.index(value)
     except TypeError:
         raise TypeError(f"{name} must be an int, got {value!r} ({type(value).__name__})") from None
-    if value < 1:
-        raise ValueError(f"{name} must be at least 1, got {value}")
+    if value < least:
+        raise ValueError(f"{name} must be at least {least}, got {value}")
     return value

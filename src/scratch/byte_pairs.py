@@ -95,7 +95,8 @@ class BytePairEncoder:
             raise TypeError(f"texts must be a list of str, got the str {texts[:20]!r}: put it into a list")
         pieces = Counter(piece for text in texts for piece in pre_tokenize(text))
         merges = _learn(pieces, vocab_size - 256)
-        return cls((_byte_or_merge(left), _byte_or_merge(right)) for left, right in merges)
+        ours = [*_BYTES, *range(256, 256 + len(merges))]  # from the library's ids, in which the bytes are in its order
+        return cls((ours[left], ours[right]) for left, right in merges)
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -126,26 +127,28 @@ class BytePairEncoder:
         return b"".join(self.tokens[i] for i in ids).decode("utf-8", errors="replace")
 
     def _encode(self, piece: bytes) -> list[int]:
-        """One piece, in time n log n: a queue of possible merges, by rank and place, on a linked list of tokens."""
+        """One piece: a queue of the merges that are possible, the earliest and leftmost first.
+
+        The time is n log n, not n², as long as the tokens are short, which matters for a book without spaces.
+        """
         ids = list(piece)  # ids[p] is the token that begins at byte p, or -1 inside of a token
-        after, before = list(range(1, len(ids) + 1)), list(range(-1, len(ids) - 1))
-        queue: list[Pair] = []  # (the id that a merge makes, the place of its left half)
+        queue: list[Pair] = []  # (the id that a merge makes, the byte at which its left half begins)
 
         def consider(p: int) -> None:
-            if p >= 0 and after[p] < len(ids) and (new := self._merged.get((ids[p], ids[after[p]]))):
+            q = p + len(self.tokens[ids[p]])
+            if q < len(ids) and (new := self._merged.get((ids[p], ids[q]))):
                 heapq.heappush(queue, (new, p))
 
         for p in range(len(ids)):
             consider(p)
         while queue:
             new, p = heapq.heappop(queue)
-            q = after[p]
+            q = p + len(self.tokens[ids[p]])
             if q < len(ids) and self._merged.get((ids[p], ids[q])) == new:  # else a merge nearby came first
-                ids[p], ids[q], after[p] = new, -1, after[q]
-                if after[q] < len(ids):
-                    before[after[q]] = p
-                consider(before[p])
+                ids[p], ids[q] = new, -1
                 consider(p)
+                if p > 0:
+                    consider(next(before for before in range(p - 1, -1, -1) if ids[before] >= 0))
         return [i for i in ids if i >= 0]
 
 
@@ -230,11 +233,6 @@ def _utf8(piece: str) -> bytes:
     except UnicodeEncodeError as error:
         half = piece[error.start]
         raise ValueError(f"text must hold whole characters, got {half!r}, half of a surrogate pair") from None
-
-
-def _byte_or_merge(i: int) -> int:
-    """From the library's ids to ours, in which a byte is its own id."""
-    return _BYTES[i] if i < 256 else i
 
 
 def _integer(name: str, value: int) -> int:

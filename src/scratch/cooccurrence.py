@@ -32,10 +32,15 @@ def cooccurrence(sentences: Iterable[Sequence[int]], vocab_size: int, window: in
     vocab_size, window = at_least_1("vocab_size", vocab_size), at_least_1("window", window)
     sentences = [sentence for sentence in sentences if len(sentence)]
     lengths = np.fromiter(map(len, sentences), dtype=np.int64)  # (N,)
-    ids = _integers(chain.from_iterable(sentences))  # (n,)
+    words = list(chain.from_iterable(sentences))
+    ids = np.array(words, dtype=None if words else int)  # (n,)
+    if ids.dtype.kind not in "biu":
+        other = next(word for word in words if not isinstance(word, (int, np.integer)))
+        raise TypeError(f"sentences must hold integer ids, got {other!r}")
     if len(ids) and not (ids.min() >= 0 and ids.max() < vocab_size):
         outside = ids[(ids < 0) | (ids >= vocab_size)][0]
         raise IndexError(f"sentences must hold ids from 0 to vocab_size - 1 = {vocab_size - 1}, got {outside}")
+    ids = ids.astype(np.int32)
     sentence = np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)  # (n,) the number of each place's sentence
 
     ahead = sparse.csr_array((vocab_size, vocab_size))  # the pairs in the order of the text
@@ -103,15 +108,3 @@ def svd_vectors(matrix: sparse.sparray, dim: int, power: float = 0.5) -> np.ndar
     u, sigma = u[:, order], sigma[order]  # (V, dim), (dim,)
     largest = np.abs(u).argmax(axis=0)  # (dim,)
     return u * np.sign(u[largest, range(dim)]) * sigma**power
-
-
-def _integers(ids: Iterable[int]) -> np.ndarray:
-    """The ids as an array of int32, none of which was rounded."""
-    try:
-        values = np.fromiter(ids, dtype=np.float64)
-    except ValueError:
-        raise TypeError("sentences must hold integer ids, got something else: encode the words first") from None
-    exact = values.astype(np.int32)
-    if not np.array_equal(values, exact):
-        raise TypeError(f"sentences must hold integer ids, got {values[values != exact][0]}")
-    return exact

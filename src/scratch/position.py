@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import operator
-
 import torch
 from torch import Tensor, nn
 
-from scratch.arguments import at_least_1
+from scratch.arguments import at_least_0, at_least_1
 
 Device = torch.device | str | None
 
@@ -30,7 +28,7 @@ def sinusoidal(
     >>> torch.equal(sinusoidal(1, 4, start=1), sinusoidal(2, 4)[1:])
     True
     """
-    length, dim, start = at_least_1("length", length), at_least_1("dim", dim), _at_least_0("start", start)
+    length, dim, start = at_least_1("length", length), at_least_1("dim", dim), at_least_0("start", start)
     if not dtype.is_floating_point:
         raise TypeError(f"dtype must hold floating point numbers, got {dtype}")
     angles = _angles(torch.arange(start, start + length), dim)  # (length, ⌈dim / 2⌉)
@@ -159,16 +157,6 @@ def _angles(positions: Tensor, dim: int) -> Tensor:
     """positions (length,) -> (length, ⌈dim / 2⌉): pos / 10000^(2i / dim), in float64, on the CPU."""
     wavelengths = 10_000.0 ** (torch.arange(0, dim, 2, dtype=torch.float64) / dim)  # (⌈dim / 2⌉,) over 2π
     return positions.to("cpu", torch.float64)[:, None] / wavelengths
-
-
-def _at_least_0(name: str, value: int) -> int:
-    try:
-        value = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name} must be an int, got {value!r} ({type(value).__name__})") from None
-    if value < 0:
-        raise ValueError(f"{name} must be at least 0, got {value}")
-    return value
 
 
 def _length(x: Tensor, max_length: int, dim: int) -> int:
