@@ -78,6 +78,11 @@ def test_interval_equals_scipys():
     assert interval(spearman, x, y, seed=3) != interval(spearman, x, y)
 
 
+def test_interval_refuses_samples_that_do_not_belong_together():
+    with pytest.raises(ValueError, match=r"samples must have one length, got \[3, 2\]"):
+        interval(spearman, np.arange(3), np.arange(2))
+
+
 def test_nothing_to_judge():
     vectors = keyed(["zorf"], np.ones((1, 2)))
     with pytest.raises(ValueError, match="both words of at least one pair of 'wordsim-353', got none of 353"):

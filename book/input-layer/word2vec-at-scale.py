@@ -368,8 +368,8 @@ for name in ("wordsim-353", "simlex-999"):
 #
 # $$
 # \begin{aligned}
-# P_\text{drop} &= 1 - \sqrt{\tau / f} & & \text{(the paper)}, \\
-# P_\text{keep} &= \sqrt{\tau / f} + \tau / f & & \text{(the program)} .
+# \text{paper:} \quad P_\text{drop} &= 1 - \sqrt{\tau / f}, \\
+# \text{program:} \quad P_\text{keep} &= \sqrt{\tau / f} + \tau / f .
 # \end{aligned}
 # $$ (eq-scale-subsample)
 #

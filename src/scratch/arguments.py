@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Iterable
 
 
 def at_least_1(name: str, value: int) -> int:
@@ -14,7 +15,7 @@ def at_least_1(name: str, value: int) -> int:
 
     Raises TypeError or ValueError with the argument's `name` otherwise.
     """
-    return _at_least(1, name, value)
+    return at_least(1, name, value)
 
 
 def at_least_0(name: str, value: int) -> int:
@@ -26,10 +27,31 @@ def at_least_0(name: str, value: int) -> int:
 
     Raises TypeError or ValueError with the argument's `name` otherwise.
     """
-    return _at_least(0, name, value)
+    return at_least(0, name, value)
 
 
-def _at_least(least: int, name: str, value: int) -> int:
+def known_ids(ids: Iterable[int], size: int) -> list[int]:
+    """Return `ids` as a list if all are integers, of any integer type, from 0 to size - 1.
+
+    >>> known_ids([0, 9], size=9)
+    Traceback (most recent call last):
+    IndexError: ids must lie between 0 and 8, the last of 9, got 9
+
+    Raises TypeError or IndexError otherwise.
+    """
+    checked = []
+    for i in ids:
+        try:
+            checked.append(operator.index(i))
+        except TypeError:
+            raise TypeError(f"ids must be integers, got {i!r:.40} ({type(i).__name__})") from None
+        if not 0 <= checked[-1] < size:
+            raise IndexError(f"ids must lie between 0 and {size - 1}, the last of {size}, got {i}")
+    return checked
+
+
+def at_least(least: int, name: str, value: int) -> int:
+    """Return `value` if it is an integer of `least` or more; see `at_least_1`."""
     try:
         value = operator.index(value)
     except TypeError:

@@ -16,6 +16,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from itertools import pairwise
 
+from scratch.arguments import at_least, known_ids
+
 Pair = tuple[int, int]
 
 # GPT-2 writes each byte as a character that can be printed: 188 of them as the character of that number, the other 68
@@ -68,7 +70,7 @@ class BytePairEncoder:
         for pair in merges:
             if not isinstance(pair, tuple | list) or len(pair) != 2:
                 raise TypeError(f"merges must hold pairs of ids, got {pair!r:.40} ({type(pair).__name__})")
-            left, right = _integer("merges", pair[0]), _integer("merges", pair[1])
+            left, right = _integer(pair[0]), _integer(pair[1])
             if not (0 <= left < len(self) and 0 <= right < len(self)):
                 raise ValueError(f"merges must hold earlier ids, 0 to {len(self) - 1} so far, got {(left, right)}")
             if (left, right) in self._merged:
@@ -89,8 +91,7 @@ class BytePairEncoder:
         pair (section 3.2 of Sennrich et al. advises an index). Raises TypeError if `texts` is a string or holds
         anything but strings, ValueError if `vocab_size < 256` or if a text holds half a surrogate pair.
         """
-        if _integer("vocab_size", vocab_size) < 256:
-            raise ValueError(f"vocab_size must be at least 256, one id for each byte, got {vocab_size}")
+        at_least(256, "vocab_size", vocab_size)  # one id for each byte
         if isinstance(texts, str):
             raise TypeError(f"texts must be a list of str, got the str {texts[:20]!r}: put it into a list")
         pieces = Counter(piece for text in texts for piece in pre_tokenize(text))
@@ -120,11 +121,7 @@ class BytePairEncoder:
 
         Raises TypeError if an id is no integer, IndexError if it lies outside 0 … len - 1.
         """
-        ids = [_integer("ids", i) for i in ids]
-        for i in ids:
-            if not 0 <= i < len(self):
-                raise IndexError(f"ids must lie between 0 and {len(self) - 1}, the last of this encoder, got {i}")
-        return b"".join(self.tokens[i] for i in ids).decode("utf-8", errors="replace")
+        return b"".join(self.tokens[i] for i in known_ids(ids, len(self))).decode("utf-8", errors="replace")
 
     def _encode(self, piece: bytes) -> list[int]:
         """One piece: a queue of the merges that are possible, the earliest and leftmost first.
@@ -235,9 +232,8 @@ def _utf8(piece: str) -> bytes:
         raise ValueError(f"text must hold whole characters, got {half!r}, half of a surrogate pair") from None
 
 
-def _integer(name: str, value: int) -> int:
+def _integer(value: int) -> int:
     try:
         return operator.index(value)
     except TypeError:
-        kind = "an int" if name == "vocab_size" else "integers"
-        raise TypeError(f"{name} must be {kind}, got {value!r:.40} ({type(value).__name__})") from None
+        raise TypeError(f"merges must be integers, got {value!r:.40} ({type(value).__name__})") from None

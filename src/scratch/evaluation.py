@@ -61,11 +61,14 @@ def interval(
 ) -> tuple[float, float]:
     """The bootstrap's 95 % interval of a statistic (Efron 1979): what it would be with other pairs of the same kind.
 
-    samples: arrays (n,) that belong together; the same n indices, drawn with repetition, are taken of each.
+    samples: arrays (n,) that belong together; the same n indices, drawn with repetition, are taken of each. Raises
+    ValueError if their lengths differ.
 
     >>> interval(np.mean, np.array([0, 0, 1, 1, 1, 1, 1, 1, 1, 1]))
     (0.5, 1.0)
     """
+    if len({len(sample) for sample in samples}) != 1:
+        raise ValueError(f"samples must have one length, got {[len(sample) for sample in samples]}")
     picks = np.random.default_rng(seed).integers(len(samples[0]), size=(draws, len(samples[0])))
     low, high = np.percentile([statistic(*(sample[pick] for sample in samples)) for pick in picks], [2.5, 97.5])
     return float(low), float(high)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor
 
+from scratch.arguments import known_ids
 from scratch.byte_pairs import BytePairEncoder as BytePairEncoder  # subwords belong to text, too: found here as well
 
 _TOKEN = re.compile(r"[a-z]+(?:'[a-z]+)?")
@@ -83,16 +84,7 @@ class Vocabulary:
 
     def decode(self, ids: Iterable[int]) -> list[str]:
         """The tokens of `ids`. Raises IndexError for an id outside 0 … len - 1, TypeError if one is no integer."""
-        return [self.tokens[self._checked(i)] for i in ids]
-
-    def _checked(self, i: int) -> int:
-        try:
-            i = operator.index(i)
-        except TypeError:
-            raise TypeError(f"ids must be integers, got {i!r} ({type(i).__name__})") from None
-        if not 0 <= i < len(self):
-            raise IndexError(f"ids must lie between 0 and {len(self) - 1}, the last of this vocabulary, got {i}")
-        return i
+        return [self.tokens[i] for i in known_ids(ids, len(self))]
 
 
 def pad(sequences: Iterable[Sequence[int] | Tensor], pad_id: int = 0) -> tuple[Tensor, Tensor]:
