@@ -368,8 +368,8 @@ for name in ("wordsim-353", "simlex-999"):
 #
 # $$
 # \begin{aligned}
-# \text{paper:} \quad P_\text{drop} &= 1 - \sqrt{\tau / f}, \\
-# \text{program:} \quad P_\text{keep} &= \sqrt{\tau / f} + \tau / f .
+# P_\text{drop} &= 1 - \sqrt{\tau / f}, \\
+# P_\text{keep} &= \sqrt{\tau / f} + \tau / f .
 # \end{aligned}
 # $$ (eq-scale-subsample)
 #
