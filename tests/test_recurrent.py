@@ -1,0 +1,163 @@
+"""scratch.recurrent against torch.nn with the same weights, packed sequences included, and against loops."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from scratch.recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
+
+CELLS = [(RNNCell, torch.nn.RNNCell), (LSTMCell, torch.nn.LSTMCell), (GRUCell, torch.nn.GRUCell)]
+NETWORKS = [(RNN, torch.nn.RNN), (LSTM, torch.nn.LSTM), (GRU, torch.nn.GRU)]
+DTYPES = [(torch.float64, 1e-12, 1e-12), (torch.float32, 1e-6, 1e-5)]  # outputs within, gradients within
+
+
+def tensors(state):
+    return state if isinstance(state, tuple) else (state,)
+
+
+def close(ours, theirs, tolerance):
+    """Within `tolerance` of the largest entry, which is how far rounding may go, or 1 if that is larger."""
+    scale = max(1, *(x.abs().max().item() for x in theirs)) if theirs else 1
+    torch.testing.assert_close(list(ours), list(theirs), atol=tolerance * scale, rtol=0)
+
+
+def gradients(module, outputs, x, seed):
+    """Of a random sum of the outputs, with respect to the input and all weights, in the order of their names."""
+    generator = torch.Generator().manual_seed(seed)
+    total = sum((o * torch.randn(o.shape, generator=generator, dtype=o.dtype)).sum() for o in outputs)
+    names, weights = zip(*sorted(module.named_parameters()), strict=True)
+    return names, torch.autograd.grad(total, [x, *weights])
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(1, 4), st.integers(1, 5), st.integers(1, 6), st.booleans(), st.integers(0, 99))
+@pytest.mark.parametrize(("dtype", "value", "slope"), DTYPES)
+@pytest.mark.parametrize(("Ours", "Theirs"), CELLS)
+def test_a_cell_equals_torchs(Ours, Theirs, dtype, value, slope, batch, input_dim, hidden_dim, with_state, seed):
+    torch.manual_seed(seed)
+    theirs = Theirs(input_dim, hidden_dim).to(dtype)
+    ours = Ours(input_dim, hidden_dim).to(dtype)
+    ours.load_state_dict(theirs.state_dict())
+    x = torch.randn(batch, input_dim, dtype=dtype, requires_grad=True)
+    state = torch.randn(2, batch, hidden_dim, dtype=dtype).unbind()
+    state = (state if Ours is LSTMCell else state[0]) if with_state else None
+    mine, expected = tensors(ours(x, state)), tensors(theirs(x, state))
+    close(mine, expected, value)
+    (names, a), (their_names, b) = gradients(ours, mine, x, seed), gradients(theirs, expected, x, seed)
+    assert names == their_names
+    close(a, b, slope)
+
+
+SHAPES = st.tuples(*(st.integers(1, n) for n in (4, 6, 3, 4, 3)), st.booleans(), st.integers(0, 99))
+
+
+@settings(deadline=None, max_examples=20)
+@given(SHAPES, st.sampled_from(["no lengths", "lengths", "all full"]), st.booleans())
+@pytest.mark.parametrize(("dtype", "value", "slope"), DTYPES)
+@pytest.mark.parametrize(("Ours", "Theirs"), NETWORKS)
+def test_a_network_equals_torchs(Ours, Theirs, dtype, value, slope, shapes, kind, with_state):
+    batch, width, input_dim, hidden_dim, layers, bidirectional, seed = shapes
+    torch.manual_seed(seed)
+    theirs = Theirs(input_dim, hidden_dim, layers, batch_first=True, bidirectional=bidirectional).to(dtype)
+    ours = Ours(input_dim, hidden_dim, layers, bidirectional).to(dtype)
+    ours.load_state_dict(theirs.state_dict())
+    x = torch.randn(batch, width, input_dim, dtype=dtype, requires_grad=True)
+    state = torch.randn(2, layers * (1 + bidirectional), batch, hidden_dim, dtype=dtype).unbind()
+    state = (state if Ours is LSTM else state[0]) if with_state else None
+    lengths = torch.full((batch,), width) if kind == "all full" else torch.randint(1, width + 1, (batch,))
+    output, last = ours(x, None if kind == "no lengths" else lengths, state)
+    if kind == "no lengths":
+        expected, their_last = theirs(x, state)
+    else:
+        packed, their_last = theirs(pack_padded_sequence(x, lengths, True, enforce_sorted=False), state)
+        expected, _ = pad_packed_sequence(packed, True, total_length=width)
+    mine, expected = (output, *tensors(last)), (expected, *tensors(their_last))
+    close(mine, expected, value)
+    (names, a), (their_names, b) = gradients(ours, mine, x, seed), gradients(theirs, expected, x, seed)
+    assert names == their_names
+    close(a, b, slope)
+
+
+@pytest.mark.parametrize("Network", [RNN, LSTM, GRU])
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_padding_changes_nothing_and_comes_out_as_zeros(Network, bidirectional):
+    torch.manual_seed(0)
+    network, lengths = Network(5, 7, 2, bidirectional), torch.tensor([4, 1, 6])
+    x = torch.randn(3, 6, 5)
+    output, last = network(x, lengths)
+    wide = torch.cat([x, 9 * torch.randn(3, 11, 5)], 1)
+    wide[0, 4:] = 7.0
+    wide[1, 1:] = -7.0
+    again, end = network(wide, lengths)
+    assert torch.equal(again[:, :6], output)
+    assert not again[:, 6:].any()
+    assert not output[0, 4:].any()
+    assert all(torch.equal(a, b) for a, b in zip(tensors(last), tensors(end), strict=True))
+    for i, n in enumerate(lengths.tolist()):
+        alone, state = network(x[i : i + 1, :n])
+        torch.testing.assert_close(alone[0], output[i, :n], atol=1e-6, rtol=0)
+        for a, b in zip(tensors(state), tensors(last), strict=True):
+            torch.testing.assert_close(a[:, 0], b[:, i], atol=1e-6, rtol=0)
+
+
+def test_the_resets_differ_as_their_papers_say():
+    """Cho et al., Eqs. 5-8, with z for what is kept, as torch has it; for one unit, in plain Python."""
+    cell = GRUCell(1, 1, reset_after=False).double()
+    cell.bias_hh.data.fill_(0.5)  # what the reset gate reaches in one of the two only
+    x, h = 0.3, -0.7
+    (wr, wz, wn), (ur, uz, un) = cell.weight_ih.flatten().tolist(), cell.weight_hh.flatten().tolist()
+    (br, bz, bn), (cr, cz, cn) = cell.bias_ih.tolist(), cell.bias_hh.tolist()
+    sigmoid, tanh = (lambda v: 1 / (1 + math.exp(-v))), math.tanh
+    r, z = sigmoid(wr * x + br + ur * h + cr), sigmoid(wz * x + bz + uz * h + cz)
+    before = (1 - z) * tanh(wn * x + bn + un * (r * h) + cn) + z * h
+    after = (1 - z) * tanh(wn * x + bn + r * (un * h + cn)) + z * h
+    given_, state = (torch.tensor([[v]], dtype=torch.float64) for v in (x, h))
+    assert cell(given_, state).item() == pytest.approx(before, abs=1e-12)
+    other = GRUCell(1, 1).double()
+    other.load_state_dict(cell.state_dict())
+    assert other(given_, state).item() == pytest.approx(after, abs=1e-12)
+    assert abs(before - after) > 1e-3
+    torch.manual_seed(0)
+    network, x = GRU(2, 3, reset_after=False).double(), torch.randn(2, 4, 2).double()
+    cell, h = GRUCell(2, 3, reset_after=False).double(), torch.zeros(2, 3).double()
+    cell.load_state_dict({name.removesuffix("_l0"): w for name, w in network.state_dict().items()})
+    for t in range(4):
+        h = cell(x[:, t], h)
+    torch.testing.assert_close(network(x)[1][0], h)
+
+
+@pytest.mark.parametrize("Network", [RNN, LSTM, GRU])
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda n, x: n(x[0]), ValueError, r"x must have the shape \(batch, length, input_dim = 2\), got \(4, 2\)"),
+        (lambda n, x: n(x[:, :, :1]), ValueError, r"input_dim = 2\), got \(3, 4, 1\)"),
+        (lambda n, x: n(x[:, :0]), ValueError, "a batch and a length of 1 or more, got 3 and 0"),
+        (lambda n, x: n(x, [1, 2, 5]), ValueError, r"lengths must lie between 1 and the length 4, got \[1, 2, 5\]"),
+        (lambda n, x: n(x, [1, 0, 2]), ValueError, r"lengths must lie between 1 .* got \[1, 0, 2\]"),
+        (lambda n, x: n(x, [1, 2]), ValueError, r"lengths must have the shape \(batch = 3,\), got \(2,\)"),
+        (lambda n, x: n(x, [1.0, 2, 3]), TypeError, "lengths must be integers, got torch.float32"),
+        (lambda n, x: n(x, None, []), TypeError, "state must be .*, got list"),
+    ],
+)
+def test_errors(Network, call, error, message):
+    with pytest.raises(error, match=message):
+        call(Network(2, 3), torch.zeros(3, 4, 2))
+
+
+@pytest.mark.parametrize("make", [RNN, LSTM, GRU, RNNCell, LSTMCell, GRUCell])
+def test_errors_of_sizes_and_states(make):
+    with pytest.raises(ValueError, match="hidden_dim must be at least 1, got 0"):
+        make(2, 0)
+    with pytest.raises(TypeError, match="input_dim must be an int"):
+        make(2.0, 3)
+    cell = make in (RNNCell, LSTMCell, GRUCell)
+    wrong = torch.zeros(2, 9) if cell else torch.zeros(1, 2, 9)
+    state = (wrong, wrong) if make in (LSTM, LSTMCell) else wrong
+    x = torch.zeros(2, 2) if cell else torch.zeros(2, 4, 2)
+    with pytest.raises(ValueError, match=r"state must have the shape .*3\), got .*9\)"):
+        make(2, 3)(*((x, state) if cell else (x, None, state)))
