@@ -238,7 +238,7 @@ def batches_of_embeddings(W, U, pairs, urn, size=0.025):
 def batches_by_hand(W, U, pairs, urn, size=0.025):
     import torch
 
-    from scratch.negative_sampling import _add
+    from scratch.hogwild import scatter
 
     label = torch.tensor([1.0] + [0.0] * SETTINGS["negative"])
     start = time.perf_counter()
@@ -247,8 +247,8 @@ def batches_by_hand(W, U, pairs, urn, size=0.025):
         h, u = W[batch[:, 0]], U[words]  # (n, d), (n, 1 + k, d)
         error = (u @ h.unsqueeze(2)).squeeze(2).sigmoid_().sub_(label)  # (n, 1 + k)
         error *= -size
-        _add(W, batch[:, 0], (error.unsqueeze(1) @ u).squeeze(1))
-        _add(U, words, error.unsqueeze(2) * h.unsqueeze(1))
+        scatter(W, batch[:, 0], (error.unsqueeze(1) @ u).squeeze(1))
+        scatter(U, words, error.unsqueeze(2) * h.unsqueeze(1))
     return len(pairs[:800_000]), time.perf_counter() - start
 
 

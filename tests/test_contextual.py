@@ -60,12 +60,12 @@ def test_padding_changes_nothing(kind, mode, lengths, more, filler):
 @pytest.mark.parametrize(
     ("ids", "lengths", "error", "message"),
     [
-        ([[1, 11]], [2], IndexError, "ids must lie between 0 and 10, the vocabulary's last, got 11"),
-        ([[-1, 1]], [2], IndexError, "ids must lie between 0 and 10, .* got -1"),
+        ([[1, 11]], [2], IndexError, "ids must lie between 0 and vocab_size - 1 = 10, got 11"),
+        ([[-1, 1]], [2], IndexError, "ids must lie between 0 and .* = 10, got -1"),
         ([[1, 2]], [3], ValueError, "lengths must lie between 1 and the width 2, got 3"),
         ([[1, 2]], [0], ValueError, "lengths must lie between 1 and the width 2, got 0"),
-        ([[1, 2]], [2, 2], ValueError, r"ids must be \(batch, length\) and lengths \(batch,\), got \(1, 2\), \(2,\)"),
-        ([1, 2], [2], ValueError, r"ids must be \(batch, length\)"),
+        ([[1, 2]], [2, 2], ValueError, r"lengths must have the shape \(batch,\) = \(1,\), got \(2,\)"),
+        ([1, 2], [2], ValueError, r"ids must have the shape \(batch, length\), got \(2,\)"),
     ],
 )
 def test_bad_ids_and_lengths_are_named(kind, ids, lengths, error, message):

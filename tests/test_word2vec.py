@@ -207,9 +207,9 @@ def test_models_name_bad_sizes(vocab_size, dim, name):
 
 @pytest.mark.parametrize("bad", [-2, 5])
 def test_ids_outside_the_vocabulary_are_named(bad):
-    with pytest.raises(IndexError, match=f"centres must lie between 0 and V - 1 = 4, got {bad}"):
+    with pytest.raises(IndexError, match=f"centres must lie between 0 and vocab_size - 1 = 4, got {bad}"):
         SkipGram(5, 2)(torch.tensor([0, bad]))
-    with pytest.raises(IndexError, match=f"contexts must lie between -1 and V - 1 = 4, got {bad}"):
+    with pytest.raises(IndexError, match=f"contexts must lie between -1 and vocab_size - 1 = 4, got {bad}"):
         CBOW(5, 2)(torch.tensor([[0, bad]]))
-    with pytest.raises(IndexError, match=f"targets must lie between -1 and V - 1 = 4, got {bad}"):
+    with pytest.raises(IndexError, match=f"targets must lie between -1 and vocab_size - 1 = 4, got {bad}"):
         softmax_loss(torch.zeros(1, 2), torch.zeros(5, 2), torch.tensor([[bad]]))

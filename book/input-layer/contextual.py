@@ -73,8 +73,7 @@ for word, sense in dict.fromkeys(row[:2] for row in labelled):
 
 # %% [markdown]
 # For six words both senses come half from the speeches and half from the dictionary, so that a style
-# cannot give the sense away. For *bank* and *light* the speeches had too little. All are lower-cased and
-# have lost their commas.
+# cannot give the sense away. For *bank* and *light* the speeches had too little.
 #
 # What can a *static* vector, a row of a table, do with them? All 24 uses of *bank* have the same row,
 # with the cosine 1 to each other, whatever the sense. A fairer contestant is the *company*: the mean of
@@ -82,9 +81,9 @@ for word, sense in dict.fromkeys(row[:2] for row in labelled):
 #
 # ## A model that reads
 #
-# A *language model* (语言模型) gives every text a probability. By the definition of conditional probability
-# it is a product of guesses, each word from those before it, or just as well, each word from those after
-# it:
+# A *language model* (语言模型) gives every text $w_1, \dots, w_T$ a probability. By the definition of
+# conditional probability it is a product of guesses, each word from those before it, or just as well,
+# each word from those after it:
 #
 # $$
 # \begin{aligned}
@@ -119,10 +118,10 @@ for word, sense in dict.fromkeys(row[:2] for row in labelled):
 # table $W \in \mathbb{R}^{V \times d}$, which serves as input and as output, and the bias
 # $\mathbf{b} \in \mathbb{R}^V$; nothing else.
 #
-# Training takes from minutes to months, so our two models come trained. `scripts/contextual.py`, in the
-# book's repository, made them in less than an hour from the three English texts; it left out our 192
-# sentences, and one sentence in fifty for tests. In training, the sum in the BiLM's softmax was only
-# estimated, from 1,024 drawn words (a *sampled softmax*); the losses below are exact.
+# Our two models come trained: `scripts/contextual.py`, in the repository, made them in less than an
+# hour from the three English texts; it left out our 192 sentences, and one sentence in fifty for
+# tests. In training, the BiLM's softmax was estimated from 1,024 drawn words (a *sampled softmax*);
+# the losses below are exact.
 
 # %%
 import torch
@@ -163,10 +162,10 @@ print("shape:", tuple(H.shape))
 print("as the helper:", torch.allclose(by_hand, H, atol=1e-12))
 
 # %% [markdown]
-# Three layers, the table's included; one sentence; ten places with the two end marks; $2d$ numbers. What
-# does each direction know? We put another word in the place of *bank* and look which vectors change. The
-# third line shows what one is tempted to write, the same thing, it seems, in one line: PyTorch's LSTM
-# with `bidirectional=True` and `num_layers=2` (untrained).
+# Three layers, the table's included; one sentence; ten places with the two end marks; $2d$ numbers.
+# What does each direction know? We put another word in the place of *bank* and look which vectors
+# change. The third line shows what one is tempted to write instead: PyTorch's LSTM with
+# `bidirectional=True` and `num_layers=2` (untrained).
 
 # %%
 other = ids.clone()
@@ -197,10 +196,9 @@ axes.invert_yaxis()
 axes.grid(False)
 
 # %% [markdown]
-# The forward vectors know *bank* from its place on, the backward ones up to it. So the forward vector at
-# *the*, which has to guess *bank*, has not seen it. In the tempting version it has: after the first layer
-# the two halves are joined, the second layer's forward LSTM reads both, and the second half knows all
-# that follows.
+# The forward vectors know *bank* from its place on, the backward ones up to it. So the forward vector
+# at *the*, which has to guess *bank*, has not seen it. In the tempting version it has: the second
+# layer's forward LSTM reads both halves of the first, and the backward half knows all that follows.
 #
 # > **Pitfall.** A *stacked bidirectional* LSTM is a fine encoder and no language model. Trained as one,
 # > it learns to copy the word that it should guess, and its loss falls beautifully (exercise 2). ELMo
@@ -245,7 +243,7 @@ for end in ("of the river", "of representatives"):
 # p(b \mid a) = \frac{n_{ab} + m_a\, p(b)}{n_a + m_a} ,
 # $$ (eq-ctx-bigram)
 #
-# so that a word with many successors leaves much to the unigram $p(b)$. This mixture is Witten and Bell's
+# so that a word with many successors leaves much to the unigram $p(b)$: Witten and Bell's mixture
 # {cite:p}`chen1999empirical`.
 
 # %%
@@ -302,12 +300,12 @@ for name, losses in zip(counted, bilm_losses(by_length), strict=True):
     print(f"{name:>10}" + "".join(f"{cell:>17}" for cell in cells))
 
 # %% [markdown]
-# Knowing the neighbour cuts the perplexity to about a third; reading everything on one side takes off
-# another quarter, in both directions. This is a modest gain, of a small model of a small text. (Words
-# outside the table count as `<unk>`, which is easy to guess. So these numbers can be compared with each
-# other only.)
+# Of all possible pairs, one in fifty occurs. Knowing the neighbour cuts the perplexity to about a
+# third; reading everything on one side takes off another quarter, in both directions. This is a modest
+# gain, of a small model. (Words outside the table count as `<unk>`, which is easy to guess, so compare
+# these numbers with each other only.)
 #
-# How it comes about can be watched on a smaller model that starts from random numbers:
+# Training can be watched on a smaller model that starts from random numbers:
 
 # %%
 train_text = sorted((encode(s) for s in text[::50] if not held_out(s)), key=len)
@@ -350,10 +348,9 @@ train_a_little(BiLM(V, dim=64), lambda m, ids, n, _: torch.cat(m.losses(ids, n))
 # \end{aligned}
 # $$ (eq-ctx-mix)
 #
-# The result has $2d$ numbers, too, and $\mathbf{a}$ has $K + 1$. The softmax makes the weights positive
-# and their sum 1 (the paper writes $s_j$); $\gamma$ sets the size. Peters and colleagues found why a
-# choice is worth having: in their model the upper layer was better at telling senses apart, the lower at
-# tagging parts of speech {cite:p}`peters2018deep`. With weights 1 : 2 : 5:
+# The vector $\mathbf{a}$ has $K + 1$ numbers. The softmax makes the weights positive and their sum 1;
+# $\gamma$ sets the size. The choice matters: in ELMo the upper layer was better at telling senses
+# apart, the lower at tagging parts of speech {cite:p}`peters2018deep`. With weights 1 : 2 : 5:
 
 # %%
 from scratch.contextual import LayerMix
@@ -373,13 +370,13 @@ with torch.no_grad():
 # the game: *hide* some words, let every place look at every other, and guess the hidden ones. This is a
 # *masked language model* (掩码语言模型). What is not there cannot leak.
 #
-# What is hidden? By BERT's rule 15 % of all tokens are *chosen*. A chosen one becomes the special token
-# `[MASK]` in 80 % of the cases, a random token in 10 %, and stays what it was in 10 %. Only chosen places
-# are guessed and enter the loss. Why not always `[MASK]`? Because there are no masks in the texts on
-# which the model will be used, and a network that is only ever asked where it sees one need not trouble
-# about other places. With the rule, every word may be a wrong one, so every place must be understood. The
-# rule matters most where, as here, the vectors are used as they are (Table 8 there). Our `[MASK]` is one
-# more token after the vocabulary.
+# By BERT's rule 15 % of all tokens are *chosen*. A chosen one becomes the special token `[MASK]` in
+# 80 % of the cases, a random token in 10 %, and stays what it was in 10 %. Only chosen places are guessed
+# and enter the loss. Why not always `[MASK]`? Because there are no masks in the texts on which the
+# model will be used, and a network that is only ever asked where it sees one need not trouble about
+# other places. With the rule, every word may be a wrong one, so every place must be understood. The
+# rule matters most where, as here, the vectors are used as they are (Table 8 there). Our `[MASK]` is
+# one more token after the vocabulary.
 
 # %%
 sentences = ["the president of the united states", "a high steep bank of a river"]
@@ -451,14 +448,14 @@ print(f"guessed {asked.sum()} of {len(places)}, loss as the helper's:", end=" ")
 print(torch.allclose(by_hand, masked.losses(inputs, n, labels, segments)))
 
 # %% [markdown]
-# Equal both times. (Chance chose generously here: 15 % would be two places.)
+# Equal both times. (Chance was generous: 15 % would be two places.)
 #
 # Our masked model has three layers, and was trained on the same sentences, half of the time in pairs of
-# two that follow each other. It differs from BERT in size, in reading whole words, in normalising before
-# attention where BERT does so after it, and in having only this one task: BERT also learnt to tell
-# whether the second piece follows the first {cite:p}`devlin2019bert`. Does it guess better than counting?
-# We hide *all* chosen words this time, so that no answer is shown. The bigrams may look at the true
-# neighbour, even where the model finds a mask.
+# neighbours. It differs from BERT in size, in reading whole words, in normalising before attention
+# where BERT does so after it, and in having only this one task: BERT also learnt to tell whether the
+# second piece follows the first {cite:p}`devlin2019bert`. Does it guess better than counting? We hide
+# *all* chosen words this time, so that no answer is shown. The bigrams may look at the true neighbour,
+# even where the model finds a mask.
 
 # %%
 generator = torch.Generator().manual_seed(0)
@@ -503,9 +500,8 @@ fill("a [MASK] with yellow flowers")
 fill("a high steep bank of a [MASK]")
 
 # %% [markdown]
-# Better than counting from either side, although a mask may stand where counting sees a neighbour. The
-# first gap is in a phrase that presidents say all day. In the second, the flowers stand to the right of
-# the gap, and the model has used them. The third defeats it: it knows that a noun is due, and four
+# The model guesses better than counting from either side. The *yellow flowers* stand to the right of
+# their gap, and it has used them. The last gap defeats it: it knows that a noun is due, and four
 # million words have not taught it what has steep banks. (Its loss cannot be compared with the BiLM's,
 # which was asked about other places.)
 #
@@ -531,12 +527,12 @@ train_a_little(small, masked_loss)
 # ## A real one
 #
 # To see what the idea can do we need a model that has read far more. The Python package that the first
-# cell imports carries one, `all-MiniLM-L6-v2`: a BERT with $d = 384$, whose layers were taught to imitate
-# the attention of a larger one {cite:p}`wang2020minilm`; of its twelve layers [every second was
-# kept](https://huggingface.co/nreimers/MiniLM-L6-H384-uncased). Two cautions. It was then *fine-tuned*
-# (微调), trained further, on more than a billion pairs of texts, the package's notes say, so that the means
-# of its last layer's vectors are near for two that belong together. And nobody can say whether it has
-# read our sentences.
+# cell imports carries one, `all-MiniLM-L6-v2`: a BERT with $d = 384$, whose layers were taught to
+# imitate the attention of a larger one {cite:p}`wang2020minilm`; of its twelve layers [every second
+# was kept](https://huggingface.co/nreimers/MiniLM-L6-H384-uncased). It was then *fine-tuned* (微调),
+# trained further, on more than a billion pairs of texts, the package's notes say, so that the means of
+# its last layer's vectors are near for two that belong together. Nobody can say whether it has read
+# our sentences.
 
 # %%
 import warnings
@@ -586,8 +582,8 @@ print("layers, words, numbers:", tuple(layers.shape))
 # ## Do they know one bank from the other?
 #
 # For each of the 192 sentences we take the vector at the ambiguous word, from every layer of the three
-# models. Beside them stands the *company*: the mean of the rows of all the other words, of each model's
-# own table, without the hundred most frequent words, which say little.
+# models. Beside them stands the *company*, from each model's own table, without the hundred most
+# frequent words, which say little.
 
 # %%
 where = [sentence.index(word) for word, _, _, sentence in labelled]
@@ -657,11 +653,11 @@ def judge(x):
 
 
 # %% [markdown]
-# A third number is needed to read the other two. In a cloud of vectors that all point to one side, every
-# cosine is large, also that of two words without any relation. Such a cloud is called *anisotropic*
-# (各向异性), and Ethayarajh found the vectors of ELMo, BERT and GPT-2 to be so in all layers above the input
-# {cite:p}`ethayarajh2019contextual`. So we measure the mean cosine of 200 *random* words of 200 sentences
-# that ours have not seen.
+# A third number is needed to read the other two. In a cloud of vectors that all point to one side,
+# every cosine is large, even of unrelated words. Such a cloud is called *anisotropic* (各向异性), and
+# Ethayarajh found the vectors of ELMo, BERT and GPT-2 to be so in all layers above the input
+# {cite:p}`ethayarajh2019contextual`. So we measure the mean cosine of 200 *random* words of 200
+# sentences that our models have not seen.
 
 
 # %%
@@ -746,7 +742,7 @@ compare(("BERT", 3), ("BERT", 6))
 # may be ahead of its sixth, but we have picked it after the fact.
 #
 # Is that a fair contest? Our tables were made for guessing, skip-gram's for company. So we train it on
-# the same text (in double precision, for equal digits on every processor).
+# the same text.
 
 # %%
 from scratch.word2vec import train
@@ -766,13 +762,12 @@ for one in (("BiLM", 2), ("MaskedLM", 3), ("BERT", 6), ("BERT", "company")):
     compare(one, static)
 
 # %% [markdown]
-# This company is better, as good as BERT's as far as 192 uses can tell. Our BiLM is not clearly ahead of
-# it, our masked model barely; the real BERT, larger and better read, is. So our two models are modest: a
-# well-made table, with no look at the order, comes close to a small network that reads.
+# This company is better, as good as BERT's as far as 192 uses can tell. Our BiLM is not clearly ahead
+# of it, our masked model barely; the real BERT, larger and better read, is. So a well-made table, with
+# no look at the order, comes close to a small network that reads.
 #
-# What no bracket here covers is *other words* (nor other neighbours: only the uses that we ask about are
-# drawn anew). There are eight, with two clear senses each, chosen by one hand, from two corpora. Word by
-# word (one use counts 0.04):
+# What no bracket here covers is *other words*. There are eight, with two clear senses each, chosen by
+# one hand, from two corpora. Word by word (one use counts 0.04):
 
 # %%
 print(f"{'':10}" + "".join(f"{name:>10}" for name in found))
@@ -835,11 +830,10 @@ plt.show()
 #
 # ## So, one word, one vector?
 #
-# No: one vector for each use, computed when it is used. The nearest other use is then of the same sense
-# most of the time in models that were trained in less than an hour, little more often than by good static
-# company, and nearly always in one that has read a great deal. But a contextual vector is not a sense. It
-# is mostly the word, and then everything else that helped the model to guess: the place, the topic, the
-# kind of text (exercise 5).
+# No: one vector for each use, computed when it is used. In our small models the nearest other use is
+# mostly of the same sense, little more often than by good static company; in the real BERT it nearly
+# always is. But a contextual vector is not a sense. It is mostly the word, and then everything else
+# that helped the model to guess: the place, the topic, the kind of text (exercise 5).
 #
 # ## Exercises
 #
@@ -902,7 +896,7 @@ print("the stacked one is below ln V / 2:", leaky.item() < np.log(20) / 2)
 # dL/da_l = gamma sum_k g . h_k alpha_k (1[k = l] - alpha_l) = gamma alpha_l g . (h_l - m).
 # Descent raises a_l when g . (h_l - m) < 0: when moving from the mixture towards layer l
 # lowers the loss. The softmax divides by the sum of the exponentials, so a common factor
-# exp(c) cancels; accordingly the derivatives for all a_l add up to zero.
+# exp(c) cancels, and the derivatives for all a_l add up to zero.
 h = torch.randn(3, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
 g = torch.randn(8, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
 mix.zero_grad()
@@ -942,7 +936,7 @@ for name, (layers, _) in found.items():
         print(f"gap {(within - across).mean():.2f}, same sense {right.mean():.2f}")
 # The random cosine becomes nearly 0, and little else changes: a constant was removed.
 # Without the unit lengths it does not in MaskedLM, and its gap shrinks. Some of its vectors
-# are several times longer than most, so they weigh most in "the mean vector".
+# are several times longer than most, so they weigh most in the mean.
 
 # %% [markdown]
 # > **Exercise 5 (open).** Perhaps the models tell speeches from dictionaries, and not senses. For the six
@@ -966,7 +960,7 @@ for name, (layers, company) in found.items():
     print(f"last layer {shares[2]:.2f} → {shares[3]:.2f}")
 # All lose something, the companies most: they had partly recognised the kind of text. BERT
 # hardly loses at all, so it groups by sense, or by what goes with it in these sentences:
-# topic, or part of speech (may, march). To tell these apart one needs others.
+# topic, or part of speech (may, march).
 
 # %% [markdown]
 # ## You have

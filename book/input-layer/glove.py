@@ -13,11 +13,10 @@
 # %% [markdown]
 # # GloVe: counting or predicting?
 #
-# *Troops* stand near *army*, *vessels* near *navy*. The last two chapters found such things out by a
-# guessing game: look at a place in the text, guess, be corrected, go on to the next. But to know what
-# company *army* keeps, nobody need guess: one could read the text once with a tally sheet, and count.
-# Skip-gram itself, for all its guessing, learns from nothing but such a sheet (exercise 3 of the first
-# word2vec chapter).
+# *Troops* stand near *army*, *vessels* near *navy*. The last two chapters found such things out by
+# guessing: look at a place in the text, guess, be corrected, go on. But nobody need guess: one could
+# read the text once with a tally sheet, and count. Skip-gram itself learns from nothing but such a
+# sheet (exercise 3 of the first word2vec chapter).
 #
 # **Counting or predicting: which gives the better vectors?** In 2014 a paper announced its answer in
 # the title, "Don't count, predict!" {cite:p}`baroni2014dont`. In the same year GloVe
@@ -57,8 +56,7 @@ except ImportError:  # on Colab: install the book's helpers
 # $$ (eq-glove-counts)
 #
 # with one term for each place of word $i$ and each place of word $j$ in the same sentence that are
-# $k \le m$ places apart, where $m$ is the size of the window. This is GloVe's way of counting;
-# word2vec's shrinking windows weigh the distance, too, in a straight line.
+# $k \le m$ places apart, where $m$ is the size of the window. This is GloVe's way of counting.
 
 # %%
 import numpy as np
@@ -94,8 +92,7 @@ print("as by hand:", np.allclose(helper.toarray(), by_hand))
 
 # %% [markdown]
 # Now real text, the State of the Union addresses, and of these, to be quick, the words that occur at
-# least 200 times. The others are taken out before the windows are laid, as in word2vec and in GloVe's
-# own program.
+# least 200 times. The others are taken out before the windows are laid.
 
 # %%
 from scratch.corpora import load
@@ -131,7 +128,7 @@ for word in ("army", "january", "gold"):
     print(f"{word:>8}: {strongest(dense, word)}")
 
 # %% [markdown]
-# With everybody's company. *The* and *of* are near *army* because they are near everything. The count
+# With everybody. *The* and *of* are near *army* because they are near everything. The count
 # alone does not say whether two words seek each other out or are simply frequent.
 #
 # ## More often than by chance
@@ -168,10 +165,9 @@ for word in ("army", "january", "gold"):
 # %% [markdown]
 # That is company worth knowing (*s*, *st* and *th* are what our tokenizer leaves of *army's*, *1st* and
 # *30th*). A row of PPMI is a vector for its word already, and two words are alike if they seek the same
-# company. One weakness is known: PMI overrates rare words, since a rare $j$ has a tiny $p(j)$ to divide
-# by. Levy, Goldberg and Dagan {cite:p}`levy2015improving` take a $p(j)$ in proportion to $X_j^{0.75}$,
-# with the power that negative sampling uses, so that rare words count as a little less rare. We follow
-# them from here on (`smoothing`).
+# company. But PMI overrates rare words, since a rare $j$ has a tiny $p(j)$ to divide by. Levy, Goldberg
+# and Dagan {cite:p}`levy2015improving` take a $p(j)$ in proportion to $X_j^{0.75}$, with the power that
+# negative sampling uses, so that rare words count as a little less rare. We follow them (`smoothing`).
 #
 # ## Short vectors from long ones
 #
@@ -187,9 +183,8 @@ for word in ("army", "january", "gold"):
 #
 # and no product of a $V \times d$ and a $d \times V$ matrix has a smaller sum of squared errors
 # {cite:p}`eckart1936approximation`. Row $i$ of $P_d \Sigma_d$ is then a vector of $d$ numbers for word
-# $i$, and its dot products are as near to those of the long rows as $d$ numbers allow. Words, however,
-# do better with $P_d \Sigma_d^{1/2}$ or $P_d$ alone {cite:p}`levy2015improving`, in which the strongest
-# directions weigh less.
+# $i$. Words, however, do better with $P_d \Sigma_d^{1/2}$ or $P_d$ alone {cite:p}`levy2015improving`, in
+# which the strongest directions weigh less.
 
 # %%
 from scratch.cooccurrence import svd_vectors
@@ -215,14 +210,14 @@ for word in ("army", "january", "gold", "million"):
 
 # %% [markdown]
 # These are the five nearest neighbours, in alphabetical order. Fifty directions hold less than half of
-# the squares, nothing was trained, and yet the months are together. How good such vectors are, we shall
-# ask people at the end. First, the other way to use the tally sheet.
+# the squares, nothing was trained, and yet the months are together.
 #
 # ## What a ratio knows
 #
 # How would one find out, from counts, what distinguishes *army* from *navy*? Compare the two rows. Let
 # $p(k \mid i) = X_{ik} / X_i$ be the share of word $k$ in the company of $i$. Pennington, Socher and
-# Manning put such shares side by side, theirs for *ice* and *steam*, and looked at the ratio:
+# Manning, GloVe's authors, put such shares side by side, theirs for *ice* and *steam*, and looked at the
+# ratio:
 
 # %%
 share = dense / row_sum  # (V, V) each row adds up to 1
@@ -343,8 +338,8 @@ plt.show()
 # Here $\theta$ is one number of one vector or bias, $g$ its gradient and $\eta$ the step size; the
 # paper says $\eta = 0.05$. (PyTorch adds to $S$ first, and steps then.) The paper does not say that its
 # program multiplies the gradient by $\eta$ *first*, and puts $(\eta g)^2$ into the sum, which begins at
-# 1. A reader of the code has [asked](https://github.com/stanfordnlp/GloVe/issues/134) whether this is
-# meant. Divide above and below by $\eta$, and the update is
+# 1 ([a reader's question](https://github.com/stanfordnlp/GloVe/issues/134) about it is on record).
+# Divide above and below by $\eta$, and the update is
 #
 # $$
 # \begin{aligned}
@@ -359,7 +354,7 @@ plt.show()
 #
 # Here is the program's loop on our toy, one cell after the other. Each word's vector gets its bias and
 # a 1 appended, and the other vector a 1 and *its* bias, so that a single dot product gives the left
-# side of {eq}`eq-glove-bilinear`; the appended ones must of course stay ones.
+# side of {eq}`eq-glove-bilinear`; the appended ones must stay ones.
 
 # %%
 from scratch.glove import GloVe
@@ -447,10 +442,10 @@ print("in three passes:", " ".join(f"{value:.3f}" for value in summed))
 print(f"the sums have grown by a factor of {grown:.0f}")
 
 # %% [markdown]
-# Now it learns. The second mend is that of {eq}`eq-glove-released`: step 1, sums that begin at 400. And
-# here is the helper, which goes its own way: it computes the gradient by {eq}`eq-glove-gradient`,
-# touches only the rows that are in the batch, and adds the square of *each cell's* gradient to the
-# sums, as the program does, where the library squares the sum over the batch.
+# Now it learns. The second mend is that of {eq}`eq-glove-released`: step 1, sums that begin at 400. The
+# helper computes the gradient by {eq}`eq-glove-gradient`, touches only the rows that are in the batch,
+# and adds the square of *each cell's* gradient to the sums, as the program does, where the library
+# squares the sum over the batch.
 
 # %%
 from scratch.glove import fit
@@ -468,9 +463,9 @@ print("library:", " ".join(f"{value:.3f}" for value in released))
 print("helper: ", " ".join(f"{value:.3f}" for value in losses[:3]))
 
 # %% [markdown]
-# The two nearly agree, since no row comes often in so small a batch. In larger batches it does, and then
-# there is another danger. All cells of a batch take their step from the same place. If a row is in it a
-# hundred times, a hundred steps add up where one would have been right:
+# The two nearly agree, since no row comes often in so small a batch. In larger batches it does, and all
+# cells of a batch take their step from the same place. If a row is in it a hundred times, a hundred
+# steps add up where one would have been right:
 
 # %%
 for batch_size in (16_384, 131_072):
@@ -507,9 +502,9 @@ plt.show()
 #
 # ## What it has learnt
 #
-# First, the claim that all this began with: does the difference of two vectors tell what is the army's
-# and what the navy's? For every word that both have met with a count above 1, we compare the logarithm
-# of the ratio $X_{ik} / X_{jk}$ with what vectors and biases make of it.
+# Does the difference of two vectors tell what is the army's and what the navy's? For every word that
+# both have met with a count above 1, we compare the logarithm of the ratio $X_{ik} / X_{jk}$ with what
+# vectors and biases make of it.
 
 # %%
 modelled = (glove.words @ glove.contexts.T).numpy()  # (V, V) what it takes ln X to be
@@ -541,8 +536,7 @@ for word in ("department", "troops", "vessels"):
 #
 # Each word has two vectors. As $X$ is symmetric, they play the same part, and differ only because they
 # started from different random numbers. Their sum, $\mathbf{w}_i + \tilde{\mathbf{w}}_i$, evens some of
-# that out; it is what the authors propose, and what their program saves. Beside it, once more, the
-# vectors of the SVD:
+# that out; it is what the authors propose. Beside it, the vectors of the SVD:
 
 # %%
 vectors = keyed_vectors(counts, glove.vectors())
@@ -569,9 +563,9 @@ print("equal to the bit:", np.array_equal(in_one.vectors, in_steps.numpy()))
 # %% [markdown]
 # ## Beside the original
 #
-# gensim has no GloVe, so the peer is the authors' own program, in C. It is no part of this book;
-# `benchmarks/glove.py`, given a folder with it, trains both on the same cells. The results come with
-# the book: all our English text, words seen five times or more, vectors of 100 numbers, fifteen passes.
+# gensim has no GloVe, so the peer is the authors' own program, in C. `benchmarks/glove.py`, given a
+# folder with it, trains both on the same cells. The results come with the book: all our English text,
+# words seen five times or more, vectors of 100 numbers, fifteen passes.
 
 # %%
 import json
@@ -604,8 +598,8 @@ print(f"processor time for the training, ours to theirs: {ratio:.2f}")
 # definitions and a piece of Wikipedia. The counting methods and GloVe share one matrix with a window of
 # 10; word2vec has its usual settings, a window of 5, five negative samples and five passes. Nothing was
 # tuned on these questions: the power 0.75 and the root of $\Sigma$ are taken from Levy and colleagues.
-# The questions, and the bootstrap's 95 % intervals, are those of the last chapter; the scores are
-# computed here, as the file holds every cosine and every answer.
+# The questions, and the bootstrap's 95 % intervals, are those of the last chapter. A question is left
+# out if the vocabulary lacks one of its words.
 
 # %%
 import base64
@@ -662,10 +656,10 @@ axes.invert_yaxis()
 plt.show()
 
 # %% [markdown]
-# (The intervals of the analogies are too narrow: each pair of words stands in many of the questions,
-# and the bootstrap takes the questions for independent.) The intervals of two models must not be laid
-# side by side: both were asked the same questions, and a hard one is hard for both. What counts is the
-# interval of the difference:
+# PPMI + SVD is ahead, GloVe behind. (The intervals of the analogies are too narrow: each pair of words
+# stands in many questions, and the bootstrap takes these for independent.) The intervals of two models
+# must not be laid side by side: both were asked the same questions, and a hard one is hard for both.
+# What counts is the interval of the difference:
 
 
 # %%
@@ -715,8 +709,8 @@ compare("PPMI + SVD", "skip-gram (ours), window 10, 15 passes")
 
 # %% [markdown]
 # The lead on people's judgements is gone, and that on the analogies has shrunk to little. It was in the
-# settings: with the counters' window and more passes, skip-gram is where they are, for several times
-# their processor time. GloVe, which had both from the start, has no such excuse.
+# settings, though skip-gram takes several times the processor time. GloVe, which had the window and the
+# passes from the start, has no such excuse.
 #
 # But were these ever two ways? The last chapter showed that skip-gram with negative sampling, if it had
 # as many dimensions as it liked, would arrive at PMI minus a constant {cite:p}`levy2014neural`. PPMI +
@@ -733,8 +727,7 @@ print(f"{filled:.1%} of the cells of the large matrix are not empty")
 # That two frequent words never meet is worth knowing. For PPMI it is a zero like that of chance;
 # negative sampling pushes the two apart; GloVe is never told. We have not shown that this is the
 # reason. But its authors worked with texts of a billion words and more, at least 250 times ours, and
-# there found GloVe ahead of word2vec. Counting has a limit of its own: our sheet has more cells than
-# the text has words, while skip-gram keeps only its vectors.
+# there found GloVe ahead of word2vec.
 #
 # So what of "Don't count, predict!"? Levy, Goldberg and Dagan lent the counters the tricks that
 # word2vec's program comes with, and found "no global advantage to any single approach over the others".
@@ -755,10 +748,8 @@ print(f"{filled:.1%} of the cells of the large matrix are not empty")
 # @title Solution 1
 # After the gradients a g_1, ..., a g_n the next step is
 #   eta a g / sqrt(S_0 + a^2 sum g^2) = eta g / sqrt(S_0 / a^2 + sum g^2).
-# So AdaGrad that begins at 0 does not care about the scale at all, and one that does not,
-# cares only until the sums have outgrown their beginning. The mean has a = 1 / B: with
-# S_0 / B^2 in place of S_0 it is the sum again. (The last batch of a pass is smaller, so
-# that the two differ a little.)
+# The mean has a = 1 / B: with S_0 / B^2 in place of S_0 it is the sum again. (The last
+# batch of a pass is smaller, so that the two differ a little.)
 (by_sum,), _ = library("sum", step=1, start=400, epochs=1)
 (by_mean,), _ = library("mean", step=1, start=400 / 4096**2, epochs=1)
 print(f"sum {by_sum:.3f}, mean {by_mean:.3f}")
@@ -780,8 +771,8 @@ print(f"correlation {np.corrcoef(bias, log_sum)[0, 1]:.1f}, slope {slope:.1f}")
 off = np.argsort(bias - slope * log_sum)
 print("below the line:", " ".join(words[i] for i in off[:6]))
 print("above the line:", " ".join(words[i] for i in off[-6:]))
-# It has kept most of it. What is missing from the slope has gone into the vectors, which
-# have a direction of their own for frequency.
+# It has kept most of it, and the vectors hold the rest. Above the line are the commonest
+# words, below it some that keep to a circle of their own.
 
 # %% [markdown]
 # > **Exercise 3 (code).** By {eq}`eq-glove-released` the step size of GloVe's program matters only in
@@ -802,8 +793,8 @@ for step_size in (0.01, 0.05, 0.2):
         report=lambda _, loss, seen=seen: seen.append(loss),
     )
     print(f"{step_size:<5}", " ".join(f"{loss:.2f}" for loss in seen))
-# The sums begin at 10,000, 400 and 25. A step twenty times as large brings the loss only a
-# little further: what the numbers go through soon outweighs where their sums began.
+# The sums begin at 10,000, 400 and 25. A step twenty times as large takes a quarter off the loss,
+# not more: what the numbers go through soon outweighs where their sums began.
 
 # %% [markdown]
 # > **Exercise 4 (open).** Is $\mathbf{w} + \tilde{\mathbf{w}}$ better than $\mathbf{w}$ alone? The file
@@ -836,9 +827,8 @@ for dim in (10, 100):
 for pair in (("army", "navy"), ("gold", "silver")):
     kept = [f"{np.corrcoef(*ratios(*pair, said[dim]))[0, 1]:.1f}" for dim in said]
     print(" – ".join(pair), "with 10 and with 100 numbers:", *kept)
-# More numbers keep more. With as many as there are words every ratio could be kept, chance
-# and all, and the vectors would be the tally sheet again; whether they would be better
-# vectors, only questions from outside can tell.
+# More numbers keep more, chance included. Whether that makes better vectors, only
+# questions from outside can tell.
 
 # %% [markdown]
 # ## You have

@@ -28,8 +28,8 @@
 # - measure what rounding does to positions far out;
 # - build learned positions, RoPE and ALiBi, and prove which sees differences only, and which cannot tell a
 #   text from its mirror image;
-# - train one encoder in six ways, test it on texts of up to eight times the length that it has seen, and
-#   predict where the best of the six breaks down.
+# - train one encoder in six ways, test it at up to eight times the trained length, and predict where the best
+#   one breaks down.
 #
 # **You need** matrix products, the addition formulas of sine and cosine, and the softmax and the
 # cross-entropy of the chapter on word2vec. The chapter runs in about 45 seconds on one processor core.
@@ -60,8 +60,8 @@ except ImportError:  # on Colab: install the book's helpers
 # $$ (eq-pe-attention)
 #
 # The softmax is taken along each row of the scores $S \in \mathbb{R}^{T \times T}$, and $\sqrt d$ keeps them
-# from growing with $d$. A layer usually has several such *heads* (注意力头) side by side, each with smaller
-# matrices of its own. By hand, on two sentences made of the same five words:
+# from growing with $d$. A layer usually has several such *heads* (注意力头) side by side, each with its own
+# smaller matrices. By hand, on two sentences made of the same five words:
 
 # %%
 import torch
@@ -102,9 +102,9 @@ print("'dog' receives the same in both sentences:", torch.allclose(Y[1], other[4
 # The second line holds because the softmax treats all rows alike, and in a row all entries alike; the third
 # because $\Pi^\top \Pi = I$. So $\mathrm{attend}(\Pi X) = \Pi\,\mathrm{attend}(X)$: shuffle the words, and
 # you get the same vectors, shuffled. This is called *permutation equivariance* (置换等变性). The rest of an
-# encoder works on each row by itself and is equivariant for that reason, and so is any stack of such layers.
-# Average the rows at the end, and the result is *invariant*: a shuffle changes nothing. An encoder without
-# positions is a bag of words, however deep. We watch it by hand and in PyTorch:
+# encoder works on each row by itself, so that any stack of such layers is equivariant too. Average the rows
+# at the end, and the result is *invariant*: a shuffle changes nothing. An encoder without positions sees a
+# bag of words, however deep. By hand and in PyTorch:
 
 # %%
 shuffle = torch.tensor([4, 0, 3, 1, 2])
@@ -127,12 +127,12 @@ print("its mean is blind:", torch.allclose(a.mean(1), b.mean(1)))
 #
 # The plain remedy is to add to each word's vector another one that says where the word stands. The number of
 # the place itself, 37, would grow without bound, and drown the word. A clock shows no large numbers, but
-# angles. The quick hand tells neighbouring moments apart and soon comes round again, the slow one knows
-# roughly how late it is, and together they pin the moment down.
+# angles. The quick hand tells neighbouring moments apart, the slow one knows roughly how late it is, and
+# together they pin the moment down.
 #
-# The *sinusoidal positional encoding* (正弦位置编码) of Vaswani and colleagues {cite:p}`vaswani2017attention` is a
-# clock with $d/2$ hands. Places $t$ count from 0. At place $t$ hand $i$ has turned by the angle $\omega_i t$,
-# where $\omega_i = 10000^{-2i/d}$, and its sine and cosine are written down:
+# The *sinusoidal positional encoding* (正弦位置编码) {cite:p}`vaswani2017attention` is a clock with $d/2$ hands.
+# Places $t$ count from 0. At place $t$ hand $i$ has turned by the angle $\omega_i t$, where
+# $\omega_i = 10000^{-2i/d}$, and its sine and cosine are written down:
 #
 # $$
 # \begin{aligned}
@@ -167,7 +167,7 @@ print(P.shape, "as by hand:", torch.allclose(P, table(64, 128), atol=1e-6))
 for t in (0, 1, 37):
     print(f"t = {t:>2}:", " ".join(f"{x:+.2f}" for x in sinusoidal(1, 8, start=t)[0]))
 
-# %% mystnb={"image": {"alt": "A heat map with 64 places from top to bottom and 128 dimensions from left to right. On the left the colours alternate quickly from place to place; further right the waves get slower, and in the right half every column keeps nearly one colour, light and dark in turn."}, "figure": {"caption": "The sinusoidal table: a row for each place, a column for each dimension, from −1 (dark) to 1 (light). The hands on the left race, those on the right hardly move in 64 places.", "name": "fig-pe-table"}}
+# %% mystnb={"image": {"alt": "A heat map with 64 places from top to bottom and 128 dimensions from left to right. On the left the colours alternate quickly from place to place; further right the waves get slower, and in the right half every column keeps nearly one colour, light and dark in turn."}, "figure": {"caption": "The sinusoidal table: a row for each place, a column for each dimension, from −1 (dark) to 1 (light).", "name": "fig-pe-table"}}
 import matplotlib.pyplot as plt
 
 plt.style.use("scratch.book")
@@ -179,18 +179,18 @@ axes.set(xlabel="dimension", ylabel="place $t$")
 axes.grid(False)
 
 # %% [markdown]
-# > **Correction.** In the formula, $2i$ and $2i+1$ number the *dimensions* of the vector. It is a common
-# > mistake to read "even places get a sine, odd places a cosine"
-# > ([reported](https://github.com/datawhalechina/happy-llm/issues/57)
-# > [twice](https://github.com/datawhalechina/happy-llm/issues/123) in one course). Another gives each
-# > dimension an angle of its own
-# > ([here](https://github.com/jadore801120/attention-is-all-you-need-pytorch/issues/32), mended since). A
-# > sine and its cosine share one angle; otherwise there is no hand, and the next section falls.
+# The hands on the left race; those on the right hardly move in 64 places.
+#
+# > **Correction.** $2i$ and $2i+1$ number the *dimensions*. It is a common mistake to read "even places get a
+# > sine, odd places a cosine" ([reported](https://github.com/datawhalechina/happy-llm/issues/57)
+# > [twice](https://github.com/datawhalechina/happy-llm/issues/123) in one course). Another
+# > ([here](https://github.com/jadore801120/attention-is-all-you-need-pytorch/issues/32), mended since) gives
+# > each dimension an angle of its own. Then there is no hand, and the next section falls.
 #
 # > **Correction.** One of the two articles behind this book says that sines and cosines are *concatenated*
-# > (拼接), above the formula in which they take turns. The paper interleaves; Google's own tensor2tensor
+# > (拼接). The paper interleaves; Google's own tensor2tensor
 # > [concatenates](https://github.com/tensorflow/tensor2tensor/issues/1925). The columns are the same, in
-# > another order. Neither is better, but weights trained with one are wrong with the other.
+# > another order, but weights trained with one are wrong with the other.
 
 # %%
 halves = torch.cat([P[:, 0::2], P[:, 1::2]], dim=1)  # all sines, then all cosines
@@ -211,8 +211,8 @@ for dim in (8, 128, 512):
 print(f"10,000 · 2π = {10_000 * 2 * math.pi:.1f}")
 
 # %% [markdown]
-# From hand to hand it grows by the same factor, from $2\pi$ to nearly $10000 \cdot 2\pi$, the end that the
-# paper names, which one more hand would reach.
+# From hand to hand the wavelength grows by the same factor, from $2\pi$ to nearly the $10000 \cdot 2\pi$ that
+# the paper names.
 #
 # ## The rotation inside
 #
@@ -229,8 +229,8 @@ print(f"10,000 · 2π = {10_000 * 2 * math.pi:.1f}")
 # with $c = \cos(\omega_i k)$ and $s = \sin(\omega_i k)$. Put these blocks along the diagonal of a matrix $R_k
 # \in \mathbb{R}^{d \times d}$ ($d$ is even here), and $\mathbf{p}_{t+k} = R_k\,\mathbf{p}_t$ for *every*
 # place $t$. For this reason the authors "hypothesized it would allow the model to easily learn to attend by
-# relative positions": a linear map, such as $W_Q$, can turn "here" into "three words to the left of here". We
-# check it, also far from the start.
+# relative positions": a linear map, such as $W_Q$, can turn "here" into "three words to the left of here".
+# Also far from the start:
 
 
 # %%
@@ -248,15 +248,15 @@ for t in (0, 37, 100_000):
     print(f"{t} + 5:", torch.allclose(R_5 @ now, later, atol=1e-9))
 
 # %% [markdown]
-# One matrix, made once, is right everywhere. Now the dot product, by which attention compares. Hand by hand
-# it is $\sin a \sin b + \cos a \cos b = \cos(a - b)$, so that
+# One matrix is right everywhere. Now the dot product, by which attention compares. Hand by hand it is
+# $\sin a \sin b + \cos a \cos b = \cos(a - b)$, so that
 #
 # $$
 # \mathbf{p}_t \cdot \mathbf{p}_{t+k} = \sum_{i=0}^{d/2-1} \cos(\omega_i k) .
 # $$ (eq-pe-dot)
 #
 # The place $t$ is gone: the dot product of two encodings depends on their distance only. And since the cosine
-# is even, $k$ and $-k$ give the same: five words later looks exactly like five words earlier.
+# is even, $k$ and $-k$ give the same: five words later looks like five words earlier.
 
 # %%
 P = sinusoidal(300, d, dtype=torch.float64)  # (300, d)
@@ -265,10 +265,10 @@ for t in (100, 200):
     print(f"t = {t}, k = -40, -5, 0, 5, 40: {products}")
 
 # %% [markdown]
-# Where, then, could a sense of direction come from? Yan and colleagues {cite:p}`yan2019tener`, who missed it
-# when their model had to find names, changed the encoding. But the matrices between encoding and dot product
-# can bring it: if that of the query contains a rotation, the peak moves. The dot product of
-# $R_{-3}\,\mathbf{p}_t = \mathbf{p}_{t-3}$ with $\mathbf{p}_u$ is largest at $u = t - 3$.
+# The two lines agree, and each reads the same from both ends. Where, then, could a sense of direction come
+# from? Yan and colleagues {cite:p}`yan2019tener` changed the encoding. But $W_Q$ can bring it, too: if it
+# contains a rotation, the peak moves. The dot product of $R_{-3}\,\mathbf{p}_t = \mathbf{p}_{t-3}$ with
+# $\mathbf{p}_u$ is largest at $u = t - 3$.
 
 # %%
 looks_back = rotation(-3, d)
@@ -279,7 +279,7 @@ for name, table_ in (("places 0, 1, …", P), ("a million further on", places)):
     offset = scores.argmax(1) - torch.arange(300)  # (300,) where each query peaks
     print(f"{name}: the peak lies at offset {offset[3:].unique().tolist()}")
 
-# %% mystnb={"image": {"alt": "Two curves of the dot product against the offset k from minus 40 to 40. The first has its peak of 32 at zero, falls steeply to both sides and goes on falling in small waves, symmetric to left and right. The second is the same curve moved three places to the left."}, "figure": {"caption": "Dot product of two encodings, $d = 64$, against their offset. Alone it is symmetric; with a rotation between the two, it has a direction.", "name": "fig-pe-dot"}}
+# %% mystnb={"image": {"alt": "Two curves of the dot product against the offset k from minus 40 to 40. The first has its peak of 32 at zero, falls steeply to both sides and goes on falling in small waves, symmetric to left and right. The second is the same curve moved three places to the left."}, "figure": {"caption": "Dot product of two encodings, $d = 64$, against their offset.", "name": "fig-pe-dot"}}
 offsets = torch.arange(-40, 41)
 figure, axes = plt.subplots(figsize=(5, 2.8))
 axes.plot(offsets, (P @ P.T)[150, 150 + offsets], label=r"$p_t \cdot p_{t+k}$")
@@ -290,13 +290,13 @@ axes.legend(loc="upper right")
 plt.show()
 
 # %% [markdown]
-# So this head finds the word three places to the left in a text of any length, and nobody has trained it.
-# What the sinusoids *can* express and what training makes of them are two things.
+# Alone, the dot product is symmetric; the rotation moves its peak to $-3$. So this head finds the word three
+# places to the left in a text of any length, and nobody has trained it.
 #
 # ## Odd dimensions, and far places
 #
-# Two practical points. The first is a crash. The usual code fills `pe[:, 1::2]` with as many cosines as there
-# are sines. With an odd $d$ there is one sine more, and PyTorch refuses, as readers
+# First, a crash. The usual code fills `pe[:, 1::2]` with as many cosines as there are sines. With an odd $d$
+# there is one sine more, and PyTorch refuses, as readers
 # [keep](https://github.com/codertimo/BERT-pytorch/issues/78)
 # [reporting](https://github.com/datawhalechina/base-llm/issues/67).
 
@@ -314,11 +314,11 @@ pe[:, 1::2] = torch.cos(position * div_term[: dim // 2])
 print("mended:", torch.allclose(pe, sinusoidal(length, dim), atol=1e-5))
 
 # %% [markdown]
-# The second is silent. That code computes in float32, with about seven digits. At place 1,000,000 an angle
-# takes all seven for its whole part, and the sine of what is left is guesswork. A number in bfloat16, in
-# which many large models are trained, has eight bits, less than three digits. Our helper computes the angles
-# in float64 and rounds once, at the end. The largest error in a row, $d = 512$, against forty digits from
-# `mpmath`:
+# The next mistake is silent. That code computes in float32, with about seven digits. At place 1,000,000 an
+# angle takes all seven for its whole part, and the sine of what is left is guesswork. A number in bfloat16,
+# in which many large models are trained, keeps eight binary digits, less than three decimal ones. Our helper
+# computes the angles in float64 and rounds once, at the end. The largest error in a row, $d = 512$, against
+# forty digits from `mpmath`:
 
 # %% tags=["rtol=0.9"]
 from operator import sub
@@ -365,9 +365,8 @@ print("and with the rounding at the end:", torch.equal(*late))
 # Rounded at the end, even bfloat16 tells the two places apart.
 #
 # > **Pitfall.** Nobody asks for positions in bfloat16. They come when a whole model is cast, or runs under
-# > autocast, which casts by itself; so it happened [in
-# > `transformers`](https://github.com/huggingface/transformers/pull/29285) to the rotary encodings below.
-# > Compute angles in float32 or better, and cast the result.
+# > autocast, as happened [in `transformers`](https://github.com/huggingface/transformers/pull/29285) to the
+# > rotary encodings below. Compute angles in float32 or better, and cast the result.
 #
 # Nor is the helper slow. Against the double loop above:
 
@@ -390,9 +389,9 @@ print("more than 50 times as fast:", slow / fast > 50)
 #
 # Why design a table that one could learn? *Learned positions* (可学习的位置编码) are an embedding table like that of
 # the words, with a row for each place {cite:p}`gehring2017convolutional`; BERT has 512
-# {cite:p}`devlin2019bert`. When Vaswani and colleagues tried it in place of their sinusoids, they found
-# "nearly identical results". The price is the end of the table. Past it there is no row; before it, a row
-# learns only from texts that are long enough:
+# {cite:p}`devlin2019bert`. When Vaswani and colleagues tried it, they found "nearly identical results". The
+# price is the end of the table. Past it there is no row; before it, a row learns only from texts that are
+# long enough:
 
 # %%
 from scratch.position import LearnedPosition
@@ -409,16 +408,15 @@ except ValueError as error:
 
 # %% [markdown]
 # Rows 6 to 9 have had no gradient: they still hold the random numbers they began with, and will be used
-# without complaint. It happens to published models: TinyStories-33M offers 2,048 places, was trained on texts
-# of 512 tokens, and gets [much worse](https://github.com/TransformerLensOrg/TransformerLens/issues/492) past
-# them.
+# without complaint. The published TinyStories-33M offers 2,048 places, was trained on texts of 512, and gets
+# [much worse](https://github.com/TransformerLensOrg/TransformerLens/issues/492) past them.
 #
 # ## RoPE: turn, do not add
 #
 # The rotation {eq}`eq-pe-rotation` was a gift that a model may use or not. *Rotary position embedding*
-# (旋转位置编码, RoPE), by Su and colleagues {cite:p}`su2024roformer`, makes it the whole method. Nothing is added
-# to the words. Instead, in each attention layer, queries and keys are turned, pair of numbers by pair of
-# numbers, by angles that grow with their place. At place $m$,
+# (旋转位置编码, RoPE) {cite:p}`su2024roformer` makes it the whole method. Nothing is added to the words. Instead,
+# in each attention layer, queries and keys are turned, pair of numbers by pair of numbers, by angles that
+# grow with their place. At place $m$,
 #
 # $$
 # \begin{pmatrix} x_{2i} \\ x_{2i+1} \end{pmatrix}
@@ -439,9 +437,9 @@ except ValueError as error:
 # \end{aligned}
 # $$ (eq-pe-rope-offset)
 #
-# The score depends on what the two words are and on $n - m$, and on nothing else. Distance *and* direction
-# are in it: $\mathcal{R}_{n-m}$ and $\mathcal{R}_{m-n}$ are different matrices. By hand with complex numbers,
-# then with the helper:
+# The score depends on the two words and on $n - m$ only. Distance *and* direction are in it:
+# $\mathcal{R}_{n-m}$ and $\mathcal{R}_{m-n}$ are different matrices. By hand with complex numbers, then with
+# the helper:
 
 # %%
 from scratch.position import rotate
@@ -461,6 +459,8 @@ swapped = rotate(q[1:2], torch.tensor([4])) @ rotate(k[4:5], torch.tensor([1])).
 print("the same with the two places swapped:", torch.allclose(here[1, 4], swapped))
 
 # %% [markdown]
+# Moving the text changes no score; swapping two places does.
+#
 # > **Pitfall.** RoPE turns queries and keys. Not the values: a turned value would carry its absolute place
 # > into the output (exercise 3). Not the word embeddings: the maps $W_Q$ and $W_K$ would come in between, and
 # > {eq}`eq-pe-rope-offset` would not hold.
@@ -487,8 +487,8 @@ print("not permuted, the same scores:", torch.allclose(mixed, here))
 # %% [markdown]
 # ## ALiBi: a price for distance
 #
-# The last method has no vectors at all. *Attention with linear biases* (线性偏置注意力, ALiBi), by Press, Smith and
-# Lewis {cite:p}`press2022train`, takes from each score a price that grows with the distance,
+# The last method has no vectors at all. *Attention with linear biases* (线性偏置注意力, ALiBi)
+# {cite:p}`press2022train` takes from each score a price that grows with the distance,
 #
 # $$
 # S_{tu} + B_{tu}, \qquad B_{tu} = - m_h\, |t - u| ,
@@ -497,7 +497,8 @@ print("not permuted, the same scores:", torch.allclose(mixed, here))
 # with a slope $m_h > 0$ that is fixed, not learned, and differs from head to head: $2^{-8h/H}$ for the heads
 # $h = 1, \dots, H$. In the softmax, one place more multiplies a word's share by $e^{-m_h}$: a head with a
 # steep slope is short-sighted, one with a gentle slope sees far. (If $H$ is no power of two, the authors'
-# program takes the slopes of the power of two below, and then every other slope of the one above.)
+# program takes the slopes of the power of two below, and then every other slope of the one above.) First, $B$
+# for head 1 of 8:
 
 # %%
 from scratch.position import alibi_bias, alibi_slopes
@@ -509,11 +510,11 @@ by_hand = torch.tensor([[-(2**-3) * abs(t - u) for u in range(9)] for t in range
 print("head 3 by hand:", torch.equal(alibi_bias(8, 9)[2], by_hand))
 
 # %% [markdown]
-# That paper's models look to the left only, as a model that writes must, and there every distance has one
-# direction. An encoder looks both ways. Read a text backwards, and all distances stay as they are: if $\Pi$
-# is the permutation that reverses the places, then $\Pi B\,\Pi^\top = B$, and {eq}`eq-pe-equivariance` goes
-# through with $S + B$ for this one permutation. An encoder with symmetric ALiBi gives each word of the
-# mirrored text just what it gave it before. *It cannot tell left from right*, however long it is trained.
+# That paper's models look to the left only, and there every distance has one direction. An encoder looks both
+# ways. Read a text backwards, and all distances stay as they are: if $\Pi$ is the permutation that reverses
+# the places, then $\Pi B\,\Pi^\top = B$, and {eq}`eq-pe-equivariance` goes through with $S + B$ for this one
+# permutation. Each word of the mirrored text receives just what it did before. *An encoder with symmetric
+# ALiBi cannot tell left from right*, however long it is trained.
 
 # %%
 T, d = 12, 16
@@ -537,16 +538,15 @@ Y, mirrored = attend_biased(X, left), attend_biased(X.flip(0), left)
 print("one-sided, to a mirror:", torch.allclose(mirrored, Y.flip(0)))
 
 # %% [markdown]
-# The last lines show a remedy that keeps an encoder two-sided: some heads see only what lies to the left,
-# others only the right. (The authors
+# The last line shows a remedy: some heads see only the left, others only the right. (The authors
 # [discuss](https://github.com/ofirpress/attention_with_linear_biases/issues/5) what encoders need.) We shall
-# try both forms.
+# try both.
 #
 # ## Six readers of a play
 #
 # Back to the theatre, with a play that a program writes: four names (A to D) and four words (w to z). A
-# script begins with a name, and each further token is a name with probability ¼, otherwise a word, all drawn
-# at random. A reader has two questions to answer at each place:
+# script begins with a name, and each further token is a random name with probability ¼, otherwise a random
+# word. A reader has two questions at each place:
 #
 # - *Who speaks?* For each word, the nearest name to its left: direction and a rough sense of distance.
 # - *What stood three places before?* For each token from the fourth on: direction and an exact distance.
@@ -576,8 +576,8 @@ for row in play(1, 16, torch.Generator().manual_seed(1)):
 # From top to bottom: a script, who speaks, and what stood three places before, with a dot where nobody asks.
 #
 # The readers share one architecture: two layers of attention with four heads, each followed by a small
-# feed-forward net. Only two lines of it matter here, where places enter: the turn of queries and keys, and the
-# bias; Part 2 explains the rest.
+# feed-forward net. Places enter in two lines only: the turn of queries and keys, and the bias. Part 2
+# explains the rest.
 
 # %%
 from torch import nn
@@ -606,8 +606,7 @@ class Block(nn.Module):
 
 # %% [markdown]
 # The six ways differ in what is added to the words, in `turn`, and in `bias`. In one-sided ALiBi, heads 1 and
-# 3 see the left, heads 2 and 4 the right, with the paper's slopes for two heads. The learned table has a row
-# for each place of the longest test, and starts from the same kind of noise as the words.
+# 3 see the left, heads 2 and 4 the right, with the paper's slopes for two heads.
 
 # %%
 from scratch.position import SinusoidalPosition
@@ -649,8 +648,8 @@ class Reader(nn.Module):
 
 
 # %% [markdown]
-# Before we train, the two theorems once more, on untrained readers. Whose answers simply move along when the
-# script is shuffled, or mirrored?
+# First the two theorems once more, on untrained readers. Whose answers simply move along when the script is
+# shuffled, or mirrored?
 
 
 # %%
@@ -672,8 +671,8 @@ for kind in KINDS:
     print(f"{kind:<16} {follows(kind, shuffle)!s:>19} {follows(kind, mirror)!s:>12}")
 
 # %% [markdown]
-# So we know two losers before the race. Now all six are trained with three seeds each, on scripts of 16
-# tokens, a new batch at each step: both questions at once, by cross-entropy, with the optimiser Adam
+# So we know two losers before the race. All six are trained with three seeds each, on scripts of 16 tokens, a
+# new batch at each step: both questions at once, by cross-entropy, with the optimiser Adam
 # {cite:p}`kingma2015adam`.
 
 # %%
@@ -766,8 +765,8 @@ plt.show()
 #
 # **None.** As proved: it learns to count, and lies on the line of the bag.
 #
-# **Learned.** Nearly perfect at the trained length, and then a cliff. The second question shows by place
-# where it stands, in scripts of 64 tokens:
+# **Learned.** Nearly perfect at the trained length, and then a cliff. The second question shows where, in
+# scripts of 64 tokens:
 
 # %% tags=["atol=0.06"]
 ids, _, before = tests[64]
@@ -780,28 +779,26 @@ for kind in ("learned", "sinusoidal"):
 
 # %% [markdown]
 # The first sixteen places are still read well. From place 16 on, where no row has been trained, the answers
-# are worse than a guess from the bag. The method ends where the training texts did.
+# are worse than a guess from the bag.
 #
-# **Sinusoidal.** The same cliff, although every row of *this* table is right. The rotation that finds the
-# third word to the left at any place exists; training did not find it, and had no reason to. A row has 32
-# numbers, and 16 places were seen: many matrices carry each of these rows to the one three places earlier,
-# and nothing in training tells the rotation from the others (exercise 2).
+# **Sinusoidal.** The same cliff, although every row of *this* table is right. The rotation that looks three
+# places back exists, but training had no reason to find it. A row has 32 numbers, and 16 places were seen:
+# many matrices carry each of these rows to the one three places earlier, and nothing tells the rotation from
+# the others (exercise 2).
 #
-# > **Correction.** "Sinusoidal encodings extrapolate to longer texts" is repeated in many tutorials. The
-# > authors chose them "because it may allow the model to extrapolate", and report no test of it. Press and
-# > colleagues {cite:p}`press2022train` tested it, and their language models got worse past the trained
-# > length. So do ours.
+# > **Correction.** "Sinusoidal encodings extrapolate to longer texts", say many tutorials. The authors chose
+# > them "because it may allow the model to extrapolate", and report no test of it. When Press and colleagues
+# > tested it {cite:p}`press2022train`, language models got worse past the trained length. So do ours.
 #
-# **ALiBi, symmetric.** It knows only who is named nearby, on either side. This is worth something at every
-# length, but no amount of training lifts it.
+# **ALiBi, symmetric.** It knows only who is named nearby, on either side: worth something at every length.
 #
 # **ALiBi, one-sided.** It answers the first question as well as RoPE at the trained length: look left, prefer
-# what is near. It declines as the script gets longer (exercise 4 asks what the slopes have to do with it). It
-# fails the second: a price that grows with the distance can prefer near to far, but not three places to two.
+# what is near. It declines as the script gets longer (exercise 4). It fails the second: a price that grows
+# with the distance can prefer near to far, but not three places to two.
 #
 # **RoPE.** Only differences enter, and those that matter here, 3 and the distances to the nearest name,
-# nearly all occur in training. So it stays near the top at two and at four times the trained length. One
-# could stop here and write that RoPE extrapolates. But its last point has fallen, and we can say why.
+# nearly all occur in training. So it stays near the top at two and at four times the trained length. But its
+# last point has fallen, and we can say why.
 #
 # ## Where RoPE breaks
 #
@@ -814,7 +811,7 @@ for kind in ("learned", "sinusoidal"):
 # If this is right, it tells exactly where the second question goes wrong. In a script of 63 tokens, nowhere.
 # In one of 64, at place 3 alone, which mistakes the last token for the first. In one of 96, at the places up
 # to 35, which have a token 60 places to the right, and at those from 66 on, which have one $3 + 63$ places to
-# the left; in between all is well.
+# the left.
 
 # %% tags=["atol=0.12"]
 from itertools import pairwise
@@ -835,16 +832,15 @@ for n, cuts in ((63, (3, 63)), (64, (3, 4, 64)), (96, (3, 36, 66, 96))):
         print("its errors there name the last token, 95% or more:", bool(share > 0.95))
 
 # %% [markdown]
-# It is right, to the place. RoPE knows differences only *up to whole turns of those hands that training has
-# used*. In a large model a head has more pairs, and a coincidence like ours is rarer, but there, too, slow
-# pairs never came round in training. The rotary models of Press and colleagues got worse past the trained
-# length as well; YaRN and others mend this {cite:p}`peng2024yarn`.
+# The prediction is right, to the place. RoPE knows differences only *up to whole turns of those hands that
+# training has used*. A large model has more pairs in a head, and fewer such coincidences, but there, too,
+# slow pairs never came round in training. The rotary models of Press and colleagues got worse past the
+# trained length, too; YaRN and others mend this {cite:p}`peng2024yarn`.
 #
-# All of this is a toy: two layers, eight tokens, one way of training. Kazemnejad and colleagues
-# {cite:p}`kazemnejad2023impact` compared such methods in decoders, where each word sees only the words to its
-# left. They found the common ones not well suited for longer texts, and no encoding at all better. It can be,
-# because a word that sees only its left does not see a set {cite:p}`haviv2022transformer`. Which method is
-# best has no answer until the task, and the length, are named.
+# This was a toy: two layers, eight tokens. Kazemnejad and colleagues {cite:p}`kazemnejad2023impact` compared
+# such methods in decoders, where a word sees only the words to its left, and so does not see a set
+# {cite:p}`haviv2022transformer`. They found the common ones not well suited for longer texts, and no encoding
+# at all better. Which method is best depends on the task, and on the length.
 #
 # ## Exercises
 #
@@ -858,7 +854,7 @@ for n, cuts in ((63, (3, 63)), (64, (3, 4, 64)), (96, (3, 36, 66, 96))):
 # By equivariance the answer depends on the word and on the bag, not on the order. Given
 # the bag and which places hold names, every order of the names is equally likely: the
 # name in front of a word is n with probability count(n) / (all names). So the most
-# frequent name is the best answer. Compare its share with what we measure:
+# frequent name is the best answer. Its share:
 ids, speaker, _ = play(50_000, 16, torch.Generator().manual_seed(0))
 counts = nn.functional.one_hot(ids, TOKENS).sum(1)[:, :NAMES]  # (50000, 4)
 share = counts.amax(1) / counts.sum(1)  # (50000,)
@@ -869,9 +865,9 @@ print(f"expected {(share * asked).sum() / asked.sum():.2f}, measured {measured:.
 # %% [markdown]
 # > **Exercise 2 (code).** A reader
 # > [tried](https://datascience.stackexchange.com/questions/45691/how-can-positional-encodings-including-a-sine-operation-be-linearly-transformabl/46008)
-# > to find the matrix of equation {eq}`eq-pe-rotation` by linear regression, and failed. Find the matrix from
-# > $\mathbf{p}_t$ to $\mathbf{p}_{t+3}$ for $d = 8$: from the first 200 places; from the first 6; and from
-# > 200 places, but with the sines alone. Which of the three are right at places that were not seen?
+# > to find the matrix of equation {eq}`eq-pe-rotation` by linear regression, and failed. Find it for $k = 3$
+# > and $d = 8$: from the first 200 places; from the first 6; from 200, but with the sines alone. Which are
+# > right at unseen places?
 # >
 # > *Hint: `torch.linalg.lstsq`. Compare the number of places with the number of columns.*
 
@@ -884,10 +880,9 @@ for name, table_, n in cases:
     errors = (table_[:-3] @ solve.solution - table_[3:]).abs().amax(1)  # (997,)
     seen, unseen = errors[:n].max() < 1e-6, errors[n:].max() < 1e-6
     print(f"{name:>10}: right where seen {bool(seen)!s:>5}, elsewhere {bool(unseen)}")
-# From 200 places regression finds R_3. 6 places leave the 8 unknowns of each column open:
-# the matrix is right on all that was seen, and no rotation. (Our sinusoidal reader had 32
-# and 16.) With the sines alone there is no such matrix, since sin(a + b) needs cos(a);
-# this was the mistake.
+# From 200 places regression finds R_3. 6 places leave the 8 unknowns of each column
+# open: the matrix is right on all that was seen, and no rotation. With the sines alone
+# there is no such matrix, since sin(a + b) needs cos(a); this was the mistake.
 
 # %% [markdown]
 # > **Exercise 3 (pencil).** Turn the values too: let the value at place $n$ be $\mathcal{R}_n \mathbf{v}_n$.
@@ -939,8 +934,7 @@ bias_for = ours
 at_64[1] = scores["ALiBi, one-sided", 0][LENGTHS.index(64), 0].item()
 print("at 64 tokens, times 0 < times 1 < times 4:", at_64[0] < at_64[1] < at_64[4])
 # On short scripts one-sided heads need no slope: a mask already breaks the symmetry. On
-# long ones the slope keeps far names from adding up, and 1/16, the paper's for the first
-# of two heads, is gentle: ten places cost a factor of 0.5.
+# long ones the slope keeps far names from adding up.
 
 # %% [markdown]
 # > **Exercise 5 (open).** Learned positions fail past place 15 because nothing trains the rows. Find a way to
@@ -976,7 +970,7 @@ print("as good at 16 tokens, in twice the steps:", short[0] > 0.98)
 #
 # - proved that attention without positions is equivariant under every shuffle;
 # - built the sinusoidal table, found $\mathbf{p}_{t+k} = R_k\,\mathbf{p}_t$ in it, and a head that looks
-#   three places back at any place;
+#   three places back;
 # - measured that angles must not be computed in bfloat16, and hardly in float32;
 # - shown that RoPE's scores depend on differences, and that symmetric ALiBi is blind to a mirror;
 # - seen six readers part beyond the trained length, and predicted to the place where RoPE breaks.
@@ -988,7 +982,5 @@ print("as good at 16 tokens, in twice the steps:", short[0] > 0.98)
 # - P. Shaw, J. Uszkoreit and A. Vaswani, [Self-attention with relative position
 #   representations](https://aclanthology.org/N18-2074/), 2018: learned vectors for differences
 #   {cite:p}`shaw2018self`.
-# - O. Press, N. A. Smith and M. Lewis, [Train short, test long](https://arxiv.org/abs/2108.12409), 2022: the
-#   question of our figure, asked of real language models.
-# - A. Kazemnejad and colleagues, [The impact of positional encoding on length generalization in
-#   Transformers](https://arxiv.org/abs/2305.19466), 2023.
+# - O. Press, N. A. Smith and M. Lewis, [Train short, test long](https://arxiv.org/abs/2108.12409), 2022: our
+#   question, asked of real language models.

@@ -16,15 +16,14 @@
 # Give *The cat sat on the mat* to a language model. Before anything that one would call reading, each word
 # has become a list of some hundreds of numbers, and these are no longer the word's row of the embedding
 # table: the two *the* have different ones. Something has been added, something multiplied, perhaps something
-# set to zero at random. Each of these steps is one line of code, and each is a question that readers of such
-# code have asked in public: why [times the square root of
-# $d$](https://github.com/pytorch/tutorials/issues/2655)? Why [add the position and not append
-# it](https://github.com/tensorflow/tensor2tensor/issues/1591)? Which [standard
+# set to zero at random. Each of these steps is one line of code, and readers have asked about each in
+# public: why [times the square root of $d$](https://github.com/pytorch/tutorials/issues/2655)?
+# Why [add the position and not append it](https://github.com/tensorflow/tensor2tensor/issues/1591)? Which [standard
 # deviation](https://github.com/harvardnlp/annotated-transformer/issues/122)?
 #
 # **What goes into the first block?** A *block* is a part of a model in which words influence each other, such
 # as a layer of a Transformer; before the first one stands the input layer. This chapter takes its lines one
-# at a time, measures what each of them does, and ends Part 1 with a layer that you can put under any encoder.
+# at a time, measures what each does, and ends Part 1 with a layer that you can put under any encoder.
 #
 # **You will**
 #
@@ -83,8 +82,8 @@ print("both 'the' the same in W:  ", torch.equal(W[ids[0]], W[ids[4]]))
 print("both 'the' the same in sum:", torch.equal(x[0], x[4]))
 
 # %% [markdown]
-# The two *the* share a row of $W$, and no longer a vector. This raises two questions. Are the two rows equally
-# loud? And can the block, which sees only the sum, tell them apart?
+# The two *the* share a row of $W$, and no longer a vector. Are the two rows equally loud? And can the block,
+# which sees only the sum, tell them apart?
 #
 # ## How loud is the place?
 #
@@ -142,20 +141,19 @@ plt.show()
 # %% [markdown]
 # The last column is the mean cosine of the sums of two different words at the same place. Rows of length 1
 # drown in their positions: to the block, all words at one place look nearly the same. Rows of length
-# $\sqrt d$ that are multiplied by $\sqrt d$ once more drown the positions instead. The two ways in the
-# middle give the same sum; the place has a third of its squared length, as the third column says.
+# $\sqrt d$ that are multiplied by $\sqrt d$ once more drown the positions instead. The two ways in the middle
+# give the same sum; the place has a third of its squared length.
 #
 # > **Correction.** `nn.Embedding(V, d)(ids) * math.sqrt(d)` stands in many tutorials, and [readers
 # > wonder](https://github.com/pytorch/tutorials/issues/2849). PyTorch's default rows have the length
 # > $\sqrt d$ already. The factor belongs to a table drawn with deviation $1/\sqrt d$, as the paper's
-# > authors drew theirs. (Whether training mends it is measured below.)
+# > authors drew theirs.
 #
-# Why draw small and multiply, and not simply draw large? The paper gives no reason. But the sentence before
-# the one about $\sqrt d$ says that the same table is used again at the other end of the model, to score the
-# words that may come next: a hidden vector $\mathbf{h}$, whose numbers are of size 1, is multiplied with
-# every row. Such a score, $\mathbf{w}_j \cdot \mathbf{h}$, has a deviation of about the length of
-# $\mathbf{w}_j$. Here is the loss (the cross-entropy) of guesses from random hidden vectors. Who knows nothing
-# and says so pays $\ln V$.
+# Why draw small and multiply, and not simply draw large? The paper gives no reason. But it uses the same
+# table again at the other end of the model, to score the words that may come next: a hidden vector
+# $\mathbf{h}$, whose numbers are of size 1, is multiplied with every row. Such a score,
+# $\mathbf{w}_j \cdot \mathbf{h}$, has a deviation of about the length of $\mathbf{w}_j$. Here is the loss
+# (the cross-entropy) of guesses from random hidden vectors. Who knows nothing and says so pays $\ln V$.
 
 # %%
 import math
@@ -171,9 +169,9 @@ for name in ("1/√d", "1"):
     print(f"deviation {name}: scores of deviation {scores.std():.0f}, loss {loss:.0f}")
 
 # %% [markdown]
-# A table of long rows begins with wild convictions, nearly all of them wrong, and has to unlearn them. One
-# table for both ends needs rows of length 1 at the output and of length $\sqrt d$ at the input; the factor
-# supplies the difference. Equation {eq}`eq-input-sum` becomes
+# A table of long rows begins with wild convictions and has to unlearn them. One table for both ends needs
+# rows of length 1 at the output and of length $\sqrt d$ at the input; the factor supplies the difference.
+# Equation {eq}`eq-input-sum` becomes
 #
 # $$
 # \mathbf{x}_t = \sqrt d\; \mathbf{w}_{i_t} + \mathbf{p}_t, \quad \sigma = 1/\sqrt d .
@@ -234,11 +232,10 @@ print("after eval() it is x:       ", torch.equal(drop.eval()(x), x))
 # $$ (eq-input-layernorm)
 #
 # The gain $\boldsymbol\gamma$ and the shift $\boldsymbol\beta$, both in $\mathbb{R}^d$, are learnt and start
-# as ones and zeros; libraries add the small $\varepsilon$ against a division by zero. Note what is averaged:
-# the numbers of *one* vector, never the words of a sentence or the sentences of a batch. So padding and
-# neighbours have no say. Two details are easily got wrong. The variance divides by $d$, not by $d - 1$, and
-# $\varepsilon$ stands inside the root. A version that does neither has been
-# [copied](https://github.com/codertimo/BERT-pytorch/issues/30)
+# as ones and zeros; libraries add the small $\varepsilon$ against a division by zero. Each vector is
+# normalised alone, whatever its neighbours and the padding are. Two details are easily got wrong. The
+# variance divides by $d$, not by $d - 1$, and $\varepsilon$ stands inside the root. A version that does
+# neither has been [copied](https://github.com/codertimo/BERT-pytorch/issues/30)
 # [widely](https://github.com/hyunwoongko/transformer/issues/7).
 
 
@@ -269,8 +266,7 @@ for d in (4, 32, 512):
 #
 # `InputLayer` is the sum with its factor, and dropout, which is off unless asked for. `position` is
 # "sinusoidal", "learned" or "none"; a learned table starts out as loud as the sinusoidal one. It does not
-# normalise, as the original does not here; for BERT's, put an `nn.LayerNorm` behind it, as we are about to.
-# This is the whole forward pass:
+# normalise; for BERT's input, put an `nn.LayerNorm` behind it. Its whole forward pass:
 
 # %%
 import inspect
@@ -311,7 +307,7 @@ for wrong in (torch.tensor([[4, 9]]), torch.ones(1, 11).long(), torch.ones(1, 3)
 # ## The real thing: BERT's three sums
 #
 # Now hold this against a model that was not made for a tutorial: the six-layer BERT of the chapter on
-# contextual vectors, in double precision so that rounding is no excuse. It gets two pairs of sentences.
+# contextual vectors, in double precision. It gets two pairs of sentences.
 
 # %%
 import warnings
@@ -342,8 +338,7 @@ for row in range(2):
 # $$ (eq-input-bert)
 #
 # where $j_t \in \{0, 1\}$ is the segment at place $t$. All three tables are learnt. We take them out of the
-# model and do the sum ourselves. Then the library runs the whole model on the same batch, and shows what it
-# handed to its first block.
+# model, do the sum ourselves, and compare with what the library hands to its first block.
 
 # %%
 parts = bert.embeddings
@@ -363,11 +358,11 @@ other = gain * common(total) + shift
 print("with the common LayerNorm:   ", bool((other - library).abs().max() < 1e-6))
 
 # %% [markdown]
-# These few lines are what BERT does. It multiplies by no $\sqrt d$: all its tables start with the same small
-# deviation, and the normalisation behind the sum makes their common size irrelevant; only their ratio counts
-# (exercise 3). What has training made of the ratio? And can our own layer stand in for BERT's? For single
-# sentences the segment is always 0, so that its row can be added to all positions beforehand; the factor
-# $\sqrt d$ is divided out of the words.
+# These few lines are what BERT does; with the common normalisation they are not. BERT multiplies by no
+# $\sqrt d$: all its tables start with the same small deviation, and the normalisation behind the sum makes
+# their common size irrelevant; only their ratio counts (exercise 3). What has training made of the ratio? And
+# can our own layer stand in for BERT's? For single sentences the segment is always 0, so that its row can be
+# added to all positions beforehand; the factor $\sqrt d$ is divided out of the words.
 
 # %%
 print("deviation of a table at the start:", bert.config.initializer_range)
@@ -389,9 +384,9 @@ print("InputLayer with BERT's tables, then LayerNorm, below 1e-6:", bool(same))
 #
 # ## Add, or concatenate?
 #
-# Adding feels like a waste. Would it not be cleaner to give the place numbers of its own, behind those of the
-# word? Write $[\mathbf{w}; \mathbf{p}]$ for the two in one list. The first thing that a block does with its
-# input is a matrix product, and the matrix has columns for the word, $A_w$, and for the place, $A_p$:
+# Would it not be cleaner to give the place numbers of its own, behind those of the word? Write
+# $[\mathbf{w}; \mathbf{p}]$ for the two in one list. The first thing that a block does with its input is a
+# matrix product, and the matrix has columns for the word, $A_w$, and for the place, $A_p$:
 #
 # $$
 # \begin{aligned}
@@ -400,9 +395,9 @@ print("InputLayer with BERT's tables, then LayerNorm, below 1e-6:", bool(same))
 # \end{aligned}
 # $$ (eq-input-concat)
 #
-# So *adding is concatenating with the two parts of the matrix tied*, $A_w = A_p = A$, at half the width. From
-# this side it looks weaker. But compare at the same width $d = a + b$, with $a$ numbers for the word and $b$
-# for the place. Fill both up with zeros, and
+# So *adding is concatenating with the two parts of the matrix tied*, $A_w = A_p = A$, at half the width. But
+# compare at the same width $d = a + b$, with $a$ numbers for the word and $b$ for the place. Fill both up
+# with zeros, and
 #
 # $$
 # [\mathbf{w}; \mathbf{p}] = [\mathbf{w}; \mathbf{0}] + [\mathbf{0}; \mathbf{p}] .
@@ -416,9 +411,9 @@ print("InputLayer with BERT's tables, then LayerNorm, below 1e-6:", bool(same))
 #
 # That the block *could* tell word from place does not say that it is easy. In high dimensions it is, since
 # random vectors are nearly perpendicular (exercise 5 on one-hot vectors). Take 5,000 random words and 128
-# places, add one of each, and guess both from the sum: the word whose row is nearest, the place whose row is
-# nearest. The places are once random rows of the sinusoidal length, as a learned table has them at the start,
-# and once the sinusoidal table.
+# places, add one of each, and guess both from the sum, by the nearest row of each table. The places are once
+# random rows of the sinusoidal length, as a learned table has them at the start, and once the sinusoidal
+# table.
 
 
 # %%
@@ -464,7 +459,7 @@ plt.show()
 # harder: neighbouring places have nearly the same row, as the first line shows, and to this guess the word is
 # a noise that moves it next door.
 #
-# The tables of BERT have been trained, together, for a long time. Can they be told apart?
+# BERT's tables have been trained together. Can they be told apart?
 
 # %%
 word, place = apart(W, P)
@@ -473,16 +468,16 @@ angles = cosine_similarity(W[1000:1512], P)  # 512 pairs of a word and a place
 print(f"their cosines: mean {angles.mean():.2f}, deviation {angles.std():.2f}")
 
 # %% [markdown]
-# They can. The cosines tell why: words and places are still not much less perpendicular than random vectors
-# of this width, whose cosines have the deviation $1/\sqrt{384} \approx 0.05$.
+# They can. The cosines tell why: words and places are still nearly as perpendicular as random vectors of this
+# width, whose cosines have the deviation $1/\sqrt{384} \approx 0.05$.
 #
 # ### Measured
 #
 # So adding *can* do as well. Does it, when trained? The task needs words and order: a gap in a sentence of
 # the speeches, the four words before it and the four after, and the question which of the hundred most
-# frequent words stands in the gap. The model is as small as a first block can be. A matrix is applied at each
-# of the eight places, negative numbers are set to zero, and the mean over the places goes through a second
-# matrix to the hundred scores. Without positions it sees a bag of eight words.
+# frequent words stands in the gap. In our model, a matrix is applied at each of the eight places, negative
+# numbers are set to zero, and the mean over the places goes through a second matrix to the hundred scores.
+# Without positions it sees a bag of eight words.
 
 # %%
 from scratch.corpora import load
@@ -530,7 +525,7 @@ class Gap(nn.Module):
 
 
 # %% [markdown]
-# One loop serves this experiment and the two that follow: Adam, with a step that falls to zero.
+# One loop serves three experiments: Adam, with a step that falls to zero.
 
 
 # %%
@@ -559,9 +554,9 @@ def judge(model, x, y):
 
 # %% [markdown]
 # Seven input layers, three seeds each, judged on ten thousand gaps of sentences that training does not see.
-# Adding has the width 32; two lines start with rows of words that are $\sqrt d$ times too long or too
-# short. Concatenating gets the same width, or twice the width. Printed is the loss for each seed, whose
-# last digit may be another on another processor.
+# Adding has the width 32; two lines start with rows of words that are $\sqrt d$ times too long or too short.
+# Concatenating gets the same width, or twice the width. Printed is the loss for each seed, whose last digit
+# may depend on the processor.
 
 
 # %%
@@ -608,16 +603,14 @@ for name in ("added, learned", "  words too long", "concatenated 32 + 32"):
     print(f"{name:<20} {judge(model, *test)[0]:.2f}")
 
 # %% [markdown]
-# The lead of concatenating is gone. Its cost would remain: the matrices of all later blocks have sides in
-# proportion to the length of $\mathbf{x}_t$, so that twice the width means four times the parameters there.
-# Adding spares the width, and the decision how much of it a place deserves.
+# The lead of concatenating is gone. Its cost would remain: twice the width means four times the parameters in
+# the matrices of all later blocks. Adding spares the width, and the decision how much of it a place deserves.
 #
 # Rows of words that are too long cost more than any choice between adding and concatenating, and the longer
 # training does not mend all of it. Rows that are too short cost nothing here.
 #
-# The second line of the first table is a disappointment. Sinusoidal positions help, but in this short training
-# far less than learned ones. A likely reason is above: at this width the rows of eight neighbouring places are
-# nearly alike.
+# Sinusoidal positions disappoint: they help, but in this short training far less than learned ones. A likely
+# reason is that at this width the rows of neighbouring places are nearly alike.
 #
 # ## One table for both ends
 #
@@ -635,7 +628,7 @@ for name in ("added, learned", "  words too long", "concatenated 32 + 32"):
 #
 # Our language model follows a classic {cite:p}`bengio2003neural`: the vectors of four words side by side, a
 # hidden layer, and the scores of the fifth. It needs no positions, since each of the four has its own columns
-# in the first matrix. Two tables become one by a single assignment.
+# in the first matrix.
 
 
 # %%
@@ -705,10 +698,10 @@ for tied in (False, True):
 # %% [markdown]
 # ## Vectors that have read before
 #
-# The table need not start at random. Put word2vec vectors into it, and the model begins with what they learnt
-# from other text. When does that help? The task: *from which end of history is a sentence of
-# the State of the Union addresses?* The corpus is in the order of time; we take the first third of its
-# sentences and the last. The vectors are trained, by gensim, on other sentences.
+# Put word2vec vectors into the table, and the model begins with what they learnt from other text. When does
+# that help? The task: *from which end of history is a sentence of the State of the Union addresses?* The
+# corpus is in the order of time; we take the first third of its sentences and the last. The vectors are
+# trained, by gensim, on other sentences.
 
 # %%
 from gensim.models import Word2Vec
@@ -727,10 +720,9 @@ vectors = Word2Vec(part, **settings, workers=1, seed=0).wv
 vocabulary = Vocabulary.from_tokens((w for s in unlabelled for w in s), min_count=40)
 
 # %% [markdown]
-# `InputLayer.load_vectors` puts each vector into the row of its word and tells how many words had one. Two
-# things are easily forgotten. The *size*: random rows, and the factor $\sqrt d$, expect a length of 1; so all
-# vectors are scaled by one number, which changes no angle. And the *order*: row $j$ must be word $j$ of
-# *this* vocabulary.
+# `InputLayer.load_vectors` puts each vector into the row of its word and tells how many words had one. Mind
+# the *size*: random rows, and the factor $\sqrt d$, expect a length of 1; so all vectors are scaled by one
+# number, which changes no angle. And mind the *order*: row $j$ must be word $j$ of *this* vocabulary.
 
 # %%
 layer = InputLayer(len(vocabulary), 32, max_length=40, position="none")
@@ -801,21 +793,19 @@ plt.show()
 
 # %% [markdown]
 # With thirty labels the frozen word2vec table does nearly as well as a random table that is tuned on ten
-# times as many. What it has over the random one comes from text that nobody has labelled. Tuned on thirty
-# sentences, at this step size, the same table does *worse* than frozen: so many numbers can fit thirty
-# labels in ways that are worth nothing elsewhere. With a thousand labels tuning pays, and where the tuned
-# table came from hardly matters any more.
+# times as many: it has learnt from text that nobody has labelled. Tuned on thirty sentences, at this step
+# size, the same table does *worse* than frozen: so many numbers can fit thirty labels in ways that are worth
+# nothing elsewhere. With a thousand labels tuning pays, and where the tuned table came from hardly matters
+# any more.
 #
-# Vectors and labelled sentences come from the same speeches. What remains of the gain when the vectors have
-# read other text, this experiment does not say. (The shares move by a little from one processor to another,
-# since gensim computes in single precision.)
+# Vectors and labelled sentences come from the same speeches; vectors from other text may help less. (The
+# shares move a little between processors, since gensim computes in single precision.)
 #
 # > **Pitfall.** Freezing the table freezes the rows of the missing words, too, and those are random.
 #
 # ## The finished layer
 #
-# All of Part 1 once more: text goes in, and out come the two things that an encoder needs, vectors and a
-# mask.
+# All of Part 1 once more, from text to the two things that an encoder needs, vectors and a mask.
 
 # %%
 tokens = tokenize("The cat sat on the mat")
@@ -831,7 +821,7 @@ print("mask   ", *mask[0].int().tolist(), tuple(mask.shape))
 print("vectors", tuple(x.shape))
 print(layer)
 
-# %% mystnb={"image": {"alt": "Three heat maps of six rows, one for each word of the cat sat on the mat, and 32 columns. In the first, the vectors, the two rows of the word the are the same. The second, the positions, is striped, and changes from top to bottom in the columns on the left only. In the third, their sum, all six rows differ."}, "figure": {"caption": "What goes into the first block. From top to bottom: the words’ rows times √*d*, the positions, their sum. The two *the* are alike in the first picture and not in the last.", "name": "fig-input-way"}}
+# %% mystnb={"image": {"alt": "Three heat maps of six rows, one for each word of the cat sat on the mat, and 32 columns. In the first, the vectors, the two rows of the word the are the same. The second, the positions, is striped, and changes from top to bottom in the columns on the left only. In the third, their sum, all six rows differ."}, "figure": {"caption": "What goes into the first block. From top to bottom: the words’ rows times √*d*, the positions, their sum.", "name": "fig-input-way"}}
 figure, axes = plt.subplots(3, figsize=(5, 5.6), sharex=True)
 scaled = layer.token(ids)[0] * 32**0.5  # (length, d)
 panels = {"words": scaled, "places": sinusoidal(6, 32), "sum": x[0]}
@@ -845,6 +835,8 @@ figure.colorbar(image, ax=axes, label="value")
 plt.show()
 
 # %% [markdown]
+# The two *the* are alike among the words, and differ once the places are added. The whole way:
+#
 # | step | gives | chapter |
 # |---|---|---|
 # | cut | tokens | tokens |
@@ -856,8 +848,8 @@ plt.show()
 #
 # This layer can stand under every encoder of Part 2. One that reads word after word takes it with
 # `position="none"`; a Transformer, which sees a set, needs the places. Each row of $\mathbf{x}$ still knows
-# one word and one place and nothing else: the *mat* of this sentence and the *mat* of a gymnast are one row of
-# $W$. To let words learn from each other is what an *encoder* (编码器) is for. With it, Part 2 begins.
+# only one word and one place: the *mat* of this sentence and the *mat* of a gymnast are one row
+# of $W$. To let words learn from each other is what an *encoder* (编码器) is for, in Part 2.
 #
 # ## Exercises
 #
@@ -867,8 +859,8 @@ plt.show()
 # > in A is Adam with $s \eta$ in B (up to Adam's tiny $\varepsilon$). How much faster does a table learn
 # > with $s = \sqrt d$?
 # >
-# > *Hint: with $\mathbf{w}_B = s\,\mathbf{w}_A$, what is $\partial L/\partial \mathbf{w}_A$? Adam divides a
-# > gradient by a running measure of its own size.*
+# > *Hint: with $\mathbf{w}_B = s\,\mathbf{w}_A$, what is the gradient of the loss with respect to
+# > $\mathbf{w}_A$? Adam divides a gradient by a running measure of its own size.*
 
 # %% cellView="form" tags=["hide-cell"]
 # @title Solution 1

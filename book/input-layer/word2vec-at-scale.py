@@ -314,7 +314,7 @@ for w in ("the", "our", "it"):
 #
 # Which noise? Mikolov and colleagues report that words drawn in proportion to $\text{count}^{3/4}$ did
 # significantly better than words drawn as often as they occur (power 1), or all alike (power 0)
-# {cite:p}`mikolov2013distributed`. They give no reason. Here is what the power does:
+# {cite:p}`mikolov2013distributed`. Here is what the power does:
 
 # %%
 n = torch.tensor([c for _, c in counts.most_common()], dtype=torch.float64)  # (V,)
@@ -325,7 +325,7 @@ for w in ("the", "government", "zeal", "harvest"):
     print(f"{w:>14} {counts[w]:>8,} " + " ".join(f"{x:9.1e}" for x in shares))
 
 # %% [markdown]
-# Does it help here? We train three times on the addresses and on WordNet's definitions, with this book's
+# It gives more of the noise to rare words. Does it help here? We train three times on the addresses and on WordNet's definitions, with this book's
 # trainer, whose step we shall open below, and ask the pairs of WordSim-353 and SimLex-999 as in the last
 # chapter, with the bootstrap's brackets.
 
@@ -420,6 +420,8 @@ print(
 )
 
 # %% [markdown]
+# A good part of the pairs reaches farther than the window's name says.
+#
 # The other rule is about distance. For each centre the program draws the radius of its window from $1$ to
 # $c$. A neighbour at distance $\delta$ is inside if the radius is at least $\delta$, and of the $c$ radii
 # that are equally likely, $c - \delta + 1$ are. So on average this is a window of fixed size in which a
@@ -796,7 +798,7 @@ for name, order in (("in order", in_order), ("at random", random_order)):
 # meet itself 1.25 times (in CBOW, where a word is part of fewer pairs, 2.5 times); in the pitfalls we look
 # what happens beyond. Two threads share the tables without locks, as in the original program. Some of
 # their work may overwrite each other's, which does little harm as long as each step touches few rows
-# (*Hogwild*, Recht and colleagues {cite:p}`recht2011hogwild`).
+# ({cite:p}`recht2011hogwild`, who call it *Hogwild*).
 #
 # What does each idea bring? These speeds were measured in one go, on the shipped English text.
 
@@ -970,44 +972,17 @@ for V in (100, 1000, 10_000):
 # %% [markdown]
 # > **Pitfall.** *Forbidding too much.* Some tutorials draw as noise only words that are not in the
 # > window, and readers [ask](https://github.com/tensorflow/tensorflow/issues/49490) for it. The program
-# > forbids only the true word itself (exercise 3).
+# > forbids only the true word itself (exercise 2).
 #
 # ## Exercises
 #
-# > **Exercise 1 (pencil).** For $V = 2$ Huffman's tree has one node. Show that hierarchical softmax is
-# > then the full softmax: which vector is $\mathbf{u}$, in terms of $\mathbf{u}_1$ and $\mathbf{u}_2$?
-# > And for larger $V$: why is it in general another model?
-# >
-# > *Hint: divide the numerator and the denominator of the softmax by $\exp(s_1)$.*
-
-# %% cellView="form" tags=["hide-cell"]
-# @title Solution 1
-# exp(s1) / (exp(s1) + exp(s2)) = 1 / (1 + exp(-(s1 - s2))) = sigmoid((u1 - u2) . h), so that
-# u = u1 - u2. For larger V the tree's score for a turn is one dot product, but in the softmax
-# the odds of a turn are a ratio of two sums of exponentials, whose logarithm is not linear
-# in h unless each side has one word. So a tree's model is another one, and which words it
-# puts on one side matters.
-u1, u2, h = torch.randn(3, 8, generator=generator, dtype=torch.float64)
-full = torch.stack([u1 @ h, u2 @ h]).softmax(0)
-print("V = 2:", torch.allclose(full[0], torch.sigmoid((u1 - u2) @ h)))
-many = torch.randn(4, 8, generator=generator, dtype=torch.float64)
-
-
-def log_odds(h):
-    scores = many @ h
-    return scores[:2].logsumexp(0) - scores[2:].logsumexp(0)
-
-
-print("V = 4, linear in h:", torch.allclose(log_odds(2 * h), 2 * log_odds(h)))
-
-# %% [markdown]
-# > **Exercise 2 (pencil).** When does negative sampling learn the same scores as noise-contrastive
+# > **Exercise 1 (pencil).** When does negative sampling learn the same scores as noise-contrastive
 # > estimation? Find a noise and a $k$ for which it does (Dyer {cite:p}`dyer2014notes`).
 # >
 # > *Hint: the two classifiers differ by $\ln k P_n(w)$.*
 
 # %% cellView="form" tags=["hide-cell"]
-# @title Solution 2
+# @title Solution 1
 # If k P_n(w) = 1 for all w, the term is ln 1 = 0. So the noise must be uniform, with
 # k = V negatives: as many questions as the softmax asks. Then exp(s) is a probability.
 k_all, uniform = 30, torch.full((30,), 1 / 30, dtype=torch.float64)
@@ -1015,7 +990,7 @@ s_best = (X / (X_c * uniform)).log() - np.log(k_all)
 print("exp(s) = p(w|c):", torch.allclose(s_best.exp(), X / X_c))
 
 # %% [markdown]
-# > **Exercise 3 (code).** The program leaves out a drawn word only if it is the true word. How often
+# > **Exercise 2 (code).** The program leaves out a drawn word only if it is the true word. How often
 # > would it leave out more if it were not to draw any word of the centre's window? Measure on the
 # > addresses, with a window of 5, and say for which words it matters.
 # >
@@ -1023,7 +998,7 @@ print("exp(s) = p(w|c):", torch.allclose(s_best.exp(), X / X_c))
 # > $\sum_{w \in C} P_n(w)$.*
 
 # %% cellView="form" tags=["hide-cell"]
-# @title Solution 3
+# @title Solution 2
 share = n**0.75 / (n**0.75).sum()  # (V,) the noise
 ids = [[rank[w] for w in s] for s in sentences[-2000:]]
 centres, contexts = windows(ids, 5)
@@ -1045,13 +1020,13 @@ print(f"in the window, and not one of the fifty most frequent words: {rare:.2%}"
 # and by the optimum above their scores would be pushed up for everybody.
 
 # %% [markdown]
-# > **Exercise 4 (code).** Mend CBOW: replace `step` in the replay by one that divides, and show that
+# > **Exercise 3 (code).** Mend CBOW: replace `step` in the replay by one that divides, and show that
 # > the input table then takes a step along the gradient. Are the weights still gensim's after an epoch?
 # >
 # > *Hint: `patch.object(gensim_again, "step", mended)`.*
 
 # %% cellView="form" tags=["hide-cell"]
-# @title Solution 4
+# @title Solution 3
 original = gensim_again.step
 
 
@@ -1071,13 +1046,13 @@ with patch.object(gensim_again, "step", mended):
     print("within 0.00001 of gensim:", replayed(0, 0) < 1e-5)
 
 # %% [markdown]
-# > **Exercise 5 (open).** Between 3/4 and 1 the pairs see no difference. Do the neighbours? Compare, for
+# > **Exercise 4 (open).** Between 3/4 and 1 the pairs see no difference. Do the neighbours? Compare, for
 # > some words, how frequent their neighbours are under each power.
 # >
 # > *Hint: `most_similar`, and `get_vecattr(word, "count")`.*
 
 # %% cellView="form" tags=["hide-cell"]
-# @title Solution 5
+# @title Solution 4
 pick = np.random.default_rng(0).choice(
     vectors.index_to_key[1000:6000], 200, replace=False
 )

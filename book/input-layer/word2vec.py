@@ -475,8 +475,7 @@ print(f"operations for one epoch: {here:.0e} here, {news:.0e} for the news")
 
 # %% [markdown]
 # Our slice is a matter of seconds; theirs would be some billions of times as much. They did not wait for
-# it: there are ways around the sum, which make a step cheap, and they are what made word2vec famous. The
-# idea itself is all here.
+# it: there are ways around the sum, which make a step cheap, and they are what made word2vec famous.
 #
 # `train` is the loop that you have seen, with a few additions. It takes the centres in random order, 512 at
 # a time. It draws each centre's window at random between 1 and `window` places, as the original program
@@ -636,7 +635,7 @@ axes.set(xlabel="widest direction", ylabel="second widest", xticks=[], yticks=[]
 plt.show()
 
 # %% [markdown]
-# It is hard not to be charmed. Now the warning. A shadow keeps some distances and destroys others, and this
+# Now the warning. A shadow keeps some distances and destroys others, and this
 # one was chosen twice: by the method, and by whoever picked the words. So we ask, for each word, whether
 # its nearest neighbour among these 24 belongs to its own group, in the picture and in all fifty dimensions.
 
@@ -656,8 +655,8 @@ for word in ("china", "russia", "japan"):
     print(f"{word}: nearest in the picture {flat}, in 50 dimensions {full}")
 
 # %% [markdown]
-# In the picture *russia* is nearest to *peace*; in fact it is nearest to *china*. Nothing on the page would
-# have told us. Schluter warns of taking such plots as evidence {cite:p}`schluter2018word`. Draw one to get
+# In the picture *russia* is nearest to *peace*; in fact it is nearest to *china*.
+# Schluter warns of taking such plots as evidence {cite:p}`schluter2018word`. Draw one to get
 # an idea; to know, measure in the full space.
 #
 # ## Keep them

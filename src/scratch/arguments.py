@@ -5,29 +5,31 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterable
 
-
-def at_least_1(name: str, value: int) -> int:
-    """Return `value` if it is an integer of 1 or more, of any integer type.
-
-    >>> at_least_1("dim", 0)
-    Traceback (most recent call last):
-    ValueError: dim must be at least 1, got 0
-
-    Raises TypeError or ValueError with the argument's `name` otherwise.
-    """
-    return at_least(1, name, value)
+import torch
+from torch import Tensor
 
 
-def at_least_0(name: str, value: int) -> int:
-    """Return `value` if it is an integer of 0 or more, of any integer type.
+def at_least(least: int, name: str, value: int) -> int:
+    """Return `value` if it is an integer of `least` or more, of any integer type.
 
-    >>> at_least_0("start", -1)
+    >>> at_least(0, "start", -1)
     Traceback (most recent call last):
     ValueError: start must be at least 0, got -1
 
     Raises TypeError or ValueError with the argument's `name` otherwise.
     """
-    return at_least(0, name, value)
+    try:
+        value = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be an int, got {value!r} ({type(value).__name__})") from None
+    if value < least:
+        raise ValueError(f"{name} must be at least {least}, got {value}")
+    return value
+
+
+def at_least_1(name: str, value: int) -> int:
+    """Return `value` if it is an integer of 1 or more, as most sizes are; see `at_least`."""
+    return at_least(1, name, value)
 
 
 def known_ids(ids: Iterable[int], size: int) -> list[int]:
@@ -50,12 +52,41 @@ def known_ids(ids: Iterable[int], size: int) -> list[int]:
     return checked
 
 
-def at_least(least: int, name: str, value: int) -> int:
-    """Return `value` if it is an integer of `least` or more; see `at_least_1`."""
-    try:
-        value = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name} must be an int, got {value!r} ({type(value).__name__})") from None
-    if value < least:
-        raise ValueError(f"{name} must be at least {least}, got {value}")
-    return value
+def ids_below(vocab_size: int, name: str, ids: Tensor, least: int = 0) -> Tensor:
+    """Return `ids`, a tensor of any shape, as int64 if all are integers from `least` to vocab_size - 1.
+
+    >>> ids_below(9, "ids", torch.tensor([0, 9]))
+    Traceback (most recent call last):
+    IndexError: ids must lie between 0 and vocab_size - 1 = 8, got 9
+
+    Raises TypeError or IndexError with the argument's `name` otherwise.
+    """
+    ids = _integers(name, ids)
+    outside = ids[(ids < least) | (ids >= vocab_size)]
+    if len(outside):
+        raise IndexError(f"{name} must lie between {least} and vocab_size - 1 = {vocab_size - 1}, got {outside[0]}")
+    return ids
+
+
+def lengths_within(width: int, lengths: Tensor | list[int], batch: int) -> Tensor:
+    """Return the lengths of `batch` sequences as int64 (batch,) if each is an integer from 1 to `width`.
+
+    >>> lengths_within(6, [6, 0], batch=2)
+    Traceback (most recent call last):
+    ValueError: lengths must lie between 1 and the width 6, got 0
+
+    Raises TypeError or ValueError otherwise.
+    """
+    lengths = _integers("lengths", torch.as_tensor(lengths))
+    if lengths.shape != (batch,):
+        raise ValueError(f"lengths must have the shape (batch,) = ({batch},), got {tuple(lengths.shape)}")
+    wrong = lengths[(lengths < 1) | (lengths > width)]
+    if len(wrong):
+        raise ValueError(f"lengths must lie between 1 and the width {width}, got {wrong[0]}")
+    return lengths
+
+
+def _integers(name: str, values: Tensor) -> Tensor:
+    if values.is_floating_point() or values.is_complex() or values.dtype == torch.bool:
+        raise TypeError(f"{name} must be integers, got {values.dtype}")
+    return values.long()

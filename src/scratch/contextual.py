@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from scratch import corpora
-from scratch.arguments import at_least_1
+from scratch.arguments import at_least_1, ids_below, lengths_within
 from scratch.text import Vocabulary
 
 
@@ -199,12 +199,7 @@ def _climb(lstms: nn.ModuleList, words: Tensor) -> list[Tensor]:
 
 def _mask(ids: Tensor, lengths: Tensor, vocab_size: int) -> Tensor:
     """(batch, length), True where there is a word."""
-    if ids.ndim != 2 or lengths.shape != ids.shape[:1]:
-        raise ValueError(f"ids must be (batch, length) and lengths (batch,), got {(*ids.shape,)}, {(*lengths.shape,)}")
-    outside = ids[(ids < 0) | (ids >= vocab_size)]
-    if len(outside):
-        raise IndexError(f"ids must lie between 0 and {vocab_size - 1}, the vocabulary's last, got {outside[0].item()}")
-    wrong = lengths[(lengths < 1) | (lengths > ids.shape[1])]
-    if len(wrong):
-        raise ValueError(f"lengths must lie between 1 and the width {ids.shape[1]}, got {wrong[0].item()}")
-    return torch.arange(ids.shape[1], device=ids.device) < lengths.unsqueeze(1)
+    if ids.ndim != 2:
+        raise ValueError(f"ids must have the shape (batch, length), got {tuple(ids.shape)}")
+    batch, width = ids_below(vocab_size, "ids", ids).shape
+    return torch.arange(width, device=ids.device) < lengths_within(width, lengths, batch).unsqueeze(1)

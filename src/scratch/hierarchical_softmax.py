@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
+from scratch.hogwild import gather, scatter
 from scratch.windows import neighbours
 
 BUSY = 32
@@ -70,11 +71,11 @@ class Paths:
         centres, words = text[places], words.clamp(min=0)
         path, code = self.paths[centres].clamp(min=0), self.codes[centres]  # (n, longest), (n, longest)
         share = present / present.sum(1, keepdim=True) if self.cbow else present
-        h = W[words] * share  # (n, 2w, d)
+        h = gather(W, words) * share  # (n, 2w, d)
         guesses = h.sum(1, keepdim=True) if self.cbow else h  # (n, 1, d) or (n, 2w, d), zeros without a neighbour
-        _, d_guesses, d_u = path_loss(guesses, U[path], code)
-        W.index_add_(0, words.flatten(), (d_guesses * share).flatten(0, 1), alpha=-size)
+        _, d_guesses, d_u = path_loss(guesses, gather(U, path), code)
+        scatter(W, words, d_guesses.mul_(-size) * share)
         here = (code >= 0) * (1 if self.cbow else present.sum(1))  # (n, longest): how many guesses pass each node
         meet = U.new_zeros(len(U)).index_add_(0, path.flatten(), here.to(U.dtype).flatten())  # (V - 1,)
-        d_u *= BUSY / meet[path].clamp(min=BUSY).unsqueeze(2)  # (n, longest, d)
-        U.index_add_(0, path.flatten(), d_u.flatten(0, 1), alpha=-size)
+        d_u *= -size * BUSY / meet[path].clamp(min=BUSY).unsqueeze(2)  # (n, longest, d)
+        scatter(U, path, d_u)

@@ -1,4 +1,7 @@
-"""Stochastic gradient descent by threads that share the tables without locks (Recht et al. 2011, arXiv 1106.5730)."""
+"""Stochastic gradient descent on a few rows at a time, by threads that share the tables without locks.
+
+The idea is Recht et al.'s (2011, arXiv 1106.5730): where a step touches few rows, threads rarely meet.
+"""
 
 from __future__ import annotations
 
@@ -52,3 +55,27 @@ def descend(
                 list(pool.map(work, range(workers)))
     finally:
         torch.set_num_threads(threads)
+
+
+def gather(table: Tensor, ids: Tensor) -> Tensor:
+    """The rows of `table` (V, d) that `ids` (…) name: (…, d).
+
+    >>> gather(torch.eye(2), torch.tensor([[1, 1, 0]])).shape
+    torch.Size([1, 3, 2])
+    """
+    return table.index_select(0, ids.flatten()).view(*ids.shape, table.shape[1])
+
+
+def scatter(table: Tensor, ids: Tensor, change: Tensor) -> None:
+    """Add `change` (…, d) to the rows of `table` (V, d) that `ids` (…) name, in place; twice to a row named twice.
+
+    >>> table = torch.zeros(3, 2)
+    >>> scatter(table, torch.tensor([2, 2]), torch.tensor([[1.0, 0], [1, 5]]))
+    >>> table
+    tensor([[0., 0.],
+            [0., 0.],
+            [2., 5.]])
+    """
+    table.scatter_add_(
+        0, ids.reshape(-1, 1).expand(-1, table.shape[1]), change.flatten(0, -2)
+    )  # faster than index_add_

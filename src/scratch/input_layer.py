@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from scratch.arguments import at_least_1
+from scratch.arguments import at_least_1, ids_below
 from scratch.position import LearnedPosition, SinusoidalPosition
 from scratch.text import Vocabulary
 
@@ -105,14 +105,9 @@ class InputLayer(nn.Module):
         """The ids as int64, which must be (batch, length), not too long, and in the vocabulary."""
         if not isinstance(ids, Tensor):
             raise TypeError(f"ids must be a tensor, got {type(ids).__name__}")
-        if ids.dtype.is_floating_point or ids.dtype.is_complex or ids.dtype == torch.bool:
-            raise TypeError(f"ids must be integers, got {ids.dtype}")
+        ids = ids_below(self.vocab_size, "ids", ids)
         if ids.ndim != 2:
             raise ValueError(f"ids must have the shape (batch, length), got {tuple(ids.shape)}")
         if not 1 <= ids.shape[1] <= self.max_length:
             raise ValueError(f"ids must have a length from 1 to max_length = {self.max_length}, got {ids.shape[1]}")
-        ids, last = ids.long(), self.vocab_size - 1
-        outside = ids[(ids < 0) | (ids > last)]
-        if len(outside):
-            raise IndexError(f"ids must lie between 0 and vocab_size - 1 = {last}, got {outside[0].item()}")
         return ids

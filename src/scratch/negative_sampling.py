@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from scratch.hogwild import gather, scatter
+
 BLOCK = 32  # L consecutive centres make a block,
 SHARED = {"skip-gram": 32, "cbow": 16}  # and share N negatives: fewer in CBOW, where a centre is one pair only
 
@@ -75,7 +77,7 @@ class Blocks:
 
     def step(self, batch: tuple[Tensor, ...], size: float) -> None:
         given, views, others = batch
-        band = _rows(self.bands, views)
+        band = gather(self.bands, views)
         if self.cbow:
             cbow_step(self.W, self.U, given, band, others, self.label, self.weight, size)
         else:
@@ -97,10 +99,10 @@ def skip_gram_step(
     tensor([[-0.5000,  0.0000],
             [ 0.5000,  0.0000]])
     """
-    h, u = _rows(W, centres), _rows(U, others)  # (b, L, d), (b, m, d)
+    h, u = gather(W, centres), gather(U, others)  # (b, L, d), (b, m, d)
     error = (h @ u.mT).sigmoid_().sub_(label).mul_(weight)  # (b, L, m)
-    _add(W, centres, error.mul_(-size) @ u)
-    _add(U, others, error.mT @ h)
+    scatter(W, centres, error.mul_(-size) @ u)
+    scatter(U, others, error.mT @ h)
 
 
 def cbow_step(
@@ -111,15 +113,7 @@ def cbow_step(
     words (b, c): ids; mean (b, L, c): the share of each in each mean, all zeros for an empty one; others (b, m): ids;
     label and weight (L, m).
     """
-    h, u = mean @ _rows(W, words), _rows(U, others)  # (b, L, d), (b, m, d)
+    h, u = mean @ gather(W, words), gather(U, others)  # (b, L, d), (b, m, d)
     error = (h @ u.mT).sigmoid_().sub_(label).mul_(weight)  # (b, L, m)
-    _add(W, words, mean.mT @ (error.mul_(-size) @ u))
-    _add(U, others, error.mT @ h)
-
-
-def _rows(table: Tensor, ids: Tensor) -> Tensor:
-    return table.index_select(0, ids.flatten()).view(*ids.shape, -1)
-
-
-def _add(table: Tensor, ids: Tensor, change: Tensor) -> None:
-    table.scatter_add_(0, ids.reshape(-1, 1).expand(-1, table.shape[1]), change.flatten(0, -2))
+    scatter(W, words, mean.mT @ (error.mul_(-size) @ u))
+    scatter(U, others, error.mT @ h)

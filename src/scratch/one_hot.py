@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from scratch.arguments import at_least_1
+from scratch.arguments import at_least_1, ids_below
 
 
 def one_hot(ids: Tensor | list[int], vocab_size: int) -> Tensor:
@@ -22,11 +22,7 @@ def one_hot(ids: Tensor | list[int], vocab_size: int) -> Tensor:
     ids = torch.as_tensor(ids)
     if ids.numel() == 0:
         ids = ids.long()  # torch takes an empty list for floats
-    if ids.dtype.is_floating_point or ids.dtype.is_complex or ids.dtype == torch.bool:
-        raise TypeError(f"ids must be integers, got {ids.dtype}")
-    ids, vocab_size = ids.long(), at_least_1("vocab_size", vocab_size)  # long: 8 bits cannot be compared with 300
-    outside = ids[(ids < 0) | (ids >= vocab_size)]
-    if len(outside):
-        raise IndexError(f"ids must lie between 0 and vocab_size - 1 = {vocab_size - 1}, got {outside[0].item()}")
+    vocab_size = at_least_1("vocab_size", vocab_size)
+    ids = ids_below(vocab_size, "ids", ids)
     vectors = torch.zeros(*ids.shape, vocab_size, device=ids.device)  # (..., vocab_size)
     return vectors.scatter_(-1, ids.unsqueeze(-1), 1.0)

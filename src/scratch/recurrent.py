@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from scratch.arguments import at_least_1
+from scratch.arguments import at_least_1, lengths_within
 
 State = Tensor | tuple[Tensor, Tensor]  # h, or for the LSTM (h, c)
 
@@ -77,73 +77,101 @@ def gru_step_reset_before(given: Tensor, state: Tensor, weight: Tensor, bias: Te
     return n + z * (state - n)
 
 
-def _parameters(module: nn.Module, suffix: str, gates: int, input_dim: int, hidden_dim: int) -> None:
-    """Register weights and biases, uniform within ±1/√hidden_dim, as in torch."""
-    bound = 1 / math.sqrt(hidden_dim)
-    shapes = {"weight_ih": (input_dim,), "weight_hh": (hidden_dim,), "bias_ih": (), "bias_hh": ()}
-    for name, rest in shapes.items():
-        values = torch.empty(gates * hidden_dim, *rest).uniform_(-bound, bound)
-        module.register_parameter(name + suffix, nn.Parameter(values))
+class _Recurrent(nn.Module):
+    """What cells and networks have in common. A kind says how many gates it has, and takes its step."""
 
-
-class _Cell(nn.Module):
     gates: int
     step: Callable[..., State]
-    has_cell = False
+    has_cell = False  # is the state (h, c)?
     own_bias = False  # does the state's share have a bias of its own, or is it added to the input's?
 
     def __init__(self, input_dim: int, hidden_dim: int):
         super().__init__()
         self.input_dim, self.hidden_dim = at_least_1("input_dim", input_dim), at_least_1("hidden_dim", hidden_dim)
-        _parameters(self, "", self.gates, self.input_dim, self.hidden_dim)
+
+    def _add_weights(self, input_dim: int, suffix: str) -> None:
+        """Weights and biases, uniform within ±1/√hidden_dim, as in torch."""
+        bound = 1 / math.sqrt(self.hidden_dim)
+        shapes = {"weight_ih": (input_dim,), "weight_hh": (self.hidden_dim,), "bias_ih": (), "bias_hh": ()}
+        for name, rest in shapes.items():
+            values = torch.empty(self.gates * self.hidden_dim, *rest).uniform_(-bound, bound)
+            self.register_parameter(name + suffix, nn.Parameter(values))
+
+    def _share(self, x: Tensor, suffix: str) -> tuple[Tensor, list[Tensor]]:
+        """What x (…, input_dim) gives to the gates (…, gates · hidden), and what else a step takes after the state."""
+        weight_ih, weight_hh, bias_ih, bias_hh = (
+            getattr(self, name + suffix) for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        )
+        if self.own_bias:
+            return linear(x, weight_ih, bias_ih), [weight_hh, bias_hh]
+        return linear(x, weight_ih, bias_ih + bias_hh), [weight_hh]
+
+    def _start(self, state: State | None, x: Tensor, shape: tuple[int, ...]) -> State:
+        """The state if it fits, or zeros."""
+        if state is None:
+            zeros = x.new_zeros(shape)
+            return (zeros, zeros) if self.has_cell else zeros
+        if self.has_cell and not (isinstance(state, tuple) and len(state) == 2):
+            raise TypeError(f"state must be the two tensors (h, c), got {type(state).__name__}")
+        for s in state if self.has_cell else (state,):
+            if not isinstance(s, Tensor):
+                raise TypeError(f"state must be made of tensors, got {type(s).__name__}")
+            if s.shape != shape:
+                raise ValueError(f"state must have the shape {shape}, got {tuple(s.shape)}")
+        return state
+
+
+class _Plain:
+    gates, step = 1, staticmethod(rnn_step)
+
+
+class _LongShort:
+    gates, step, has_cell = 4, staticmethod(lstm_step), True
+
+
+class _Gated:
+    gates, step, own_bias = 3, staticmethod(gru_step), True
+
+
+class _Cell(_Recurrent):
+    def __init__(self, input_dim: int, hidden_dim: int):
+        super().__init__(input_dim, hidden_dim)
+        self._add_weights(self.input_dim, "")
 
     def forward(self, x: Tensor, state: State | None = None) -> State:
         """x (batch, input_dim); state (batch, hidden_dim), two of them for the LSTM, zeros by default -> the next."""
         if x.dim() != 2 or x.shape[1] != self.input_dim:
             raise ValueError(f"x must have the shape (batch, input_dim = {self.input_dim}), got {tuple(x.shape)}")
-        if state is None:
-            state = _zeros(x, (len(x), self.hidden_dim), self.has_cell)
-        _check_state(state, (len(x), self.hidden_dim), self.has_cell)
-        bias, rest = (self.bias_ih, [self.bias_hh]) if self.own_bias else (self.bias_ih + self.bias_hh, [])
-        return self.step(linear(x, self.weight_ih, bias), state, self.weight_hh, *rest)
+        state = self._start(state, x, (len(x), self.hidden_dim))
+        given, rest = self._share(x, "")
+        return self.step(given, state, *rest)
 
 
-class RNNCell(_Cell):
+class RNNCell(_Plain, _Cell):
     """One step of a plain recurrent network; see `rnn_step`."""
 
-    gates, step = 1, staticmethod(rnn_step)
 
-
-class LSTMCell(_Cell):
+class LSTMCell(_LongShort, _Cell):
     """One step of an LSTM; see `lstm_step`."""
 
-    gates, step, has_cell = 4, staticmethod(lstm_step), True
 
-
-class GRUCell(_Cell):
+class GRUCell(_Gated, _Cell):
     """One step of a GRU: `gru_step`, as torch's, or without `reset_after` `gru_step_reset_before`."""
-
-    gates, own_bias = 3, True
 
     def __init__(self, input_dim: int, hidden_dim: int, *, reset_after: bool = True):
         super().__init__(input_dim, hidden_dim)
-        self.step = gru_step if reset_after else gru_step_reset_before
+        if not reset_after:
+            self.step = gru_step_reset_before
 
 
-class _Network(nn.Module):
-    gates: int
-    step: Callable[..., State]
-    has_cell = False
-    own_bias = False  # does the state's share have a bias of its own, or is it added to the input's?
-
+class _Network(_Recurrent):
     def __init__(self, input_dim: int, hidden_dim: int, num_layers: int = 1, bidirectional: bool = False):
-        super().__init__()
-        self.input_dim, self.hidden_dim = at_least_1("input_dim", input_dim), at_least_1("hidden_dim", hidden_dim)
+        super().__init__(input_dim, hidden_dim)
         self.num_layers, self.bidirectional = at_least_1("num_layers", num_layers), bool(bidirectional)
         for layer in range(self.num_layers):
             below = self.input_dim if layer == 0 else self.hidden_dim * (1 + self.bidirectional)
             for suffix in self._suffixes(layer):
-                _parameters(self, suffix, self.gates, below, self.hidden_dim)
+                self._add_weights(below, suffix)
 
     def _suffixes(self, layer: int) -> list[str]:
         return [f"_l{layer}", f"_l{layer}_reverse"][: 1 + self.bidirectional]
@@ -159,11 +187,11 @@ class _Network(nn.Module):
             wanted = f"(batch, length, input_dim = {self.input_dim})"
             raise ValueError(f"x must have the shape {wanted}, got {tuple(x.shape)}")
         batch, width, _ = x.shape
-        lengths = _checked_lengths(lengths, batch, width, x.device)
+        if not batch or not width:
+            raise ValueError(f"x must have a batch and a length of 1 or more, got {batch} and {width}")
+        lengths = lengths_within(width, [width] * batch if lengths is None else lengths, batch).to(x.device)
         shape = (self.num_layers * (1 + self.bidirectional), batch, self.hidden_dim)
-        if state is None:
-            state = _zeros(x, shape, self.has_cell)
-        _check_state(state, shape, self.has_cell)
+        state = self._start(state, x, shape)
         longest = int(lengths.max())
         mask = torch.arange(longest, device=x.device) < lengths.unsqueeze(1)  # (batch, longest)
         x, last = x[:, :longest], []
@@ -171,9 +199,9 @@ class _Network(nn.Module):
             sides = []
             for suffix in self._suffixes(layer):
                 start = tuple(s[len(last)] for s in state) if self.has_cell else state[len(last)]
-                seen = x if not suffix.endswith("reverse") else _reversed(x, lengths)
-                output, end = self._read(seen, mask, start, suffix)
-                sides.append(output if not suffix.endswith("reverse") else _reversed(output, lengths))
+                backward = suffix.endswith("reverse")
+                output, end = self._read(_reversed(x, lengths) if backward else x, mask, start, suffix)
+                sides.append(_reversed(output, lengths) if backward else output)
                 last.append(end)
             x = torch.cat(sides, 2) if self.bidirectional else sides[0]  # (batch, longest, directions · hidden)
         output = nn.functional.pad(x, (0, 0, 0, width - longest))
@@ -181,14 +209,10 @@ class _Network(nn.Module):
 
     def _read(self, x: Tensor, mask: Tensor, state: State, suffix: str) -> tuple[Tensor, State]:
         """One layer in one direction: the inputs' share of all steps in one product, then step by step."""
-        weight_ih, weight_hh, bias_ih, bias_hh = (
-            getattr(self, name + suffix) for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-        )
-        bias, rest = (bias_ih, [bias_hh]) if self.own_bias else (bias_ih + bias_hh, [])
-        given = linear(x.transpose(0, 1), weight_ih, bias)  # (length, batch, gates · hidden)
+        given, rest = self._share(x.transpose(0, 1), suffix)  # (length, batch, gates · hidden)
         full, outputs = bool(mask.all()), []
         for now, alive in zip(given.unbind(0), mask.unsqueeze(2).unbind(1), strict=True):
-            new = self.step(now, state, weight_hh, *rest)
+            new = self.step(now, state, *rest)
             if full:
                 state = new
             elif self.has_cell:
@@ -200,64 +224,16 @@ class _Network(nn.Module):
         return output if full else output.masked_fill(~mask.unsqueeze(2), 0), state
 
 
-class RNN(_Network):
+class RNN(_Plain, _Network):
     """Plain recurrent layers, as `torch.nn.RNN(…, batch_first=True)`; see `rnn_step`."""
 
-    gates, step = 1, staticmethod(rnn_step)
 
-
-class LSTM(_Network):
+class LSTM(_LongShort, _Network):
     """LSTM layers, as `torch.nn.LSTM(…, batch_first=True)`; see `lstm_step`."""
 
-    gates, step, has_cell = 4, staticmethod(lstm_step), True
 
-
-class GRU(_Network):
-    """GRU layers, as `torch.nn.GRU(…, batch_first=True)`, or without `reset_after` of `gru_step_reset_before`."""
-
-    gates, own_bias = 3, True
-
-    def __init__(
-        self,
-        input_dim: int,
-        hidden_dim: int,
-        num_layers: int = 1,
-        bidirectional: bool = False,
-        *,
-        reset_after: bool = True,
-    ):
-        super().__init__(input_dim, hidden_dim, num_layers, bidirectional)
-        self.step = gru_step if reset_after else gru_step_reset_before
-
-
-def _zeros(x: Tensor, shape: tuple[int, ...], two: bool) -> State:
-    zeros = x.new_zeros(shape)
-    return (zeros, zeros) if two else zeros
-
-
-def _check_state(state: State, shape: tuple[int, ...], two: bool) -> None:
-    if two and not (isinstance(state, tuple) and len(state) == 2):
-        raise TypeError(f"state must be the two tensors (h, c), got {type(state).__name__}")
-    for s in state if two else (state,):
-        if not isinstance(s, Tensor):
-            raise TypeError(f"state must be made of tensors, got {type(s).__name__}")
-        if s.shape != shape:
-            raise ValueError(f"state must have the shape {shape}, got {tuple(s.shape)}")
-
-
-def _checked_lengths(lengths: Tensor | None, batch: int, width: int, device: torch.device) -> Tensor:
-    if not batch or not width:
-        raise ValueError(f"x must have a batch and a length of 1 or more, got {batch} and {width}")
-    if lengths is None:
-        return torch.full((batch,), width, device=device)
-    lengths = torch.as_tensor(lengths, device=device)
-    if lengths.is_floating_point() or lengths.dtype == torch.bool:
-        raise TypeError(f"lengths must be integers, got {lengths.dtype}")
-    if lengths.shape != (batch,):
-        raise ValueError(f"lengths must have the shape (batch = {batch},), got {tuple(lengths.shape)}")
-    if lengths.min() < 1 or lengths.max() > width:
-        raise ValueError(f"lengths must lie between 1 and the length {width}, got {lengths.tolist()}")
-    return lengths
+class GRU(_Gated, _Network):
+    """GRU layers, as `torch.nn.GRU(…, batch_first=True)`; see `gru_step`."""
 
 
 def _reversed(x: Tensor, lengths: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ import torch
 from gensim.models import KeyedVectors
 from torch import Tensor, nn
 
-from scratch.arguments import at_least_1
+from scratch.arguments import at_least_1, ids_below
 from scratch.hierarchical_softmax import Paths
 from scratch.hogwild import descend
 from scratch.huffman import huffman
@@ -38,7 +38,7 @@ class SkipGram(_TwoTables):
 
     def hidden(self, centres: Tensor) -> Tensor:
         """centres (n,) ids -> (n, d): the centre's input vector."""
-        return self.input[_checked("centres", centres, 0, len(self.input))]
+        return self.input[ids_below(len(self.input), "centres", centres)]
 
     def forward(self, centres: Tensor) -> Tensor:
         """centres (n,) ids -> (n, V): a score for every word as a neighbour; softmax makes them probabilities."""
@@ -50,7 +50,7 @@ class CBOW(_TwoTables):
 
     def hidden(self, contexts: Tensor) -> Tensor:
         """contexts (n, c) ids, -1 where there is no word -> (n, d): the mean of the neighbours' input vectors."""
-        _checked("contexts", contexts, -1, len(self.input))
+        contexts = ids_below(len(self.input), "contexts", contexts, least=-1)
         present = (contexts >= 0).unsqueeze(2)  # (n, c, 1)
         total = (self.input[contexts.clamp(min=0)] * present).sum(1)  # (n, d)
         return total / present.sum(1).clamp(min=1)
@@ -68,7 +68,7 @@ def softmax_loss(hidden: Tensor, output: Tensor, targets: Tensor) -> tuple[Tenso
     there is none. Returns the loss (), its gradient for `hidden` (n, d) and its gradient for `output` (V, d). Raises
     IndexError for a target below -1 or above V - 1.
     """
-    _checked("targets", targets, -1, len(output))
+    targets = ids_below(len(output), "targets", targets, least=-1)
     present = targets >= 0  # (n, m)
     words = targets.clamp(min=0)  # any id will do where there is none: its share below is zero
     log_p = (hidden @ output.T).log_softmax(1)  # (n, V)
@@ -76,13 +76,6 @@ def softmax_loss(hidden: Tensor, output: Tensor, targets: Tensor) -> tuple[Tenso
     error = log_p.exp_().mul_(present.sum(1, keepdim=True))  # (n, V): what the model expects to see …
     error.scatter_add_(1, words, -present.to(error.dtype))  # … minus what was there
     return loss, error @ output, error.T @ hidden
-
-
-def _checked(name: str, ids: Tensor, least: int, vocab_size: int) -> Tensor:
-    outside = ids[(ids < least) | (ids >= vocab_size)]
-    if len(outside):
-        raise IndexError(f"{name} must lie between {least} and V - 1 = {vocab_size - 1}, got {outside[0].item()}")
-    return ids
 
 
 def train(
