@@ -15,7 +15,8 @@ FOLDER = Path(scratch.__file__).parent
 ORDER = (
     *("arguments", "byte_pairs", "text", "corpora", "metrics", "evaluation", "one_hot"),
     *("windows", "huffman", "hogwild", "negative_sampling", "hierarchical_softmax", "word2vec", "replay"),
-    *("cooccurrence", "glove", "contextual", "position", "input_layer", "recurrent"),
+    *("cooccurrence", "glove", "contextual", "position", "input_layer"),
+    *("bptt", "recurrent", "attention", "transformer", "encoder", "check"),
 )
 
 

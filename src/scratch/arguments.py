@@ -32,6 +32,22 @@ def at_least_1(name: str, value: int) -> int:
     return at_least(1, name, value)
 
 
+def share_below_1(name: str, value: float) -> float:
+    """Return `value` if it is a number from 0 to less than 1, as the share of dropout is.
+
+    >>> share_below_1("dropout", 1)
+    Traceback (most recent call last):
+    ValueError: dropout must be at least 0 and below 1, got 1
+
+    Raises TypeError or ValueError with the argument's `name` otherwise.
+    """
+    if not isinstance(value, int | float):
+        raise TypeError(f"{name} must be a float, got {value!r} ({type(value).__name__})")
+    if not 0 <= value < 1:
+        raise ValueError(f"{name} must be at least 0 and below 1, got {value}")
+    return value
+
+
 def known_ids(ids: Iterable[int], size: int) -> list[int]:
     """Return `ids` as a list if all are integers, of any integer type, from 0 to size - 1.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from scratch.arguments import at_least_1, ids_below
+from scratch.arguments import at_least_1, ids_below, share_below_1
 from scratch.position import LearnedPosition, SinusoidalPosition
 from scratch.text import Vocabulary
 
@@ -54,10 +54,6 @@ class InputLayer(nn.Module):
         self.max_length = at_least_1("max_length", max_length)
         if position not in ("sinusoidal", "learned", "none"):
             raise ValueError(f"position must be 'sinusoidal', 'learned' or 'none', got {position!r}")
-        if not isinstance(dropout, int | float):
-            raise TypeError(f"dropout must be a float, got {dropout!r} ({type(dropout).__name__})")
-        if not 0 <= dropout < 1:
-            raise ValueError(f"dropout must be at least 0 and below 1, got {dropout}")
         table = torch.randn(self.vocab_size, self.dim, generator=generator) * self.dim**-0.5  # (V, d)
         table[Vocabulary.pad_id] = 0
         self.token = nn.Embedding.from_pretrained(table, freeze=False, padding_idx=Vocabulary.pad_id)
@@ -67,7 +63,7 @@ class InputLayer(nn.Module):
             self.position = LearnedPosition(self.max_length, self.dim, std=0.5**0.5, generator=generator)
         else:
             self.position = nn.Identity()
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = nn.Dropout(share_below_1("dropout", dropout))
 
     def forward(self, ids: Tensor) -> Tensor:
         """ids (batch, length) -> (batch, length, dim)"""

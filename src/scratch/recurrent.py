@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from scratch.arguments import at_least_1, lengths_within
+from scratch.bptt import lstm_steps
 
 State = Tensor | tuple[Tensor, Tensor]  # h, or for the LSTM (h, c)
 
@@ -97,11 +98,12 @@ class _Recurrent(nn.Module):
             values = torch.empty(self.gates * self.hidden_dim, *rest).uniform_(-bound, bound)
             self.register_parameter(name + suffix, nn.Parameter(values))
 
+    def _weights(self, suffix: str) -> list[Tensor]:
+        return [getattr(self, name + suffix) for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
+
     def _share(self, x: Tensor, suffix: str) -> tuple[Tensor, list[Tensor]]:
         """What x (…, input_dim) gives to the gates (…, gates · hidden), and what else a step takes after the state."""
-        weight_ih, weight_hh, bias_ih, bias_hh = (
-            getattr(self, name + suffix) for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-        )
+        weight_ih, weight_hh, bias_ih, bias_hh = self._weights(suffix)
         if self.own_bias:
             return linear(x, weight_ih, bias_ih), [weight_hh, bias_hh]
         return linear(x, weight_ih, bias_ih + bias_hh), [weight_hh]
@@ -204,7 +206,7 @@ class _Network(_Recurrent):
                 sides.append(_reversed(output, lengths) if backward else output)
                 last.append(end)
             x = torch.cat(sides, 2) if self.bidirectional else sides[0]  # (batch, longest, directions · hidden)
-        output = nn.functional.pad(x, (0, 0, 0, width - longest))
+        output = nn.functional.pad(x, (0, 0, 0, width - longest)) if longest < width else x
         return output, tuple(map(torch.stack, zip(*last, strict=True))) if self.has_cell else torch.stack(last)
 
     def _read(self, x: Tensor, mask: Tensor, state: State, suffix: str) -> tuple[Tensor, State]:
@@ -230,6 +232,15 @@ class RNN(_Plain, _Network):
 
 class LSTM(_LongShort, _Network):
     """LSTM layers, as `torch.nn.LSTM(…, batch_first=True)`; see `lstm_step`."""
+
+    def _read(self, x: Tensor, mask: Tensor, state: State, suffix: str) -> tuple[Tensor, State]:
+        """The same as one step after the other, with a faster gradient."""
+        weight_ih, weight_hh, bias_ih, bias_hh = self._weights(suffix)
+        outputs, h, c = lstm_steps(
+            x.transpose(0, 1).contiguous(), *state, weight_ih, weight_hh, bias_ih + bias_hh, mask.T
+        )
+        output = outputs.transpose(0, 1)  # (batch, length, hidden)
+        return output if mask.all() else output.masked_fill(~mask.unsqueeze(2), 0), (h, c)
 
 
 class GRU(_Gated, _Network):

@@ -1,0 +1,127 @@
+"""Two encoders that are used the same way: an LSTM, which reads word by word, and a Transformer, all at once."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from scratch.arguments import at_least_1, ids_below, lengths_within
+from scratch.input_layer import InputLayer
+from scratch.recurrent import LSTM
+from scratch.text import Vocabulary
+from scratch.transformer import EncoderLayer
+
+
+class Encoder(nn.Module):
+    """A table of embeddings and an LSTM over them: ids (batch, length) -> (hidden, cell).
+
+    With `lengths`, each sentence is read to its own end, and padding changes nothing; without, all places count as
+    words. The embedding of the padding, id 0, starts as zeros and is never trained. Source: Sutskever et al. 2014,
+    arXiv 1409.3215, section 2.
+
+    >>> encoder = Encoder(vocab_size=9, embedding_dim=4, hidden_dim=5, num_layers=2)
+    >>> hidden, cell = encoder(torch.tensor([[4, 5, 6], [7, 0, 0]]), lengths=torch.tensor([3, 1]))
+    >>> hidden.shape  # layers, sentences, hidden_dim
+    torch.Size([2, 2, 5])
+    >>> encoder(torch.tensor([[9]]))
+    Traceback (most recent call last):
+    IndexError: ids must lie between 0 and vocab_size - 1 = 8, got 9
+
+    Raises ValueError for a size below 1, ids of another shape or a length outside 1 … length, IndexError for an id
+    outside the vocabulary, TypeError if a size is no int or ids or lengths are no integers.
+    """
+
+    def __init__(
+        self, vocab_size: int, embedding_dim: int, hidden_dim: int, num_layers: int, *, bidirectional: bool = False
+    ):
+        super().__init__()
+        self.vocab_size = at_least_1("vocab_size", vocab_size)
+        embedding_dim = at_least_1("embedding_dim", embedding_dim)
+        self.embedding = nn.Embedding(self.vocab_size, embedding_dim, padding_idx=Vocabulary.pad_id)
+        self.lstm = LSTM(embedding_dim, hidden_dim, num_layers, bidirectional)
+
+    def forward(self, ids: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """ids (batch, length), lengths (batch,) -> hidden and cell, each (num_layers · directions, batch, hidden_dim).
+
+        They are the last states of each layer; of the backward direction, the state after the first word.
+        """
+        return self._read(ids, lengths)[1]
+
+    def states(self, ids: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """The top layer's state at each word: (batch, length, directions · hidden_dim), zeros at padding."""
+        return self._read(ids, lengths)[0]
+
+    def vectors(self, ids: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """A vector for each sentence, the top layer's last state(s): (batch, directions · hidden_dim)."""
+        hidden, _ = self(ids, lengths)
+        return torch.cat(hidden[-2:].unbind(), 1) if self.lstm.bidirectional else hidden[-1]
+
+    def _read(self, ids: Tensor, lengths: Tensor | None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        return self.lstm(self.embedding(_batch(ids, self.vocab_size)), lengths)
+
+
+class TransformerEncoder(nn.Module):
+    """An input layer and layers of self-attention over it: ids (batch, length) -> states (batch, length, dim).
+
+    With `lengths`, no word looks at padding; without, all places count as words. Before the first layer stands an
+    `InputLayer`; the rest has the weights' names of `torch.nn.TransformerEncoder`, whose `state_dict` loads with
+    `strict=False`. With `norm_first` (pre-norm), the last layer's output is normalised too. Sources: Vaswani et al.
+    2017, arXiv 1706.03762, section 3; Xiong et al. 2020, arXiv 2002.04745.
+
+    >>> encoder = TransformerEncoder(vocab_size=9, dim=4, num_layers=2, heads=2)
+    >>> ids, lengths = torch.tensor([[4, 5, 6], [7, 0, 0]]), torch.tensor([3, 1])
+    >>> encoder.states(ids, lengths).shape, encoder.vectors(ids, lengths).shape
+    (torch.Size([2, 3, 4]), torch.Size([2, 4]))
+
+    Raises what `Encoder` raises, and ValueError for ids longer than `max_length` and heads that do not divide `dim`.
+    """
+
+    def __init__(
+        self,
+        vocab_size: int,
+        dim: int,
+        num_layers: int,
+        heads: int,
+        feed_forward: int | None = None,
+        max_length: int = 512,
+        position: str = "sinusoidal",
+        dropout: float = 0.0,
+        norm_first: bool = False,
+    ):
+        super().__init__()
+        self.vocab_size = at_least_1("vocab_size", vocab_size)
+        self.input = InputLayer(self.vocab_size, dim, max_length, position, dropout)
+        feed_forward = 4 * dim if feed_forward is None else feed_forward
+        layers = range(at_least_1("num_layers", num_layers))
+        self.layers = nn.ModuleList(EncoderLayer(dim, heads, feed_forward, dropout, norm_first) for _ in layers)
+        self.norm = nn.LayerNorm(dim) if norm_first else nn.Identity()
+
+    def forward(self, ids: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """ids (batch, length), lengths (batch,) -> the states (batch, length, dim)."""
+        return self.states(ids, lengths)
+
+    def states(self, ids: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """The last layer's vector at each word: (batch, length, dim), zeros at padding."""
+        batch, width = _batch(ids, self.vocab_size).shape
+        mask, longest = None, width
+        if lengths is not None:
+            lengths = lengths_within(width, lengths, batch).to(ids.device)
+            longest = int(lengths.max())
+            mask = torch.arange(longest, device=ids.device) < lengths.unsqueeze(1)  # (batch, longest)
+        x = self.input(ids[:, :longest])  # (batch, longest, dim)
+        for layer in self.layers:
+            x = layer(x, mask)
+        x = self.norm(x)
+        return x if mask is None else nn.functional.pad(x * mask.unsqueeze(2), (0, 0, 0, width - longest))
+
+    def vectors(self, ids: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """A vector for each sentence, the mean of its words' states: (batch, dim)."""
+        total = self.states(ids, lengths).sum(1)  # (batch, dim)
+        return total / (ids.shape[1] if lengths is None else torch.as_tensor(lengths).to(total).unsqueeze(1))
+
+
+def _batch(ids: Tensor, vocab_size: int) -> Tensor:
+    """The ids, if they are a batch with something in it."""
+    if ids.ndim != 2 or not ids.numel():
+        raise ValueError(f"ids must have the shape (batch, length), each 1 or more, got {tuple(ids.shape)}")
+    return ids_below(vocab_size, "ids", ids)

@@ -1,0 +1,329 @@
+"""scratch.check: it passes what is right, torch's recurrent modules above all, and names what is wrong elsewhere."""
+
+import re
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from scratch.check import (
+    batch_consistency,
+    causality,
+    check_encoder,
+    finite_outputs,
+    padding_invariance,
+    permutation_equivariance,
+    repeatability,
+)
+from scratch.encoder import Encoder, TransformerEncoder
+
+V, DIM = 30, 8
+PROMISES = ("repeatability", "padding_invariance", "batch_consistency", "finite_outputs")
+
+
+@pytest.fixture(autouse=True)
+def seed():
+    torch.manual_seed(0)
+
+
+def mask(ids, lengths):
+    return torch.arange(ids.shape[1]) < lengths.unsqueeze(1)  # (batch, length)
+
+
+def failures(report):
+    return {name for name in PROMISES if not report[name]}
+
+
+# --- torch's own modules ---
+
+
+def packed(module, bidirectional, pick):
+    table = nn.Embedding(V, DIM)
+    network = module(DIM, 5, 2, batch_first=True, bidirectional=bidirectional)
+
+    def encode(ids, lengths):
+        read, state = network(pack_padded_sequence(table(ids), lengths, True, enforce_sorted=False))
+        last = state[0] if isinstance(state, tuple) else state
+        return pad_packed_sequence(read, True)[0] if pick == "states" else last[-1]
+
+    return encode
+
+
+@pytest.mark.parametrize("module", [nn.RNN, nn.LSTM, nn.GRU])
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("pick", ["states", "vectors"])
+def test_torchs_recurrent_modules_pass(module, bidirectional, pick):
+    report = check_encoder(packed(module, bidirectional, pick), V, ordered=True)
+    assert report
+    assert report["causality"].holds is {"states": not bidirectional, "vectors": None}[pick]
+    assert "refuses a row without words: RuntimeError" in str(report)
+
+
+@pytest.mark.parametrize("module", [nn.RNN, nn.LSTM, nn.GRU])
+def test_torchs_recurrent_modules_fail_without_packing(module):
+    table, network = nn.Embedding(V, DIM), module(DIM, 5, batch_first=True)
+    report = check_encoder(lambda ids, lengths: network(table(ids))[0][:, -1], V)
+    assert failures(report) == {"padding_invariance", "batch_consistency"}
+
+
+def attending(layer, **options):
+    table = nn.Embedding(V, DIM)
+
+    def encode(ids, lengths):
+        x, pads = table(ids), ~mask(ids, lengths)
+        if isinstance(layer, nn.MultiheadAttention):
+            return layer(x, x, x, key_padding_mask=pads, **options)[0]
+        return layer(x, src_key_padding_mask=pads)
+
+    return encode
+
+
+LAYER = {"d_model": DIM, "nhead": 2, "dim_feedforward": 16, "dropout": 0.0, "batch_first": True}
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: attending(nn.MultiheadAttention(DIM, 2, batch_first=True), need_weights=True),
+        lambda: attending(nn.MultiheadAttention(DIM, 2, batch_first=True), need_weights=False),
+        lambda: attending(nn.TransformerEncoderLayer(**LAYER)),
+        lambda: attending(nn.TransformerEncoder(nn.TransformerEncoderLayer(**LAYER), 2, enable_nested_tensor=False)),
+        lambda: attending(nn.TransformerEncoder(nn.TransformerEncoderLayer(**LAYER), 2, enable_nested_tensor=True)),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
+def test_it_says_of_torchs_attention_what_a_look_says(make, training):
+    """Whether a row of padding gives NaN depends on torch's version and on the path that it takes."""
+    encode = make()
+    for module in encode.__closure__[0].cell_contents, encode.__closure__[1].cell_contents:
+        if isinstance(module, nn.Module):
+            module.train(training)
+    report = check_encoder(encode, V, ordered=False)
+    ids, lengths = torch.tensor([[3, 4, 5], [0, 0, 0]]), torch.tensor([3, 0])
+    with torch.no_grad():
+        finite = bool(encode(ids, lengths).isfinite().all())
+    assert failures(report) == (set() if finite else {"finite_outputs"})
+    assert bool(report) is finite
+    assert report["permutation_equivariance"]
+    assert report["causality"].holds is False
+
+
+def test_a_row_of_padding_is_nan_where_torch_returns_the_weights():
+    encode = attending(nn.MultiheadAttention(DIM, 2, batch_first=True), need_weights=True)
+    result = finite_outputs(encode, V)
+    assert not result
+    assert str(result).startswith("finite_outputs does not hold: NaN or infinity for a row without words\n    Look at")
+
+
+# --- encoders with one mistake each ---
+
+TABLE = nn.Embedding.from_pretrained(torch.randn(V, DIM, generator=torch.Generator().manual_seed(0)))
+
+
+def mean(ids, lengths):
+    return (TABLE(ids) * mask(ids, lengths).unsqueeze(2)).sum(1) / lengths.clamp(min=1).unsqueeze(1)
+
+
+def width_mean(ids, lengths):
+    return (TABLE(ids) * mask(ids, lengths).unsqueeze(2)).mean(1)
+
+
+def sorted_and_left_so(ids, lengths):
+    return mean(ids, lengths)[lengths.argsort(descending=True, stable=True)]
+
+
+def over_the_batch(ids, lengths):
+    return mean(ids, lengths).softmax(0)
+
+
+def noisy(ids, lengths):
+    return mean(ids, lengths) + 1e-2 * torch.randn(len(ids), DIM)
+
+
+def zero_by_zero(ids, lengths):
+    return mean(ids, lengths) * lengths.clamp(min=1).unsqueeze(1) / lengths.unsqueeze(1)
+
+
+def overflowing(ids, lengths):
+    return (1e30 * mean(ids, lengths)) ** 3
+
+
+def spoiling_the_batch(ids, lengths):
+    return zero_by_zero(ids, lengths) + 0 * zero_by_zero(ids, lengths).sum(0)
+
+
+@pytest.mark.parametrize(
+    ("encode", "caught"),
+    [
+        (mean, set()),
+        (width_mean, {"padding_invariance", "batch_consistency"}),
+        (sorted_and_left_so, {"batch_consistency"}),
+        (over_the_batch, {"batch_consistency"}),
+        (noisy, {"repeatability", "padding_invariance", "batch_consistency"}),
+        (zero_by_zero, {"finite_outputs"}),
+        (spoiling_the_batch, {"finite_outputs"}),
+        (overflowing, set(PROMISES)),
+    ],
+)
+def test_each_mistake_is_caught_by_its_check(encode, caught):
+    report = check_encoder(encode, V)
+    assert failures(report) == caught
+    assert bool(report) is not caught or not caught
+    for name in caught:
+        line = next(line for line in str(report).split("\n") if line.startswith(name))
+        assert "FAILS" in line
+        assert "Look at: " in str(report[name])
+    for name in set(PROMISES) - caught:
+        assert f"{name:24}  ok" in str(report)
+
+
+def test_messages_say_how_far_and_when():
+    def first_pad_moves(ids, lengths):
+        return mean(ids, lengths) + (ids.shape[1] > lengths.max())
+
+    message = padding_invariance(width_mean, V).message
+    assert re.fullmatch(r"a sentence of \d words? moves by \d\.\d when 8 of padding follow", message)
+    assert not padding_invariance(first_pad_moves, V)
+    assert batch_consistency(first_pad_moves, V)
+    assert "when others are in the batch" in str(batch_consistency(over_the_batch, V))
+    assert "two runs differ by" in str(repeatability(noisy, V))
+    assert "a batch with a row without words" in str(finite_outputs(spoiling_the_batch, V))
+    assert "NaN or infinity for ordinary sentences" in str(finite_outputs(overflowing, V))
+
+
+@pytest.mark.parametrize("length", [1, 2, 5, 7])
+@pytest.mark.parametrize("pads", [1, 3, 8])
+def test_one_moved_sentence_is_enough(length, pads):
+    def encode(ids, lengths):
+        moved = (lengths == length) & (ids.shape[1] - lengths == pads)
+        return mean(ids, lengths) + 1e-3 * moved.unsqueeze(1)
+
+    assert not padding_invariance(encode, V)
+
+
+@pytest.mark.parametrize("size", [1e-20, 1.0, 1e20])
+def test_differences_are_relative_to_the_outputs(size):
+    def encode(ids, lengths, error):
+        total = (TABLE(ids).double() * mask(ids, lengths).unsqueeze(2)).sum(1)
+        return size * (total + error * (ids.shape[1] > lengths).unsqueeze(1))
+
+    assert padding_invariance(lambda *batch: encode(*batch, 1e-12), V)
+    assert not padding_invariance(lambda *batch: encode(*batch, 1e-9), V)
+    assert padding_invariance(lambda *batch: encode(*batch, 1e-6).float(), V)
+    assert not padding_invariance(lambda *batch: encode(*batch, 1e-3).float(), V)
+
+
+# --- order and causality ---
+
+
+def test_order():
+    assert permutation_equivariance(mean, V)
+    assert permutation_equivariance(lambda ids, lengths: TABLE(ids), V)
+    assert not permutation_equivariance(lambda ids, lengths: TABLE(ids).cumsum(1), V)
+    assert not permutation_equivariance(lambda ids, lengths: TABLE(ids[:, 0]), V)
+    assert check_encoder(mean, V, ordered=False)
+    report = check_encoder(mean, V, ordered=True)
+    assert not report
+    assert "FAILS    word order changes nothing\n    Look at: " in str(report)
+
+
+@pytest.mark.parametrize("place", range(6))
+def test_one_leak_from_a_later_word_is_enough(place):
+    def leaking(ids, lengths):
+        states = TABLE(ids).cumsum(1)
+        if place + 1 < ids.shape[1]:
+            states[:, place] += 1e-2 * TABLE(ids[:, place + 1])
+        return states
+
+    assert causality(lambda ids, lengths: TABLE(ids).cumsum(1), V)
+    result = causality(leaking, V)
+    assert result.holds is False
+    assert result.message == f"states before place {place + 1} change with the word there"
+    assert not check_encoder(leaking, V, causal=True)
+    assert check_encoder(lambda ids, lengths: TABLE(ids).cumsum(1), V, causal=True)
+    assert not check_encoder(lambda ids, lengths: TABLE(ids).cumsum(1), V, causal=False)
+
+
+def test_vectors_cannot_show_causality():
+    result = causality(mean, V)
+    assert result.holds is None
+    assert not result
+    assert str(result) == "causality unknown: needs a state for each word, (batch, length, dim)"
+    assert not check_encoder(mean, V, causal=True)
+
+
+# --- how it is called ---
+
+
+@pytest.mark.parametrize("pad_id", [0, 1, V - 1])
+@pytest.mark.parametrize("vocab_size", [3, V])
+def test_ids_are_words_of_the_vocabulary_and_padding_is_where_it_belongs(pad_id, vocab_size):
+    pad_id = min(pad_id, vocab_size - 1)
+    seen, empty = set(), 0
+
+    def encode(ids, lengths):
+        nonlocal empty
+        assert ids.dtype == lengths.dtype == torch.int64
+        assert not torch.is_grad_enabled()
+        assert torch.equal(ids != pad_id, mask(ids, lengths))
+        seen.update(ids.flatten().tolist())
+        empty += int((lengths == 0).sum())
+        return torch.ones(len(ids), ids.shape[1], 2)
+
+    assert check_encoder(encode, vocab_size, pad_id)
+    assert min(seen) == 0
+    assert max(seen) < vocab_size
+    assert len(seen) > min(8, vocab_size - 1)
+    assert empty == 1
+
+
+def test_it_runs_on_modules_methods_and_functions():
+    lstm, transformer = Encoder(V, DIM, DIM, 1), TransformerEncoder(V, DIM, 1, 2)
+    assert check_encoder(transformer, V)
+    assert check_encoder(lstm.vectors, V)
+    assert check_encoder(lambda ids, lengths: lstm(ids, lengths)[0][-1], V)
+
+
+def test_an_error_of_the_encoder_itself_is_not_hidden():
+    def broken(ids, lengths):
+        raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken"):
+        check_encoder(broken, V)
+
+    def refusing(ids, lengths):
+        if (lengths == 0).any():
+            raise KeyError("a bug, and no refusal")
+        return mean(ids, lengths)
+
+    with pytest.raises(KeyError):
+        finite_outputs(refusing, V)
+
+
+CHECKS = [
+    *(check_encoder, repeatability, padding_invariance, batch_consistency),
+    *(finite_outputs, permutation_equivariance, causality),
+]
+
+
+@pytest.mark.parametrize("check", CHECKS)
+@pytest.mark.parametrize(
+    ("encode", "arguments", "error", "message"),
+    [
+        (Encoder(V, 2, 2, 1), (V,), TypeError, "encode must return one tensor of floating point numbers, got tuple"),
+        (lambda ids, lengths: ids, (V,), TypeError, "encode must return .* got torch.int64"),
+        (lambda ids, lengths: mean(ids, lengths)[0], (V,), ValueError, r"ids of the shape .* got \(8,\)"),
+        (lambda ids, lengths: TABLE(ids)[:, :0], (V,), ValueError, r"\(batch, length, dim\) for .* got"),
+        (lambda ids, lengths: TABLE(ids).mT, (V,), ValueError, "encode must return outputs"),
+        (lambda ids, lengths: TABLE(ids)[:0], (V,), ValueError, "encode must return outputs"),
+        (mean, (2,), ValueError, "vocab_size must be at least 3, got 2"),
+        (mean, (3.5,), TypeError, "vocab_size must be an int"),
+        (mean, (V, V), ValueError, "pad_id must be below vocab_size = 30, got 30"),
+        (mean, (V, -1), ValueError, "pad_id must be at least 0, got -1"),
+    ],
+)
+def test_errors(check, encode, arguments, error, message):
+    with pytest.raises(error, match=message):
+        check(encode, *arguments)

@@ -1,0 +1,180 @@
+"""scratch.encoder against torch's modules with the same weights, packed and masked; and what an encoder promises."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from scratch.check import check_encoder
+from scratch.encoder import Encoder, TransformerEncoder
+
+DTYPES = [(torch.float64, 1e-12, 1e-12), (torch.float32, 1e-6, 1e-5)]  # outputs within, gradients within
+ENCODERS = [
+    lambda: Encoder(20, 6, 8, 2),
+    lambda: Encoder(20, 6, 8, 2, bidirectional=True),
+    lambda: TransformerEncoder(20, 8, 2, 2),
+    lambda: TransformerEncoder(20, 8, 2, 2, norm_first=True, position="learned"),
+]
+
+
+def sentences(batch, width, vocab_size=20):
+    lengths = torch.randint(1, width + 1, (batch,))
+    ids = torch.randint(1, vocab_size, (batch, width))
+    return ids.masked_fill(torch.arange(width) >= lengths.unsqueeze(1), 0), lengths
+
+
+def gradients(total, module, names):
+    parameters = dict(module.named_parameters())
+    return torch.autograd.grad(total, [parameters[name] for name in names])
+
+
+def close(ours, theirs, tolerance):
+    scale = max(1, *(x.abs().max().item() for x in theirs))
+    torch.testing.assert_close(list(ours), list(theirs), atol=tolerance * scale, rtol=0)
+
+
+@settings(deadline=None, max_examples=20)
+@given(*(st.integers(1, n) for n in (4, 6, 4, 5, 3)), st.booleans(), st.booleans(), st.integers(0, 99))
+@pytest.mark.parametrize(("dtype", "value", "slope"), DTYPES)
+def test_the_encoder_equals_an_embedding_and_a_packed_lstm(
+    dtype, value, slope, batch, width, embedding_dim, hidden_dim, layers, bidirectional, with_lengths, seed
+):
+    torch.manual_seed(seed)
+    embedding = torch.nn.Embedding(20, embedding_dim, padding_idx=0).to(dtype)
+    lstm = torch.nn.LSTM(embedding_dim, hidden_dim, layers, batch_first=True, bidirectional=bidirectional).to(dtype)
+    ours = Encoder(20, embedding_dim, hidden_dim, layers, bidirectional=bidirectional).to(dtype)
+    ours.embedding.load_state_dict(embedding.state_dict())
+    ours.lstm.load_state_dict(lstm.state_dict())
+    ids, lengths = sentences(batch, width)
+    if with_lengths:
+        packed, state = lstm(pack_padded_sequence(embedding(ids), lengths, True, enforce_sorted=False))
+        states, _ = pad_packed_sequence(packed, True, total_length=width)
+    else:
+        lengths = None
+        states, state = lstm(embedding(ids))
+    found = (*ours(ids, lengths), ours.states(ids, lengths))
+    expected = (*state, states)
+    close(found, expected, value)
+    by_layer = state[0].view(layers, 1 + bidirectional, batch, hidden_dim)
+    close([ours.vectors(ids, lengths)], [by_layer[-1].transpose(0, 1).flatten(1)], value)
+    gains = [torch.randn(x.shape, dtype=dtype) for x in found]
+    a, b = (sum((x * g).sum() for x, g in zip(out, gains, strict=True)) for out in (found, expected))
+    names = sorted(name for name, _ in lstm.named_parameters())
+    close(gradients(a, ours.lstm, names), gradients(b, lstm, names), slope)
+
+
+@settings(deadline=None, max_examples=15)
+@given(st.integers(1, 4), st.integers(1, 7), st.integers(1, 3), st.booleans(), st.booleans(), st.integers(0, 99))
+@pytest.mark.parametrize(("dtype", "value", "slope"), DTYPES)
+def test_the_transformer_equals_torchs(dtype, value, slope, batch, width, layers, norm_first, with_lengths, seed):
+    torch.manual_seed(seed)
+    layer = torch.nn.TransformerEncoderLayer(8, 2, 12, dropout=0.0, batch_first=True, norm_first=norm_first)
+    norm = torch.nn.LayerNorm(8) if norm_first else None
+    theirs = torch.nn.TransformerEncoder(layer, layers, norm, enable_nested_tensor=False).to(dtype)
+    for parameter in theirs.parameters():
+        torch.nn.init.normal_(parameter, std=0.5)
+    ours = TransformerEncoder(20, 8, layers, 2, 12, norm_first=norm_first).to(dtype)
+    missing, unexpected = ours.load_state_dict(theirs.state_dict(), strict=False)
+    assert {name.split(".")[0] for name in missing} == {"input"}
+    assert not unexpected
+    ids, lengths = sentences(batch, width)
+    lengths = lengths if with_lengths else torch.full((batch,), width)
+    mask = torch.arange(width) < lengths.unsqueeze(1)
+    expected = theirs(ours.input(ids), src_key_padding_mask=~mask) * mask.unsqueeze(2)
+    given_lengths = lengths if with_lengths else None
+    found = ours.states(ids, given_lengths)
+    close([found, ours(ids, given_lengths)], [expected, expected], value)
+    close([ours.vectors(ids, given_lengths)], [expected.sum(1) / lengths.unsqueeze(1)], value)
+    gain = torch.randn(found.shape, dtype=dtype)
+    names = sorted(name for name, _ in theirs.named_parameters())
+    a, b = (found * gain).sum(), (expected * gain).sum()
+    close(gradients(a, ours, names), gradients(b, theirs, names), slope)
+
+
+@pytest.mark.parametrize("make", ENCODERS)
+def test_padding_changes_nothing_and_a_sentence_alone_is_itself(make):
+    torch.manual_seed(0)
+    encoder = make()
+    ids, lengths = sentences(5, 9)
+    lengths[0] = 9
+    wide = torch.nn.functional.pad(ids, (0, 13))
+    states, vectors = encoder.states(ids, lengths), encoder.vectors(ids, lengths)
+    assert torch.equal(encoder.states(wide, lengths)[:, :9], states)
+    assert not encoder.states(wide, lengths)[:, 9:].any()
+    assert torch.equal(encoder.vectors(wide, lengths), vectors)
+    if isinstance(encoder, Encoder):
+        assert all(torch.equal(a, b) for a, b in zip(encoder(wide, lengths), encoder(ids, lengths), strict=True))
+    for row, n in enumerate(lengths.tolist()):
+        alone = encoder.states(ids[row : row + 1, :n])
+        torch.testing.assert_close(alone[0], states[row, :n], atol=1e-6, rtol=0)
+        assert not states[row, n:].any()
+        torch.testing.assert_close(encoder.vectors(ids[row : row + 1, :n])[0], vectors[row], atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("make", ENCODERS)
+def test_the_checks_agree(make):
+    torch.manual_seed(0)
+    encoder = make()
+    causal = isinstance(encoder, Encoder) and not encoder.lstm.bidirectional
+    assert check_encoder(encoder.states, 20, ordered=True, causal=causal)
+    assert check_encoder(encoder.vectors, 20, ordered=True)
+    assert not check_encoder(lambda ids, lengths: encoder.vectors(ids), 20)
+
+
+def test_the_embedding_of_padding_stays_zero():
+    encoder = Encoder(9, 4, 5, 1)
+    encoder.vectors(torch.tensor([[3, 0, 0]])).sum().backward()
+    assert not encoder.embedding.weight[0].any()
+    assert not encoder.embedding.weight.grad[0].any()
+
+
+def test_dropout_reaches_the_layers():
+    encoder = TransformerEncoder(9, 8, 2, 2, dropout=0.5)
+    assert {layer.dropout.p for layer in encoder.layers} == {0.5} == {encoder.input.dropout.p}
+
+
+IDS = torch.tensor([[4, 5, 6], [7, 8, 0]])
+
+
+@pytest.mark.parametrize("make", ENCODERS)
+@pytest.mark.parametrize(
+    ("ids", "lengths", "error", "message"),
+    [
+        (IDS + 12, None, IndexError, "ids must lie between 0 and vocab_size - 1 = 19, got 20"),
+        (-IDS, None, IndexError, "ids must lie between 0 .* got -4"),
+        (IDS.float(), None, TypeError, "ids must be integers, got torch.float32"),
+        (IDS[0], None, ValueError, r"ids must have the shape \(batch, length\), each 1 or more, got \(3,\)"),
+        (IDS[:, :0], None, ValueError, r"ids must have the shape .* got \(2, 0\)"),
+        (IDS, torch.tensor([3, 0]), ValueError, "lengths must lie between 1 and the width 3, got 0"),
+        (IDS, torch.tensor([4, 1]), ValueError, "lengths must lie between 1 and the width 3, got 4"),
+        (IDS, torch.tensor([3]), ValueError, r"lengths must have the shape \(batch,\) = \(2,\), got \(1,\)"),
+        (IDS, torch.tensor(3), ValueError, r"lengths must have the shape \(batch,\) = \(2,\), got \(\)"),
+        (IDS, torch.tensor([3.0, 2.0]), TypeError, "lengths must be integers, got torch.float32"),
+    ],
+)
+def test_errors(make, ids, lengths, error, message):
+    encoder = make()
+    for call in (encoder, encoder.states, encoder.vectors):
+        with pytest.raises(error, match=message):
+            call(ids, lengths)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: Encoder(0, 4, 4, 1), ValueError, "vocab_size must be at least 1, got 0"),
+        (lambda: Encoder(9, -1, 4, 1), ValueError, "embedding_dim must be at least 1, got -1"),
+        (lambda: Encoder(9, 4, 0, 1), ValueError, "hidden_dim must be at least 1, got 0"),
+        (lambda: Encoder(9, 4, 4, 1.5), TypeError, "num_layers must be an int"),
+        (lambda: TransformerEncoder(9, 4, 0, 2), ValueError, "num_layers must be at least 1, got 0"),
+        (lambda: TransformerEncoder(9, 0, 1, 2), ValueError, "dim must be at least 1, got 0"),
+        (lambda: TransformerEncoder(9, 4, 1, 3), ValueError, "heads must divide dim = 4, got 3"),
+        (lambda: TransformerEncoder(9, 4, 1, 2, dropout=1), ValueError, "dropout must be at least 0 and below 1"),
+        (lambda: TransformerEncoder(9, 4, 1, 2, 0), ValueError, "feed_forward must be at least 1, got 0"),
+        (lambda: TransformerEncoder(9, 4, 1, 2, max_length=2)(IDS), ValueError, "from 1 to max_length = 2, got 3"),
+    ],
+)
+def test_errors_of_sizes(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
