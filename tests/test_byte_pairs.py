@@ -14,6 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
+from scratch import byte_pairs as module
 from scratch import text
 from scratch.byte_pairs import BytePairEncoder, pre_tokenize
 from scratch.corpora import load, load_pairs
@@ -95,6 +96,12 @@ def test_every_known_character_is_cut_as_by_the_library():
 def test_pieces_are_the_library_s(line):
     assert pre_tokenize(line) == pieces_of(line)
     assert "".join(pre_tokenize(line)) == line
+
+
+def test_the_tables_of_characters_are_made_anew():
+    module._pattern.cache_clear()
+    line = "aé你Ⅷ½²٣١a\u0301_-€ \x1c\u200b\u3000\U0001d7ce\U0010ffff\x00z9 "
+    assert pre_tokenize(line) == pieces_of(line)
 
 
 @settings(deadline=None)
@@ -235,6 +242,7 @@ def test_small_ends():
     assert len(BytePairEncoder.train(["ab ab"], np.int64(256))) == 256
     assert len(BytePairEncoder.train(["ab ab"], 1000)) == 258  # "ab" and " ab", and then there is no pair left
     assert BytePairEncoder([[104, 105], (256, 256)]).encode("hihi") == [257]
+    assert BytePairEncoder([(0, 0)]).tokens[256:] == [b"\0\0"]
     assert BytePairEncoder().decode([0xE4, 0xBD]) == "\ufffd"
     assert text.BytePairEncoder is BytePairEncoder
 

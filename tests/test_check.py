@@ -1,5 +1,6 @@
 """scratch.check: it passes what is right, torch's recurrent modules above all, and names what is wrong elsewhere."""
 
+import math
 import re
 
 import pytest
@@ -134,6 +135,22 @@ def sorted_and_left_so(ids, lengths):
     return mean(ids, lengths)[lengths.argsort(descending=True, stable=True)]
 
 
+def sorted_and_sorted_again(ids, lengths):
+    """The order that sorts is taken for the one that puts back, which is its inverse."""
+    order = lengths.argsort(descending=True, stable=True)
+    return mean(ids[order], lengths[order])[order]
+
+
+def sorted_the_other_way(ids, lengths):
+    order = lengths.argsort(stable=True)
+    return mean(ids[order], lengths[order])[order]
+
+
+def sorted_and_put_back(ids, lengths):
+    order = lengths.argsort(descending=True, stable=True)
+    return mean(ids[order], lengths[order])[order.argsort()]
+
+
 def over_the_batch(ids, lengths):
     return mean(ids, lengths).softmax(0)
 
@@ -160,6 +177,9 @@ def spoiling_the_batch(ids, lengths):
         (mean, set()),
         (width_mean, {"padding_invariance", "batch_consistency"}),
         (sorted_and_left_so, {"batch_consistency"}),
+        (sorted_and_sorted_again, {"batch_consistency"}),
+        (sorted_the_other_way, {"batch_consistency"}),
+        (sorted_and_put_back, set()),
         (over_the_batch, {"batch_consistency"}),
         (noisy, {"repeatability", "padding_invariance", "batch_consistency"}),
         (zero_by_zero, {"finite_outputs"}),
@@ -193,6 +213,64 @@ def test_messages_say_how_far_and_when():
     assert "NaN or infinity for ordinary sentences" in str(finite_outputs(overflowing, V))
 
 
+def summing(ids, lengths):
+    return TABLE(ids).cumsum(1)
+
+
+REPORTS = {
+    overflowing: """\
+repeatability             FAILS    two runs differ by inf
+    Look at: Dropout: it is on until .eval() is called, and spoils the other checks
+    too.
+padding_invariance        FAILS    a sentence of 7 words moves by inf when 8 of padding follow
+    Look at: Are the lengths passed on to packing, to every mask, to pooling? Is the
+    mask on the axis of the keys, and True where this library wants True? Does a
+    mean divide by the length, and not by the width?
+batch_consistency         FAILS    a sentence of 7 words differs by inf when others are in the batch
+    Look at: Padding first. Then: are sorted rows put back in order? Does a softmax
+    or a norm run over the batch?
+finite_outputs            FAILS    NaN or infinity for ordinary sentences
+    Look at: Overflow? A division by zero?
+permutation_equivariance  no       word order matters
+causality                 unknown  needs a state for each word, (batch, length, dim)""",
+    zero_by_zero: """\
+repeatability             ok
+padding_invariance        ok
+batch_consistency         ok
+finite_outputs            FAILS    NaN or infinity for a row without words
+    Look at: The softmax of a row that is -inf everywhere is 0 / 0: refuse a length
+    of 0, or give zeros for such rows.
+permutation_equivariance  yes      word order changes nothing
+    Look at: If it should: is a position added to each word?
+causality                 unknown  needs a state for each word, (batch, length, dim)""",
+    summing: """\
+repeatability             ok
+padding_invariance        ok
+batch_consistency         ok
+finite_outputs            ok       a row without words stays finite
+permutation_equivariance  no       word order matters
+causality                 yes      no state depends on a later word""",
+}
+
+
+@pytest.mark.parametrize("encode", REPORTS)
+def test_a_report_as_one_reads_it(encode):
+    assert str(check_encoder(encode, V)) == REPORTS[encode]
+    assert str(repeatability(summing, V)) == "repeatability holds"
+    assert finite_outputs(overflowing, V).holds is False
+
+
+@pytest.mark.parametrize("spoilt", range(4))
+def test_a_row_without_words_may_spoil_any_other(spoilt):
+    def encode(ids, lengths):
+        vectors = mean(ids, lengths)
+        if (lengths == 0).any():
+            vectors[spoilt] = math.nan
+        return vectors
+
+    assert finite_outputs(encode, V).message == "NaN or infinity for a batch with a row without words"
+
+
 @pytest.mark.parametrize("length", [1, 2, 5, 7])
 @pytest.mark.parametrize("pads", [1, 3, 8])
 def test_one_moved_sentence_is_enough(length, pads):
@@ -200,7 +278,27 @@ def test_one_moved_sentence_is_enough(length, pads):
         moved = (lengths == length) & (ids.shape[1] - lengths == pads)
         return mean(ids, lengths) + 1e-3 * moved.unsqueeze(1)
 
-    assert not padding_invariance(encode, V)
+    result, words = padding_invariance(encode, V), "1 word" if length == 1 else f"{length} words"
+    assert result.holds is False
+    assert re.fullmatch(rf"a sentence of {words} moves by 0\.00\d+ when {pads} of padding follow", result.message)
+
+
+def test_the_last_of_many_places_counts_however_few_the_dimensions():
+    def encode(ids, lengths):
+        states = TABLE(ids)[:, :, :1].clone()
+        states[:, 6:7] += (ids.shape[1] > lengths).view(-1, 1, 1)
+        return states
+
+    assert padding_invariance(lambda ids, lengths: TABLE(ids)[:, :, :1], V)
+    assert padding_invariance(encode, V).message.startswith("a sentence of 7 words moves by")
+
+
+def test_zeros_that_move_have_moved_infinitely_far():
+    def encode(ids, lengths):
+        return (ids.shape[1] - lengths.unsqueeze(1)).double()
+
+    assert padding_invariance(lambda ids, lengths: 0 * encode(ids, lengths), V)
+    assert re.search("moves by inf when 8", padding_invariance(encode, V).message)
 
 
 @pytest.mark.parametrize("size", [1e-20, 1.0, 1e20])
@@ -223,6 +321,7 @@ def test_order():
     assert permutation_equivariance(lambda ids, lengths: TABLE(ids), V)
     assert not permutation_equivariance(lambda ids, lengths: TABLE(ids).cumsum(1), V)
     assert not permutation_equivariance(lambda ids, lengths: TABLE(ids[:, 0]), V)
+    assert not permutation_equivariance(lambda ids, lengths: TABLE(ids[:, 2:]).cumsum(1).sum(1), V)  # from the third on
     assert check_encoder(mean, V, ordered=False)
     report = check_encoder(mean, V, ordered=True)
     assert not report
@@ -244,6 +343,14 @@ def test_one_leak_from_a_later_word_is_enough(place):
     assert not check_encoder(leaking, V, causal=True)
     assert check_encoder(lambda ids, lengths: TABLE(ids).cumsum(1), V, causal=True)
     assert not check_encoder(lambda ids, lengths: TABLE(ids).cumsum(1), V, causal=False)
+
+
+def test_for_causality_one_word_changes_at_a_time():
+    seen = []
+    causality(lambda ids, lengths: seen.append(ids) or TABLE(ids).cumsum(1), V)
+    first, *others = seen
+    places = [(first != other).nonzero().tolist() for other in others]
+    assert sorted(places) == [[[0, place]] for place in range(1, 7)]
 
 
 def test_vectors_cannot_show_causality():
@@ -306,6 +413,30 @@ CHECKS = [
     *(check_encoder, repeatability, padding_invariance, batch_consistency),
     *(finite_outputs, permutation_equivariance, causality),
 ]
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_every_run_tries_the_same_words_and_leaves_everyone_elses_random_numbers(check):
+    def encode(ids, lengths):
+        tried.append(ids.tolist())
+        return TABLE(ids)
+
+    runs = []
+    for number in range(2):
+        state, tried = torch.manual_seed(number).get_state(), []
+        check(encode, V)
+        assert torch.equal(torch.get_rng_state(), state)
+        runs.append(tried)
+    assert runs[0] == runs[1]
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_padding_is_0_unless_another_id_is_named(check):
+    def encode(ids, lengths):
+        assert torch.equal(ids != 0, mask(ids, lengths))
+        return TABLE(ids)
+
+    check(encode, 3)
 
 
 @pytest.mark.parametrize("check", CHECKS)

@@ -42,6 +42,11 @@ def test_sentences_are_borders():
     assert cooccurrence(([i] for i in range(3)), 3).nnz == 0  # and any iterable will do
 
 
+def test_ten_words_to_either_side_are_near_enough_if_nothing_else_is_said():
+    sentence = list(range(13))
+    assert np.allclose(cooccurrence([sentence], 13).toarray(), double_loop([sentence], 13, 10))
+
+
 def test_a_word_beside_itself_counts_both_ways():
     assert cooccurrence([[0, 0]], 1).toarray().tolist() == [[2.0]]
 
@@ -95,7 +100,7 @@ def test_only_shares_matter():
         ([[1.0]], 1.5, "smoothing must be above 0 and at most 1, got 1.5"),
         ([[1.0, -1.0]], 1, "counts must be finite, none negative"),
         ([[1.0, np.inf]], 1, "counts must be finite"),
-        ([[0.0, 0.0]], 1, "counts must be finite, none negative and some positive"),
+        ([[0.0, 0.0]], 1, r"^counts must be finite, none negative and some positive$"),
     ],
 )
 def test_bad_counts_are_named(counts, smoothing, message):
@@ -103,15 +108,22 @@ def test_bad_counts_are_named(counts, smoothing, message):
         ppmi(sparse.csr_array(counts), smoothing)
 
 
+@pytest.mark.parametrize("dim", [1, 3, 6])
 @pytest.mark.parametrize("power", [0, 0.5, 1])
-def test_svd_is_numpys(power):
+def test_svd_is_numpys(power, dim):
     dense = np.random.default_rng(0).standard_normal((12, 7))
     u, sigma, _ = np.linalg.svd(dense, full_matrices=False)
-    expected = u[:, :3] * sigma[:3] ** power
-    result = svd_vectors(sparse.csr_array(dense), 3, power)
+    expected = u[:, :dim] * sigma[:dim] ** power
+    result = svd_vectors(sparse.csr_array(dense), dim, power)
     assert np.allclose(np.abs(result), np.abs(expected))
     assert np.allclose(result @ result.T, expected @ expected.T)  # signs within a column are right, too
-    assert (result[np.abs(result).argmax(0), range(3)] > 0).all()
+    assert (result[np.abs(result).argmax(0), range(dim)] > 0).all()
+
+
+def test_svd_takes_counts_and_half_of_each_singular_value():
+    counts = np.random.default_rng(0).integers(9, size=(6, 5))
+    expected = svd_vectors(sparse.csr_array(counts.astype(float)), 2, power=0.5)
+    assert np.array_equal(svd_vectors(sparse.csr_array(counts), 2), expected)
 
 
 def test_svd_twice_is_the_same_to_the_bit():

@@ -35,6 +35,12 @@ RATINGS = ["wordsim-353", "simlex-999"]
 loaded = functools.cache(load)  # the tests only read
 
 
+@pytest.fixture(scope="module", autouse=True)
+def read_anew():
+    """What an earlier run in the same process has read says nothing of this one."""
+    loaded.cache_clear()
+
+
 # --- Text -----------------------------------------------------------------------------------------------------------
 
 
@@ -56,6 +62,15 @@ def test_the_examples_in_the_docstrings_are_true():
 
 def test_english_is_the_three_in_order():
     assert load("english") == loaded("state-of-the-union") + loaded("wordnet") + loaded("wikipedia")
+
+
+def test_a_line_is_a_sentence_unless_it_has_no_token(monkeypatch):
+    monkeypatch.setattr(corpora, "_read", lambda record: f"One line.\n{record['name']} 2\n\n3.14\nThe end".encode())
+    union = [["one", "line"], ["state", "of", "the", "union"], ["the", "end"]]
+    wordnet = [["one", "line"], ["wordnet"], ["the", "end"]]
+    assert load("state-of-the-union") == union
+    monkeypatch.setattr(corpora, "_ENGLISH", ("wordnet", "state-of-the-union"))
+    assert load("english") == wordnet + union
 
 
 def test_what_is_known_of_the_texts_is_in_them():
@@ -137,6 +152,8 @@ def test_analogies_agree_with_the_paper():
     syntactic = [question for question in questions if question[0].startswith("gram")]
     assert (len(questions) - len(syntactic), len(syntactic)) == (8869, 10675)
     assert all(len(question) == 5 and all(question) for question in questions)
+    assert questions[0] == ("capital-common-countries", "Athens", "Greece", "Baghdad", "Iraq")
+    assert questions[-1][0] == "gram9-plural-verbs"
 
 
 def test_senses_are_labelled_sentences_of_the_corpora():

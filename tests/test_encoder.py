@@ -134,6 +134,18 @@ def test_dropout_reaches_the_layers():
     assert {layer.dropout.p for layer in encoder.layers} == {0.5} == {encoder.input.dropout.p}
 
 
+def test_what_is_not_asked_for_is_as_in_the_papers():
+    hidden, cell = Encoder(9, 4, 5, 2)(torch.ones(3, 1, dtype=torch.long))
+    assert hidden.shape == cell.shape == (2, 3, 5)  # one direction
+    encoder = TransformerEncoder(9, 8, 1, 2)
+    assert encoder.layers[0].linear1.weight.shape == (32, 8)  # section 3.3: four times as wide
+    assert not encoder.layers[0].norm_first
+    assert not list(encoder.input.position.parameters())
+    assert encoder(torch.ones(1, 512, dtype=torch.long)).shape == (1, 512, 8)
+    with pytest.raises(ValueError, match="max_length = 512, got 513"):
+        encoder(torch.ones(1, 513, dtype=torch.long))
+
+
 IDS = torch.tensor([[4, 5, 6], [7, 8, 0]])
 
 
@@ -167,6 +179,7 @@ def test_errors(make, ids, lengths, error, message):
         (lambda: Encoder(9, -1, 4, 1), ValueError, "embedding_dim must be at least 1, got -1"),
         (lambda: Encoder(9, 4, 0, 1), ValueError, "hidden_dim must be at least 1, got 0"),
         (lambda: Encoder(9, 4, 4, 1.5), TypeError, "num_layers must be an int"),
+        (lambda: TransformerEncoder(0, 4, 1, 2), ValueError, r"^vocab_size must be at least 1, got 0"),
         (lambda: TransformerEncoder(9, 4, 0, 2), ValueError, "num_layers must be at least 1, got 0"),
         (lambda: TransformerEncoder(9, 0, 1, 2), ValueError, "dim must be at least 1, got 0"),
         (lambda: TransformerEncoder(9, 4, 1, 3), ValueError, "heads must divide dim = 4, got 3"),

@@ -65,6 +65,18 @@ def test_analogies_by_hand():
     assert not analogies(vectors, exclude=False, offset=False)[0].any()  # the nearest to c is c
 
 
+def test_only_directions_count():
+    """Vectors of any length will do, those without a direction too, which are like no other."""
+    asked = ["athens", "greece", "baghdad", "iraq", "tiger", "cat", "coast", "shore"]
+    table = np.random.default_rng(0).normal(size=(8, 3))
+    table[-1] = 0
+    (_, ones, _), (_, others, _) = (similarity(keyed(asked, s * table), "wordsim-353") for s in (1.0, 1e-3))
+    assert ones == pytest.approx(others, abs=1e-6)
+    assert ones[-1] == 0 != ones[0]
+    (right, _), (also, _) = (analogies(keyed(asked, s * table)) for s in (1.0, 1e-3))
+    assert right.tolist() == also.tolist()
+
+
 def test_interval_equals_scipys():
     rng = np.random.default_rng(1)
     x = rng.normal(size=200)
@@ -76,6 +88,20 @@ def test_interval_equals_scipys():
     assert (low, high) == pytest.approx((theirs.low, theirs.high), abs=0.015)
     assert low < spearman(x, y) < high
     assert interval(spearman, x, y, seed=3) != interval(spearman, x, y)
+
+
+def test_interval_is_the_means_error_to_both_sides():
+    """For a mean of many numbers: 1.96 standard errors (the normal distribution's 2.5 % and 97.5 %)."""
+    x = np.random.default_rng(0).normal(size=400)
+    low, high = interval(np.mean, x, draws=20_000)
+    error = x.std() / 400**0.5
+    assert (low - x.mean()) / error == pytest.approx(scipy.stats.norm.ppf(0.025), abs=0.07)
+    assert (high - x.mean()) / error == pytest.approx(scipy.stats.norm.ppf(0.975), abs=0.07)
+
+
+def test_interval_can_be_repeated():
+    x = np.random.default_rng(1).normal(size=20)
+    assert interval(np.mean, x) == interval(np.mean, x, draws=1000, seed=0)
 
 
 def test_interval_refuses_samples_that_do_not_belong_together():

@@ -96,6 +96,34 @@ def test_it_reproduces_counts_that_have_the_form_of_the_model():
     assert np.abs((model.words @ model.contexts.T).numpy() - log_x).max() < 0.02
 
 
+def test_it_starts_and_ends_as_the_released_program():
+    """There, vector and bias start as (rand - 0.5) / (dim + 1), each S as 1, and W + W̃ is saved without the biases."""
+    model = GloVe(2000, 4)
+    for table, one in ((model.words, 5), (model.contexts, 4)):
+        numbers = torch.cat([table[:, :one], table[:, one + 1 :]], 1)
+        assert (table[:, one] == 1).all()
+        assert 0.0999 < -numbers.min() <= 0.1
+        assert 0.0999 < numbers.max() <= 0.1
+        assert abs(numbers.mean()) < 0.002
+    assert model.moved_words[0].tolist() == pytest.approx([400] * 5 + [np.inf])  # 1 / 0.05²
+    model.words, model.contexts = torch.arange(12.0).view(2, 6), torch.full((2, 6), 100.0)
+    assert model.vectors().tolist() == [[100, 101, 102, 103], [106, 107, 108, 109]]
+
+
+def test_settings_are_the_released_programs_if_nothing_else_is_said():
+    sentences = np.random.default_rng(0).permuted([[*"abcdefghijklmno"]] * 5, axis=1).tolist()
+    sentences += [["rare", *"a" * 12]] * 4  # one word is left out, and one pair is seen more than ten times
+    usual = train(sentences, dim=100, window=10, min_count=5, epochs=15, seed=0, x_max=10, step_size=0.05)
+    assert "rare" not in usual
+    assert np.array_equal(train(sentences).vectors, usual.vectors)
+    counts = cooccurrence([[0, 1] * 12], 2)
+    assert torch.equal(fit(counts).words, fit(counts, 100, 15, 0, x_max=10, step_size=0.05).words)
+
+
+def test_one_word_is_enough():
+    assert train([["a", "a"]], dim=2, min_count=1).index_to_key == ["a"]
+
+
 def test_zeros_are_not_learnt():
     """A zero that is stored, or a count stored in two parts, makes no difference."""
     plain = sparse.csr_array([[0.0, 3.0], [3.0, 1.0]])
@@ -169,14 +197,20 @@ def test_small_vocabularies_do_not_diverge(vocab_size):
         ({"min_count": 0}, ValueError, "min_count must be at least 1, got 0"),
         ({"min_count": 99}, ValueError, "min_count=99 leaves no two words in one sentence"),
         ({"sentences": [["alone"]]}, ValueError, "leaves no two words in one sentence"),
-        ({"sentences": ["the cat"]}, TypeError, "sentences must be lists of tokens, got a str"),
+        ({"sentences": ["the cat"]}, TypeError, r"^sentences must be lists of tokens, got a str"),
         ({"x_max": 0}, ValueError, "x_max must be positive, got 0"),
         ({"step_size": -1}, ValueError, "step_size must be positive, got -1"),
+        ({"step_size": 0}, ValueError, "step_size must be positive, got 0"),
     ],
 )
 def test_bad_input_is_named(change, error, message):
     with pytest.raises(error, match=message):
         train(**{"sentences": ANIMALS, "min_count": 1, **change})
+
+
+def test_an_empty_vocabulary_is_named():
+    with pytest.raises(ValueError, match=r"^vocab_size must be at least 1, got 0"):
+        GloVe(0, 2)
 
 
 @pytest.mark.parametrize("counts", [[[0.0, 0.0], [0.0, 0.0]], [[1.0, -1.0], [-1.0, 1.0]]])

@@ -48,7 +48,7 @@ def trained(cbow, busy, monkeypatch):
     monkeypatch.setattr(hierarchical_softmax, "BUSY", busy)
     generator = torch.Generator().manual_seed(0)
     text = torch.tensor([0, 1, 2, 0, 3, 1])
-    left, right = torch.tensor([0, 1, 2, 1, 0, 0]), torch.tensor([1, 2, 1, 0, 1, 0])  # the last one sees nobody
+    left, right = torch.tensor([0, 1, 2, 1, 1, 0]), torch.tensor([1, 1, 1, 0, 1, 0])  # the last one sees nobody
     tree = huffman([5, 3, 2, 1])
     W, U = torch.randn(4, 3, generator=generator).double(), torch.randn(3, 3, generator=generator).double()
     before = W.clone(), U.clone()
@@ -60,7 +60,7 @@ def trained(cbow, busy, monkeypatch):
 
 def expected_tables(cbow, text, left, right, tree, before):
     W, U = (x.requires_grad_() for x in before)
-    loss, passed = 0, torch.zeros(len(U))
+    loss, passed = 0, torch.zeros(len(U), dtype=U.dtype)
     for t, word in enumerate(text):
         around = W[torch.cat([text[t - int(left[t]) : t], text[t + 1 : t + 1 + int(right[t])]])]  # (neighbours, d)
         guesses = around.mean(0, keepdim=True) if cbow and len(around) else around
@@ -75,8 +75,8 @@ def expected_tables(cbow, text, left, right, tree, before):
 def test_a_batch_is_a_step_of_gradient_descent(cbow, monkeypatch):
     *given_, before, (W, U) = trained(cbow, 1000, monkeypatch)
     W_expected, U_before, gradient, _ = expected_tables(cbow, *given_, before)
-    torch.testing.assert_close(W, W_expected)
-    torch.testing.assert_close(U, U_before - 0.1 * gradient)
+    torch.testing.assert_close(W, W_expected, rtol=0, atol=1e-12)
+    torch.testing.assert_close(U, U_before - 0.1 * gradient, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("cbow", [False, True])
@@ -85,5 +85,20 @@ def test_busy_nodes_take_the_mean(cbow, monkeypatch):
     *given_, before, (W, U) = trained(cbow, busy, monkeypatch)
     W_expected, U_before, gradient, passed = expected_tables(cbow, *given_, before)
     assert passed.min() <= busy < passed.max()
-    torch.testing.assert_close(W, W_expected)
-    torch.testing.assert_close(U, U_before - 0.1 * gradient * (busy / passed.clamp(min=busy)).unsqueeze(1))
+    torch.testing.assert_close(W, W_expected, rtol=0, atol=1e-12)
+    expected = U_before - 0.1 * gradient * (busy / passed.clamp(min=busy)).unsqueeze(1)
+    torch.testing.assert_close(U, expected, rtol=0, atol=1e-12)
+
+
+def test_the_order_depends_on_the_generator_alone_and_leaves_out_who_sees_nobody():
+    left, right = torch.tensor([0, 1, 0, 2, 0] * 20), torch.tensor([0, 1, 3, 0, 0] * 20)
+    others, runs = torch.get_rng_state(), []
+    for seed in (0, 0, 1):
+        generator = torch.Generator().manual_seed(seed)
+        options = {"cbow": False, "window": 3, "batch_size": 7, "generator": generator}
+        batches = Paths(*torch.zeros(2, 3, 2), huffman([1, 1, 1, 1]), **options).batches(left, left, right)
+        assert [len(places) for *_, places in batches] == [7] * 8 + [4]
+        runs.append(torch.cat([places for *_, places in batches]).tolist())
+    assert torch.equal(torch.get_rng_state(), others)
+    assert runs[0] == runs[1] != runs[2]
+    assert sorted(runs[0]) == [i for i in range(100) if i % 5 in (1, 2, 3)] != runs[0]

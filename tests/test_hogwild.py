@@ -4,8 +4,22 @@ import threading
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from scratch.hogwild import descend
+from scratch.hogwild import descend, gather, scatter
+
+
+@settings(deadline=None)
+@given(st.integers(1, 5), st.integers(1, 4), st.lists(st.integers(0, 4), min_size=1, max_size=2), st.integers(0, 99))
+def test_rows_are_gathered_and_scattered_as_by_an_index(V, d, shape, seed):
+    generator = torch.Generator().manual_seed(seed)
+    table, ids = torch.randn(V, d, generator=generator), torch.randint(V, shape, generator=generator)
+    assert torch.equal(gather(table, ids), table[ids])
+    change = torch.randn(*shape, d, generator=generator)
+    expected = table.clone().index_put_((ids,), change, accumulate=True)
+    scatter(table, ids, change)
+    torch.testing.assert_close(table, expected)
 
 
 def test_every_batch_is_taken_once_and_steps_fall_linearly():
@@ -48,6 +62,53 @@ def test_divergence_is_a_clear_error_and_threads_are_given_back(worst, workers):
             learning_rate=0.1,
         )
     assert torch.get_num_threads() == threads
+
+
+@pytest.mark.parametrize(("workers", "last"), [(1, 200), (2, 201)])
+def test_what_diverges_is_stopped_within_a_hundred_batches(workers, last):
+    table, taken = torch.zeros(1), []
+
+    def step(i, size):
+        taken.append(i)
+        if i >= 150:
+            table.fill_(1e4)
+
+    with pytest.raises(FloatingPointError, match=r"has an entry of 1e\+04: lower"):
+        descend([range(1000)], step, table, total=1, workers=workers, learning_rate=1)
+    assert max(taken) <= last
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_thousand_is_too_large_and_what_is_below_is_not(sign):
+    rest = {"total": 1, "workers": 1, "learning_rate": 1}
+    descend([range(3)], lambda *_: None, torch.full((500,), sign * 999.5), **rest)
+    with pytest.raises(FloatingPointError):
+        descend([range(3)], lambda *_: None, torch.tensor([0.0, sign * 1000.0]), **rest)
+
+
+@pytest.mark.parametrize(("workers", "last"), [(1, 149), (2, 148), (2, 149)])
+def test_every_workers_last_batch_is_looked_at(workers, last):
+    table = torch.zeros(1)
+    with pytest.raises(FloatingPointError):
+        descend(
+            [range(150)],
+            lambda i, size: table.fill_(1e4) if i == last else None,
+            table,
+            total=1,
+            workers=workers,
+            learning_rate=1,
+        )
+
+
+def test_torch_uses_one_thread_meanwhile():
+    seen, threads = [], torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        look = {"step": lambda *_: seen.append(torch.get_num_threads()), "table": torch.zeros(1)}
+        descend([range(2)], **look, total=1, workers=2, learning_rate=1)
+        assert (seen, torch.get_num_threads()) == ([1, 1], 2)
+    finally:
+        torch.set_num_threads(threads)
 
 
 def test_an_error_in_a_step_reaches_the_caller():

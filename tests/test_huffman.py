@@ -73,7 +73,8 @@ def test_paths_lead_through_a_tree(counts):
 def test_shapes_and_types():
     codes, paths = huffman(torch.tensor([5, 3, 2]))
     assert (codes.dtype, paths.dtype, codes.shape, paths.shape) == (torch.int8, torch.int64, (3, 2), (3, 2))
-    assert huffman([7])[0].shape == (1, 0)  # one word: nothing to ask
+    codes, paths = huffman([7])  # one word: nothing to ask
+    assert (codes.dtype, paths.dtype, codes.shape, paths.shape) == (torch.int8, torch.int64, (1, 0), (1, 0))
 
 
 @pytest.mark.parametrize(
@@ -83,6 +84,8 @@ def test_shapes_and_types():
         ([[1, 2]], ValueError, r"counts must have the shape .* got \(1, 2\)"),
         ([3, 0], ValueError, "counts must be 1 or more, got 0"),
         ([1.5, 2.0], TypeError, "counts must be integers, got torch.float32"),
+        ([True, True], TypeError, "counts must be integers, got torch.bool"),
+        ([1j, 2.0], TypeError, "counts must be integers, got torch.complex64"),
     ],
 )
 def test_errors(counts, error, message):

@@ -1,5 +1,8 @@
 """scratch.metrics against scipy."""
 
+from decimal import Decimal
+from fractions import Fraction
+
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -20,6 +23,7 @@ def test_spearman_equals_scipy_with_ties(pairs):
 def test_spearman_sees_only_the_order():
     assert spearman([1, 2, 3], [10, 1000, 1e9]) == pytest.approx(1)
     assert spearman([1, 2, 3], [-1, -2, -3]) == pytest.approx(-1)
+    assert spearman([Fraction(1, 3), Fraction(1, 2)], [Decimal(1), Decimal(2)]) == pytest.approx(1)  # any numbers
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,30 @@ def test_a_batch_has_as_many_centres_as_asked_for_and_every_block_is_in_one():
 
 
 @pytest.mark.parametrize("cbow", [False, True])
+def test_what_is_drawn_depends_on_the_generator_alone(cbow):
+    text, others, runs = torch.arange(500), torch.get_rng_state(), []
+    for seed in (0, 0, 1):
+        generator = torch.Generator().manual_seed(seed)
+        options = {"cbow": cbow, "window": 2, "negative": 5, "batch_size": 10_000, "generator": generator}
+        (batch,) = Blocks(*torch.zeros(2, 500, 2), torch.ones(500), **options).batches(text, text * 0, text * 0)
+        runs.append([part.tolist() for part in batch])
+    assert torch.equal(torch.get_rng_state(), others)
+    assert runs[0] == runs[1] != runs[2]
+
+
+@pytest.mark.parametrize(("cbow", "negatives"), [(False, 32), (True, 16)])
+def test_the_least_batch_is_a_block_with_its_negatives(cbow, negatives):
+    text, generator = torch.zeros(70, dtype=torch.long), torch.Generator().manual_seed(0)
+    options = {"cbow": cbow, "window": 2, "negative": 5, "batch_size": 1, "generator": generator}
+    blocks = Blocks(*torch.zeros(2, 3, 2), torch.tensor([0, 1, 0]), **options)
+    batches = blocks.batches(text, text, text)
+    assert [len(words) for words, *_ in batches] == [1, 1, 1]
+    drawn = torch.cat([others[:, 32 + (0 if cbow else 4) :] for *_, others in batches])
+    assert drawn.shape == (3, negatives)
+    assert (blocks.urn == 1).all()  # words with no share in the noise are never drawn, first and last among them
+
+
+@pytest.mark.parametrize("cbow", [False, True])
 def test_negatives_follow_the_noise(cbow):
     text, generator = torch.zeros(64_000, dtype=torch.long), torch.Generator().manual_seed(0)
     options = {"cbow": cbow, "window": 2, "negative": 5, "batch_size": 512, "generator": generator}

@@ -211,6 +211,10 @@ def test_rotate_keeps_lengths_and_passes_gradients():
     assert torch.autograd.gradcheck(lambda x: rotate(x, torch.tensor([0, 5, 7])), x)
 
 
+def test_rotate_turns_no_rows_into_none():
+    assert rotate(torch.zeros(2, 0, 4), torch.arange(0)).shape == (2, 0, 4)
+
+
 def test_rotate_turns_half_precision_in_float32():
     x = torch.randn(500, 8).bfloat16()
     positions = torch.arange(10**6, 10**6 + 500)
@@ -252,9 +256,12 @@ def test_alibi_is_minus_slope_times_distance(heads, length):
         (lambda: sinusoidal(4, 4, start=-1), ValueError, "start must be at least 0, got -1"),
         (lambda: sinusoidal(4, 4, start=0.5), TypeError, "start must be an int, got 0.5"),
         (lambda: sinusoidal(4, 4, dtype=torch.int64), TypeError, "dtype must hold floating point numbers"),
-        (lambda: SinusoidalPosition(0, 4), ValueError, "max_length must be at least 1, got 0"),
-        (lambda: LearnedPosition(4, 0), ValueError, "dim must be at least 1, got 0"),
+        (lambda: SinusoidalPosition(0, 4), ValueError, r"^max_length must be at least 1, got 0"),
+        (lambda: SinusoidalPosition(4, 0), ValueError, r"^dim must be at least 1, got 0"),
+        (lambda: LearnedPosition(0, 4), ValueError, r"^max_length must be at least 1, got 0"),
+        (lambda: LearnedPosition(4, 0), ValueError, r"^dim must be at least 1, got 0"),
         (lambda: rotate(torch.zeros(3, 5), torch.arange(3)), ValueError, r"even dim, got \(3, 5\)"),
+        (lambda: rotate(torch.zeros(3, 0), torch.arange(3)), ValueError, r"even dim, got \(3, 0\)"),
         (lambda: rotate(torch.zeros(4), torch.arange(4)), ValueError, r"x must have the shape .* got \(4,\)"),
         (lambda: rotate(torch.zeros(3, 4), torch.arange(4)), ValueError, r"shape \(3,\), one .* got \(4,\)"),
         (lambda: rotate(torch.zeros(3, 4), torch.tensor(1)), ValueError, r"positions must have .* got \(\)"),

@@ -1,11 +1,13 @@
 """scratch.recurrent against torch.nn with the same weights, packed sequences included, and against loops."""
 
-import math
+import re
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import expit
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from scratch.recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
@@ -104,23 +106,33 @@ def test_padding_changes_nothing_and_comes_out_as_zeros(Network, bidirectional):
             torch.testing.assert_close(a[:, 0], b[:, i], atol=1e-6, rtol=0)
 
 
-def test_the_resets_differ_as_their_papers_say():
-    """Cho et al., Eqs. 5-8, with z for what is kept, as torch has it; for one unit, in plain Python."""
-    cell = GRUCell(1, 1, reset_after=False).double()
+@pytest.mark.parametrize("hidden", [1, 5])
+def test_the_resets_differ_as_their_papers_say(hidden):
+    """Cho et al., Eqs. 5-8, with z for what is kept, as torch has it; in NumPy, for one vector."""
+    cell = GRUCell(2, hidden, reset_after=False).double()
     cell.bias_hh.data.fill_(0.5)  # what the reset gate reaches in one of the two only
-    x, h = 0.3, -0.7
-    (wr, wz, wn), (ur, uz, un) = cell.weight_ih.flatten().tolist(), cell.weight_hh.flatten().tolist()
-    (br, bz, bn), (cr, cz, cn) = cell.bias_ih.tolist(), cell.bias_hh.tolist()
-    sigmoid, tanh = (lambda v: 1 / (1 + math.exp(-v))), math.tanh
-    r, z = sigmoid(wr * x + br + ur * h + cr), sigmoid(wz * x + bz + uz * h + cz)
-    before = (1 - z) * tanh(wn * x + bn + un * (r * h) + cn) + z * h
-    after = (1 - z) * tanh(wn * x + bn + r * (un * h + cn)) + z * h
-    given_, state = (torch.tensor([[v]], dtype=torch.float64) for v in (x, h))
-    assert cell(given_, state).item() == pytest.approx(before, abs=1e-12)
-    other = GRUCell(1, 1).double()
+    generator = np.random.default_rng(0)
+    x, h = generator.normal(size=2), generator.normal(size=hidden)
+    (Wr, Wz, Wn), (Ur, Uz, Un), (br, bz, bn), (cr, cz, cn) = (
+        np.split(parameter.detach().numpy(), 3) for parameter in cell.parameters()
+    )
+    r, z = expit(Wr @ x + br + Ur @ h + cr), expit(Wz @ x + bz + Uz @ h + cz)
+    before = (1 - z) * np.tanh(Wn @ x + bn + Un @ (r * h) + cn) + z * h
+    after = (1 - z) * np.tanh(Wn @ x + bn + r * (Un @ h + cn)) + z * h
+    given_, state = torch.from_numpy(x[None]), torch.from_numpy(h[None])
+    np.testing.assert_allclose(cell(given_, state).detach()[0], before, atol=1e-12)
+    other = GRUCell(2, hidden).double()
     other.load_state_dict(cell.state_dict())
-    assert other(given_, state).item() == pytest.approx(after, abs=1e-12)
-    assert abs(before - after) > 1e-3
+    np.testing.assert_allclose(other(given_, state).detach()[0], after, atol=1e-12)
+    assert abs(before - after).min() > 1e-3
+
+
+@pytest.mark.parametrize(("Ours", "Theirs"), [*CELLS, *NETWORKS])
+def test_it_starts_from_torchs_weights(Ours, Theirs):
+    for options in [{}] if (Ours, Theirs) in CELLS else [{}, {"num_layers": 2, "bidirectional": True}]:
+        ours, theirs = (torch.manual_seed(0) and make(4, 5, **options).state_dict() for make in (Ours, Theirs))
+        assert list(ours) == list(theirs)
+        assert all(torch.equal(ours[name], theirs[name]) for name in ours)
 
 
 @pytest.mark.parametrize("Network", [RNN, LSTM, GRU])
@@ -148,9 +160,26 @@ def test_errors_of_sizes_and_states(make):
         make(2, 0)
     with pytest.raises(TypeError, match="input_dim must be an int"):
         make(2.0, 3)
+    if make in (RNN, LSTM, GRU):
+        with pytest.raises(ValueError, match=r"^num_layers must be at least 1, got 0"):
+            make(2, 3, 0)
     cell = make in (RNNCell, LSTMCell, GRUCell)
     wrong = torch.zeros(2, 9) if cell else torch.zeros(1, 2, 9)
     state = (wrong, wrong) if make in (LSTM, LSTMCell) else wrong
     x = torch.zeros(2, 2) if cell else torch.zeros(2, 4, 2)
     with pytest.raises(ValueError, match=r"state must have the shape .*3\), got .*9\)"):
         make(2, 3)(*((x, state) if cell else (x, None, state)))
+
+
+@pytest.mark.parametrize("Cell", [RNNCell, LSTMCell, GRUCell])
+@pytest.mark.parametrize("shape", [(2,), (4, 3), (4, 1, 2)])
+def test_a_cell_refuses_what_is_no_batch_of_its_inputs(Cell, shape):
+    message = re.escape(f"x must have the shape (batch, input_dim = 2), got {shape}")
+    with pytest.raises(ValueError, match=message):
+        Cell(2, 3)(torch.zeros(shape))
+
+
+@pytest.mark.parametrize("state", [torch.zeros(2, 4, 3), (torch.zeros(4, 3),) * 3, [torch.zeros(4, 3)] * 2])
+def test_an_lstm_refuses_a_state_that_is_no_pair(state):
+    with pytest.raises(TypeError, match=rf"^state must be the two tensors \(h, c\), got {type(state).__name__}$"):
+        LSTMCell(2, 3)(torch.zeros(4, 2), state)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from gensim.models import Word2Vec
 from gensim.test.utils import datapath
+from scipy.special import expit
 
 import scratch.replay as module
 from scratch.huffman import huffman
@@ -81,6 +82,13 @@ def test_random_stream_is_that_of_java():
     stream = RandomStream(42 ^ 25214903917)
     stream()
     assert [stream(), stream()] == [2**32 - 1170105035, 234785527]
+
+
+def test_the_table_is_the_logistic_function_from_minus_6_on():
+    table = module._table()
+    assert table.dtype == np.float32
+    np.testing.assert_allclose(table, expit(np.arange(1000) * 0.012 - 6), rtol=3e-6)
+    assert np.array_equal(table, module.TABLE)
 
 
 def test_sigmoid_lags_behind():

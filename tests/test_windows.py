@@ -64,8 +64,15 @@ def test_keep_probability_is_gensims():
     assert keep_probability(torch.tensor([1, 9]), 0).tolist() == [1, 1]
 
 
+@pytest.mark.parametrize("sentences", [[], [[]], [[], []]])
+def test_no_words_have_no_windows(sentences):
+    centres, contexts = windows(sentences, 2)
+    assert (centres.shape, contexts.shape) == ((0,), (0, 4))
+    assert centres.dtype == contexts.dtype == torch.int64
+
+
 def test_windows_refuse_negative_ids():
-    with pytest.raises(IndexError, match="sentences must hold ids of 0 or more"):
+    with pytest.raises(IndexError, match=r"^sentences must hold ids of 0 or more, got a negative one$"):
         windows([[1, -5]], 1)
 
 

@@ -1,13 +1,18 @@
 """scratch.word2vec against autograd, gradcheck, a loop over the text, and gensim."""
 
+import math
+from collections import Counter
+
 import numpy as np
 import pytest
 import torch
 from gensim.models import KeyedVectors, Word2Vec
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.nn.functional import cross_entropy, logsigmoid
 
-from scratch.windows import windows
+from scratch.huffman import huffman
+from scratch.windows import keep_probability, sample, windows
 from scratch.word2vec import CBOW, SkipGram, keyed_vectors, softmax_loss, train
 
 ROYAL = [f"the {who} {does}".split() for who in ("king", "queen") for does in ("rules land", "wears crown")]
@@ -22,7 +27,7 @@ def test_softmax_loss_and_gradient_equal_autograd(n, V, d, m, seed):
     output = torch.randn(V, d, generator=generator, dtype=torch.float64).requires_grad_()
     targets = torch.randint(-1, V, (n, m), generator=generator)  # repeated words and empty rows included
     logits = (hidden @ output.T).unsqueeze(1).expand(n, m, V).reshape(n * m, V)
-    expected = torch.nn.functional.cross_entropy(logits, targets.reshape(-1), ignore_index=-1, reduction="sum")
+    expected = cross_entropy(logits, targets.reshape(-1), ignore_index=-1, reduction="sum")
     expected.backward()
     loss, d_hidden, d_output = softmax_loss(hidden, output, targets)
     torch.testing.assert_close(loss, expected.detach())
@@ -44,10 +49,10 @@ def test_models_look_rows_up_and_average():
     assert skip_gram.input.abs().max() <= 0.5 / 3
     assert not skip_gram.output.any()
     cbow = CBOW(5, 3)
-    contexts = torch.tensor([[0, 2, -1, -1], [-1, -1, -1, -1]])
-    expected = torch.stack([(cbow.input[0] + cbow.input[2]) / 2, torch.zeros(3)])
+    contexts = torch.tensor([[0, 2, -1, -1], [-1, 4, -1, -1], [-1, -1, -1, -1]])
+    expected = torch.stack([(cbow.input[0] + cbow.input[2]) / 2, cbow.input[4], torch.zeros(3)])
     torch.testing.assert_close(cbow.hidden(contexts), expected)
-    assert cbow(contexts).shape == skip_gram(torch.tensor([0, 1])).shape == (2, 5)
+    assert cbow(contexts).shape == skip_gram(torch.tensor([0, 1, 2])).shape == (3, 5)
 
 
 @pytest.mark.parametrize("model", [SkipGram, CBOW])
@@ -85,6 +90,123 @@ def test_gradient_descent_reaches_the_entropy_of_the_pairs():
             model.output -= 0.1 * d_output
     assert loss == pytest.approx(2 * np.log(2), abs=0.02)  # 0 sees 1 or 2; both of them are certain of 0
     assert loss > 2 * np.log(2)
+
+
+def trained_by_autograd(architecture, sentences, dim, window, subsample, epochs, rate, batch_size, seed):
+    """What `train` with the full softmax should give: torch's cross-entropy, autograd and Adam, on the same draws."""
+    counts = Counter(word for sentence in sentences for word in sentence)
+    words = sorted(counts, key=lambda word: (-counts[word], word))
+    text = torch.tensor([words.index(word) for sentence in sentences for word in sentence])
+    number = torch.tensor([i for i, sentence in enumerate(sentences) for _ in sentence])
+    keep = keep_probability(torch.tensor([counts[word] for word in words]), subsample)
+    generator = torch.Generator().manual_seed(seed)
+    model = (SkipGram if architecture == "skip-gram" else CBOW)(len(words), dim, generator).double()
+    adam = torch.optim.Adam(model.parameters())
+    for epoch in range(epochs):
+        drawn, left, right = sample(text, number, keep, window, generator)
+        centres = [t for t in range(len(drawn)) if left[t] + right[t]]
+        if not centres:
+            continue
+        batches = torch.randperm(len(centres), generator=generator).split(batch_size)
+        for i, batch in enumerate(batches):
+            loss = 0
+            for t in (centres[place] for place in batch):
+                around = torch.cat([drawn[t - left[t] : t], drawn[t + 1 : t + 1 + right[t]]])
+                centre = drawn[t : t + 1]
+                if architecture == "skip-gram":
+                    scores = model(centre).expand(len(around), -1)
+                    loss = loss + cross_entropy(scores, around, reduction="sum") / len(batch)
+                else:
+                    loss = loss + cross_entropy(model(around.unsqueeze(0)), centre) / len(batch)
+            adam.zero_grad()
+            loss.backward()
+            adam.param_groups[0]["lr"] = rate * (1 - (epoch + i / len(batches)) / epochs)
+            adam.step()
+    return words, model.input.detach()
+
+
+@pytest.mark.parametrize("architecture", ["skip-gram", "cbow"])
+def test_the_full_softmax_is_trained_as_by_autograd_and_adam(architecture):
+    options = {"dim": 3, "window": 2, "subsample": 0.2, "epochs": 3, "batch_size": 7, "seed": 5}
+    sentences = [*ROYAL, ["the"], *ANIMAL]
+    words, expected = trained_by_autograd(architecture, sentences, rate=0.1, **options)
+    options |= {"learning_rate": 0.1, "min_count": 1, "dtype": torch.float64}
+    vectors = train(sentences, architecture, "softmax", **options)
+    assert vectors.index_to_key == words
+    np.testing.assert_allclose(vectors.vectors, expected, atol=1e-6)
+
+
+def loss_of(pair, U, word, tree):
+    """Of one guess h at a word: negative sampling that only ever draws word 0, five times, or the way down a tree."""
+    if tree is None:
+        return -logsigmoid(pair @ U[word]) - 5 * logsigmoid(-(pair @ U[0]))
+    turns = [(code, node) for code, node in zip(tree[0][word], tree[1][word], strict=True) if code >= 0]
+    return -sum(logsigmoid((1 - 2 * code) * (pair @ U[node])) for code, node in turns)
+
+
+@pytest.mark.parametrize("loss", ["negative", "hierarchical"])
+@pytest.mark.parametrize("architecture", ["skip-gram", "cbow"])
+def test_the_other_losses_are_descended_as_by_autograd(architecture, loss):
+    """All of a little text in one batch; with this power the most frequent word is the only negative."""
+    sentences = [["a", "b", "a", "c"], ["a", "c", "b"], ["b", "a"]]
+    options = {"dim": 3, "window": 1, "subsample": 0, "min_count": 1, "epochs": 3, "batch_size": 10_000, "power": 60.0}
+    options |= {"seed": 4, "learning_rate": 0.3, "dtype": torch.float64}
+    vectors = train(sentences, architecture, loss, **options)
+    assert vectors.index_to_key == ["a", "b", "c"]
+    tree = huffman([4, 3, 2]) if loss == "hierarchical" else None
+    W = SkipGram(3, 3, torch.Generator().manual_seed(4)).input.detach().double()
+    U = torch.zeros_like(W)
+    for epoch in range(3):
+        W, U, total = W.detach().requires_grad_(), U.detach().requires_grad_(), 0
+        for ids in ([vectors.key_to_index[word] for word in sentence] for sentence in sentences):
+            for t, centre in enumerate(ids):
+                around = ids[max(0, t - 1) : t] + ids[t + 1 : t + 2]
+                if architecture == "cbow":
+                    total = total + loss_of(W[around].mean(0), U, centre, tree)
+                else:  # gensim's way round in the tree: the neighbour guesses the centre
+                    for word in around:
+                        given, asked = (word, centre) if tree else (centre, word)
+                        total = total + loss_of(W[given], U, asked, tree)
+        total.backward()
+        W, U = (table - 0.3 * (1 - epoch / 3) * table.grad for table in (W, U))
+    np.testing.assert_allclose(vectors.vectors, W.detach(), atol=1e-6)
+
+
+def test_an_epoch_without_words_is_passed_over():
+    """Subsampling empties about half of the epochs, in any order."""
+    options = {"dim": 3, "window": 2, "subsample": 0.1, "epochs": 8, "batch_size": 7}
+    more = {"loss": "softmax", "learning_rate": 0.1, "min_count": 1, "dtype": torch.float64}
+    for seed in range(10):
+        vectors = train([["a", "b"]], seed=seed, **options, **more)
+        _, expected = trained_by_autograd("skip-gram", [["a", "b"]], rate=0.1, seed=seed, **options)
+        np.testing.assert_allclose(vectors.vectors, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("loss", ["softmax", "negative", "hierarchical"])
+@pytest.mark.parametrize(("architecture", "meetings"), [("skip-gram", 1.25), ("cbow", 2.5)])
+def test_settings_that_are_not_given_are_those_of_the_docstring(loss, architecture, meetings):
+    sentences = (ROYAL + ANIMAL) * 10 + [["now", "then"]] * 4 + [["now", "the"]]  # "then" is too rare
+    counts = Counter(word for sentence in sentences for word in sentence if word != "then")
+    count = torch.tensor(list(counts.values()))
+    count = count * keep_probability(count, 1e-3)
+    same = (count / count.sum()).square().sum().item()  # the chance that two words are one
+    rates = {"softmax": (0.02, 0.02), "negative": (0.025, 0.1), "hierarchical": (0.025, 0.05)}
+    told = {
+        **{"dim": 100, "window": 5, "negative": 5, "subsample": 1e-3, "min_count": 5, "epochs": 5, "workers": 1},
+        **{"seed": 0, "power": 0.75, "learning_rate": rates[loss][architecture == "cbow"]},
+        "batch_size": 512 if loss == "softmax" else math.ceil(meetings / same),
+    }
+    vectors = train(sentences, architecture, loss)
+    assert set(vectors.index_to_key) == set(counts)
+    assert np.array_equal(vectors.vectors, train(sentences, architecture, loss, **told).vectors)
+    assert np.array_equal(train(sentences).vectors, train(sentences, "skip-gram", "negative").vectors)
+
+
+@pytest.mark.parametrize(("loss", "most"), [("softmax", 512), ("negative", 2048), ("hierarchical", 2048)])
+def test_no_batch_is_larger_however_many_words_there_are(loss, most):
+    sentences = [[f"word {i}", f"word {7 * i % 3000}"] for i in range(3000)]  # each of them twice
+    options = {"loss": loss, "dim": 2, "window": 1, "min_count": 1, "subsample": 0, "epochs": 1}
+    assert np.array_equal(train(sentences, **options).vectors, train(sentences, batch_size=most, **options).vectors)
 
 
 @pytest.mark.parametrize("loss", ["softmax", "negative", "hierarchical"])
@@ -189,7 +311,7 @@ def test_word2vec_format_both_ways(binary, tmp_path):
         ({"learning_rate": 0}, ValueError, "learning_rate must be positive, got 0"),
         ({"subsample": -1}, ValueError, "subsample must be 0 .* or positive, got -1"),
         ({"min_count": 99}, ValueError, "min_count must leave some words, got 99"),
-        ({"sentences": ["the king"]}, TypeError, "sentences must be lists of tokens, got a str"),
+        ({"sentences": ["the king"]}, TypeError, r"^sentences must be lists of tokens, got a str"),
         ({"sentences": [["king"], ["queen"]]}, ValueError, "left no word with a neighbour"),
         ({"sentences": []}, ValueError, "min_count must leave some words"),
     ],

@@ -76,6 +76,5 @@ def scatter(table: Tensor, ids: Tensor, change: Tensor) -> None:
             [0., 0.],
             [2., 5.]])
     """
-    table.scatter_add_(
-        0, ids.reshape(-1, 1).expand(-1, table.shape[1]), change.flatten(0, -2)
-    )  # faster than index_add_
+    rows = ids.reshape(-1, 1).expand(-1, table.shape[1])  # scatter_add_ is faster than index_add_
+    table.scatter_add_(0, rows, change.reshape(-1, table.shape[1]))

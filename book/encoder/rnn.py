@@ -1,0 +1,814 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Recurrent networks: reading with one index card
+#
+# Somebody hands you a letter through a slot in the door, one word at a time. You must give each word back
+# before you get the next. For notes you have a single index card, and at each word you may rub it out and
+# write it anew, from what stood on it and from the word in your hand. When the last word has gone, you are
+# asked what the letter said. Whatever you can answer is on the card.
+#
+# **How can a network read?** A *recurrent network* (循环神经网络, RNN) reads in this way. Its card is a vector of
+# fixed length, and the rule by which it rewrites the card is learnt. This chapter builds it, trains it, and
+# asks what the story makes you wonder: how long does a word stay on the card?
+#
+# **You will**
+#
+# - write the rule in its two forms, show that they are one, and take it through "the cat sat on the mat";
+# - load the same weights into the tested helper and into `nn.RNN`;
+# - derive backpropagation through time, and check it against autograd;
+# - prove how fast a gradient can vanish or explode with distance, and measure how fast it does;
+# - save a training that explodes, and find out how many letters back a trained network remembers.
+#
+# **You need** embeddings from [one-hot vectors](../input-layer/one-hot.ipynb), the chain rule and the
+# cross-entropy from [word2vec](../input-layer/word2vec.ipynb), and the product of a matrix with a vector.
+# The chapter runs in about 40 seconds on one processor core.
+
+# %%
+try:
+    import scratch
+except ImportError:  # on Colab: install the book's helpers
+    book = "git+https://github.com/from-one-hot-to-encoder/book"
+    get_ipython().run_line_magic("pip", f"install -q {book}")
+
+# %% [markdown]
+# ## One rule for every word
+#
+# The words of a text are embedded, $\mathbf{x}_1, \dots, \mathbf{x}_T \in \mathbb{R}^d$. The card is the
+# *hidden state* (隐藏状态) $\mathbf{h}_t \in \mathbb{R}^n$, and it begins empty, $\mathbf{h}_0 = \mathbf{0}$.
+# At each word, state and word are put one after the other into a single vector, which goes through a
+# matrix, a bias and a function $f$:
+#
+# $$
+# \mathbf{h}_t = f\bigl(W\,[\mathbf{h}_{t-1}, \mathbf{x}_t] + \mathbf{b}\bigr).
+# $$ (eq-rnn-concat)
+#
+# Here $W \in \mathbb{R}^{n \times (n+d)}$ and $\mathbf{b} \in \mathbb{R}^n$; nearly always $f = \tanh$,
+# number by number, which keeps the state between −1 and 1. The same $W$ serves at every place, so that a
+# text may have any length. With this rule, up to details, Elman looked for structure in sentences
+# {cite:p}`elman1990finding`. In this form the second of the two articles gives it, with the name $W_h$ for
+# our $W$. Books and programs mostly write another. Cut $W$ into its first $n$ columns and its last $d$,
+# $W = (W_h \mid W_x)$. Row $i$ of the product is a sum over $n + d$ places; its first $n$ terms see the
+# state, the others see the word. Hence
+#
+# $$
+# W\,[\mathbf{h}, \mathbf{x}] = W_h \mathbf{h} + W_x \mathbf{x}.
+# $$ (eq-rnn-split)
+#
+# One rule, two spellings. By hand, with random weights, both over the whole sentence:
+
+# %%
+import torch
+
+from scratch.text import Vocabulary, tokenize
+
+torch.set_default_dtype(torch.float64)  # the same digits on every processor
+tokens = tokenize("The cat sat on the mat")
+vocabulary = Vocabulary.from_tokens(tokens)
+T, d, n = len(tokens), 3, 4
+generator = torch.Generator().manual_seed(5)
+embedding = torch.randn(len(vocabulary), d, generator=generator)
+W = 0.7 * torch.randn(n, n + d, generator=generator)  # (n, n + d)
+b = 0.1 * torch.randn(n, generator=generator)  # (n,)
+W_h, W_x = W[:, :n], W[:, n:]  # (n, n), (n, d)
+
+X = embedding[vocabulary.encode(tokens)]  # (T, d)
+h = split = torch.zeros(n)
+for word, x in zip(tokens, X, strict=True):
+    h = torch.tanh(W @ torch.cat([h, x]) + b)  # (n,)
+    split = torch.tanh(W_h @ split + W_x @ x + b)  # (n,)
+    numbers = " ".join(f"{number:+.2f}" for number in h)
+    print(f"{word:>4}: {numbers}   both forms agree: {torch.allclose(h, split)}")
+
+# %% [markdown]
+# Six words, six states. At the two places of *the* the same vector $\mathbf{x}$ comes in, and another state
+# comes out, because the card was not the same. For what follows, a function that keeps all states, and a
+# picture of them.
+
+
+# %%
+def read(X, h):
+    """X (T, d), h (n,) -> the states before, between and after the words, (T + 1, n)."""
+    states = [h]
+    for x in X:
+        states.append(torch.tanh(W_h @ states[-1] + W_x @ x + b))
+    return torch.stack(states)
+
+
+H = read(X, torch.zeros(n))  # (T + 1, n)
+swapped = embedding[vocabulary.encode("the mat sat on the cat".split())]
+print(
+    "cat and mat swapped, same last state:", torch.allclose(read(swapped, H[0])[-1], h)
+)
+
+# %% mystnb={"image": {"alt": "Seven columns of four coloured squares in a row, joined by arrows from left to right. The first column, h 0, is all of the middle colour; under the others stand the words the, cat, sat, on, the, mat, each with an arrow pointing up into its column. The columns all differ, also the two above the."}, "figure": {"caption": "The sentence read from left to right. Each column is a state, its first number on top, from −1 (dark) to 1 (light); it is made from the one before and the word below.", "name": "fig-rnn-states"}}
+import matplotlib.pyplot as plt
+
+plt.style.use("scratch.book")
+figure, axes = plt.subplots(figsize=(5, 2.5))
+arrow = {"arrowstyle": "->", "lw": 1.2}
+for t, state in enumerate(H):
+    edges = {"edgecolors": "white", "vmin": -1, "vmax": 1}
+    axes.pcolormesh([2 * t, 2 * t + 1], range(n + 1), state.flip(0)[:, None], **edges)
+    axes.text(2 * t + 0.5, n + 0.25, f"$h_{t}$", ha="center")
+    if t > 0:
+        axes.annotate("", (2 * t, n / 2), (2 * t - 1, n / 2), arrowprops=arrow)
+        axes.annotate("", (2 * t + 0.5, 0), (2 * t + 0.5, -0.9), arrowprops=arrow)
+        axes.text(2 * t + 0.5, -1.5, tokens[t - 1], ha="center")
+axes.set(ylim=(-1.7, n + 1))
+axes.axis("off")
+plt.show()
+
+# %% [markdown]
+# A network that reads needs no [table of positions](../input-layer/positional-encoding.ipynb): the order of
+# the words is the order of the steps, and the swapped sentence ends in another state. The price is that no
+# step can begin before the one to its left is done.
+#
+# ## The helper, and PyTorch's
+#
+# `RNNCell` takes one step for a batch, `RNN` reads whole batches, in one or more layers. Their names for
+# $W_x$ and $W_h$ are PyTorch's, `weight_ih` and `weight_hh` ("input to hidden", "hidden to hidden"), so
+# that weights can be carried back and forth.
+
+# %%
+from scratch.recurrent import RNN, RNNCell
+
+zero = torch.zeros(n)
+weights = {"weight_ih": W_x, "weight_hh": W_h, "bias_ih": b, "bias_hh": zero}
+cell = RNNCell(d, n)
+cell.load_state_dict(weights)
+state = None  # stands for zeros
+for x in X:
+    state = cell(x[None], state)  # (1, d), (1, n) -> (1, n)
+print("the cell, as by hand:   ", torch.allclose(state[0], H[-1]))
+
+network = RNN(d, n)
+network.load_state_dict({f"{name}_l0": weight for name, weight in weights.items()})
+output, last = network(X[None])  # (1, T, d) -> (1, T, n), (1, 1, n)
+print("the network, all states:", torch.allclose(output[0], H[1:]))
+
+theirs = torch.nn.RNN(d, n, batch_first=True)
+theirs.load_state_dict(network.state_dict())
+same = [
+    torch.allclose(*pair) for pair in zip(theirs(X[None]), (output, last), strict=True)
+]
+print("nn.RNN, output and last:", same)
+
+# %% [markdown]
+# `output` has the state after each word, `last` the one after the last word, for each layer. What the
+# helper does at each step is one line, in which `given` is $W_x \mathbf{x} + \mathbf{b}$, computed
+# beforehand for all words at once:
+
+# %%
+import inspect
+
+from scratch.recurrent import rnn_step
+
+print(inspect.getsource(rnn_step).split('"""')[-1].strip())
+
+# %% [markdown]
+# > **Pitfall.** Without `batch_first=True`, `nn.RNN` takes the first axis for time. Given
+# > `(batch, length, dim)` it reads across your texts, and no error tells you, as
+# > [readers](https://github.com/threelittlemonkeys/seq2seq-pytorch/issues/2) have found. Even with it, the
+# > last state stays `(layers, batch, n)`.
+#
+# > **Pitfall.** PyTorch has two biases where one would do, because
+# > [cuDNN has](https://github.com/pytorch/pytorch/pull/15843). Only their sum acts. But both get the same
+# > gradient, so that gradient descent moves the sum twice as far. Keep it in mind when you compare
+# > trainings.
+#
+# ## Back through time
+#
+# How is such a network trained? Suppose that after each word something is guessed from the state, and a
+# loss $L_t$ says how wrong it was; $L = L_1 + \dots + L_T$. Write the unrolled picture as a plain deep
+# network, with a layer for each word, in which all layers have the same weights. Let
+# $\mathbf{a}_t = W_h \mathbf{h}_{t-1} + W_x \mathbf{x}_t + \mathbf{b}$, so that
+# $\mathbf{h}_t = f(\mathbf{a}_t)$. The state $\mathbf{h}_t$ acts on $L$ in two ways: through its own loss
+# $L_t$, and through $\mathbf{a}_{t+1}$. With $\mathbf{g}_t = \partial L / \partial \mathbf{h}_t$ and
+# $\boldsymbol\delta_t = \partial L / \partial \mathbf{a}_t$, both in $\mathbb{R}^n$, the chain rule gives
+#
+# $$
+# \begin{aligned}
+# \mathbf{g}_t &= \frac{\partial L_t}{\partial \mathbf{h}_t} + W_h^\top \boldsymbol\delta_{t+1}, \\
+# \boldsymbol\delta_t &= f'(\mathbf{a}_t) \odot \mathbf{g}_t ,
+# \end{aligned}
+# $$ (eq-rnn-bptt)
+#
+# from $t = T$, where $\boldsymbol\delta_{T+1} = \mathbf{0}$, down to 1; $\odot$ multiplies number by
+# number. For $\tanh$, $f'(\mathbf{a}_t) = 1 - \mathbf{h}_t \odot \mathbf{h}_t$. The weights act at every
+# place, and their gradient adds up over all of them:
+#
+# $$
+# \begin{aligned}
+# \frac{\partial L}{\partial W} &= \sum_{t=1}^{T} \boldsymbol\delta_t\, [\mathbf{h}_{t-1}, \mathbf{x}_t]^\top, \\
+# \frac{\partial L}{\partial \mathbf{b}} &= \sum_{t=1}^{T} \boldsymbol\delta_t .
+# \end{aligned}
+# $$ (eq-rnn-gradient)
+#
+# This is *backpropagation through time* (随时间反向传播, BPTT) {cite:p}`werbos1990backpropagation`: one reading
+# forwards, one backwards. In the code, row $t$ of `G` stands for $\partial L_t / \partial \mathbf{h}_t$.
+
+
+# %%
+def bptt(H, X, G):
+    d_W, d_b, later = torch.zeros_like(W), torch.zeros_like(b), torch.zeros(n)
+    for t in reversed(range(len(X))):  # H[t] is the state before word X[t]
+        g = G[t] + later  # (n,)
+        delta = (1 - H[t + 1] ** 2) * g  # (n,)
+        d_W += torch.outer(delta, torch.cat([H[t], X[t]]))  # (n, n + d)
+        d_b += delta
+        later = W_h.T @ delta
+    return d_W, d_b
+
+
+G = torch.randn(T, n, generator=generator)
+d_W, d_b = bptt(H, X, G)
+output, _ = network(X[None])
+output[0].backward(G)  # autograd
+theirs = torch.cat([network.weight_hh_l0.grad, network.weight_ih_l0.grad], 1)
+same = torch.allclose(d_W, theirs), torch.allclose(d_b, network.bias_ih_l0.grad)
+print("W and b have autograd's gradient:", same)
+
+# %% [markdown]
+# > **Pitfall.** Who carries the last state of one batch over to the next must `detach()` it. Otherwise the
+# > way back leads on into the batch before, whose intermediate results are gone, and PyTorch refuses to
+# > "backward through the graph a second time";
+# > [readers](https://github.com/yunjey/pytorch-tutorial/issues/90) wonder about this line.
+#
+# ## How far does a gradient reach?
+#
+# To learn that a word matters $k$ words later, the network needs a gradient that has come back $k$ steps.
+# Take a loss at place $T$ alone. By {eq}`eq-rnn-bptt`, going back one step multiplies by
+# $J_t = W_h^\top D_t$, where $D_t$ is the diagonal matrix of $f'(\mathbf{a}_t)$, so that
+#
+# $$
+# \mathbf{g}_{T-k} = J_{T-k+1} \cdots J_{T-1}\, J_T\; \mathbf{g}_T .
+# $$ (eq-rnn-product)
+#
+# How long can this vector be? Let $s$ be the largest *singular value* (奇异值) of $W_h$: the most by which it
+# stretches any vector, $s = \max \lVert W_h \mathbf{v} \rVert / \lVert \mathbf{v} \rVert$. The transpose
+# stretches no more, for
+#
+# $$
+# \begin{aligned}
+# \lVert W_h^\top \mathbf{v} \rVert^2 &= \mathbf{v} \cdot (W_h W_h^\top \mathbf{v}) \\
+# &\le \lVert \mathbf{v} \rVert \cdot s\, \lVert W_h^\top \mathbf{v} \rVert ,
+# \end{aligned}
+# $$ (eq-rnn-transpose)
+#
+# and dividing by the last length leaves
+# $\lVert W_h^\top \mathbf{v} \rVert \le s\, \lVert \mathbf{v} \rVert$. Let $\gamma$ be the steepest slope
+# of $f$, so that $D_t$ stretches nothing by more than $\gamma$. Then each of the $k$ steps multiplies the
+# length by $\gamma s$ at most:
+#
+# $$
+# \lVert \mathbf{g}_{T-k} \rVert \le (\gamma s)^k\, \lVert \mathbf{g}_T \rVert .
+# $$ (eq-rnn-bound)
+#
+# That is the whole proof. If $\gamma s < 1$, the gradient *vanishes* (梯度消失), at least as fast as a power of
+# $\gamma s$. It can *explode* (梯度爆炸) only if $\gamma s > 1$. For $\tanh$, $\gamma = 1$. For the logistic
+# function, which the article allows too, $\gamma = 1/4$, and $s$ must exceed 4 before anything can explode
+# (exercise 2). Hochreiter analysed the trouble in his diploma thesis
+# {cite:p}`hochreiter1991untersuchungen`; Bengio and colleagues {cite:p}`bengio1994learning` argued that to
+# hold on to something safely and to get a gradient for it are at odds; Pascanu and colleagues
+# {cite:p}`pascanu2013difficulty` gave the bound in this form.
+#
+# > **Correction.** "If the largest *eigenvalue* of $W_h$ is below 1, gradients vanish": so one often reads,
+# > and so it stood in an early version of the last-named paper, where
+# > [readers](https://stats.stackexchange.com/questions/293862/condition-for-rnn-vanishing-gradients-and-eigenvalues-of-the-matrix-of-weights)
+# > [noticed](https://ai.stackexchange.com/questions/20378/does-the-paper-on-the-difficulty-of-training-recurrent-neural-networks-2013)
+# > it. The printed one says *singular value*. Without $f$ the eigenvalue would do, in the long run; with
+# > $f$ it does not, as two units show.
+
+# %%
+small = torch.tensor([[2.0, 2.0], [-2.0, -1.9]])
+eigenvalue = torch.linalg.eigvals(small).abs().max()
+s = torch.linalg.matrix_norm(small, 2)
+print(f"largest eigenvalue {eigenvalue:.2f}, largest singular value {s:.2f}")
+
+bias = torch.tensor([-2.0, 40.0])  # the second unit is always at 1, where tanh is flat
+start = torch.tensor([0.0, 1.0], requires_grad=True)
+h = start
+for t in range(1, 31):
+    h = torch.tanh(small @ h + bias)
+    if t in (10, 20, 30):
+        (g,) = torch.autograd.grad(h[0], start, retain_graph=True)
+        print(f"{t} steps back: {g.norm():>13,.0f}")
+
+# %% [markdown]
+# The largest eigenvalue is less than one half in size, and yet the gradient doubles at every step. The
+# second unit is saturated; it passes nothing back, and cannot cancel what the first one does.
+#
+# ### Measured
+#
+# A bound says what cannot happen. What does? We let networks with $n = 64$ read letters of real speeches,
+# forty at a time, send a random gradient in at the end, and measure what is left of it after $k$ steps
+# back. The text is that of the State of the Union addresses; a point ends each sentence.
+
+# %%
+from scratch.corpora import load
+
+text = ". ".join(" ".join(sentence) for sentence in load("state-of-the-union"))
+alphabet = sorted(set(text))
+V = len(alphabet)
+number = torch.zeros(128, dtype=torch.int64)  # from the letter's ASCII code to its id
+number[[ord(letter) for letter in alphabet]] = torch.arange(V)
+ids = number[torch.frombuffer(bytearray(text, "ascii"), dtype=torch.uint8).int()]
+edge = len(ids) * 9 // 10
+train_ids, test_ids = ids[:edge], ids[edge:]  # the latest speeches are held out
+
+
+def windows(ids, count, length, generator):
+    """`count` stretches of text, from random places: (count, length)."""
+    starts = torch.randint(len(ids) - length, (count, 1), generator=generator)
+    return ids[starts + torch.arange(length)]
+
+
+print(f"{len(ids):,} letters, {V} different ones: {''.join(alphabet)!r}")
+
+
+# %%
+def gradient_norms(W_h, given):
+    """given (texts, T, n): W_x x + b. Mean norm of the gradient after 0 to T - 1 steps back."""
+    h, states = torch.zeros(len(given), len(W_h)), []
+    for now in given.unbind(1):
+        h = torch.tanh(now + h @ W_h.T)  # (texts, n)
+        states.append(h)
+    g = torch.randn(h.shape, generator=torch.Generator().manual_seed(0))
+    g, norms = g / g.norm(dim=1, keepdim=True), [1.0]
+    for h in states[:0:-1]:  # from the last to the second
+        g = ((1 - h**2) * g) @ W_h
+        norms.append(g.norm(dim=1).mean().item())
+    return norms
+
+
+# %% [markdown]
+# The gradient is stretched by $s$ only if it points the right way. So we take two kinds of $W_h$, with
+# three seeds each. In the first all numbers are random; the second is *orthogonal* (正交), times $s$, and
+# stretches every direction alike.
+
+# %%
+SIZES, KINDS, SEEDS = (0.5, 1.0, 2.0, 4.0), ("random", "orthogonal"), range(3)
+measured = {}
+for seed in SEEDS:
+    generator = torch.Generator().manual_seed(seed)
+    letters = torch.randn(V, 64, generator=generator)  # W_x times the letters' vectors
+    given = letters[windows(train_ids, 50, 41, generator)]  # (50, 41, 64)
+    A = torch.randn(64, 64, generator=generator)
+    matrices = A / torch.linalg.matrix_norm(A, 2), torch.linalg.qr(A).Q  # s = 1
+    for s in SIZES:
+        for kind, W_1 in zip(KINDS, matrices, strict=True):
+            measured[kind, s, seed] = gradient_norms(s * W_1, given)
+v = torch.randn(64, 1000, generator=generator)
+for kind, W_1 in zip(KINDS, matrices, strict=True):
+    stretch = ((W_1 @ v).norm(dim=0) / v.norm(dim=0)).mean()
+    print(f"{kind:>10}: stretches by s × {stretch:.2f} on average, at most by s")
+
+# %%
+print("after 20 steps     bound     random     orthogonal")
+for s in SIZES:
+    means = [sum(measured[kind, s, seed][20] for seed in SEEDS) / 3 for kind in KINDS]
+    row = (f"{x:>12.0e}" for x in (s**20, *means))
+    print(f"s = {s:>3}     " + "".join(row))
+below = [
+    norm <= s**k * (1 + 1e-9)  # the last factor for rounding
+    for (_, s, _), norms in measured.items()
+    for k, norm in enumerate(norms)
+]
+print("never above the bound:", all(below))
+
+# %% mystnb={"image": {"alt": "Two panels, random and orthogonal, with the length of the gradient on a logarithmic axis against the number of steps back from 0 to 40. Dashed straight lines are the bounds for s of one half, 1, 2 and 4. All measured lines lie below their bounds. In the upper panel the lines for one half, 1 and 2 fall and only that for 4 rises; in the lower one those for one half and 1 fall, that for 2 stays level or rises slightly, and that for 4 rises steeply."}, "figure": {"caption": "What is left of a gradient after $k$ steps back. Solid: measured, three seeds for each $s$; dashed: the bound $s^k$.", "name": "fig-rnn-gradients"}}
+figure, panels = plt.subplots(2, 1, figsize=(5, 6), sharex=True)
+for kind, axes in zip(KINDS, panels, strict=True):
+    for i, s in enumerate(SIZES):
+        bound = [s**k for k in range(41)]
+        axes.plot(bound, "--", color=f"C{i}", lw=1.2)
+        for seed in SEEDS:
+            label = f"s = {s:g}" if seed == 0 else None
+            axes.plot(measured[kind, s, seed], color=f"C{i}", lw=1.5, label=label)
+    axes.set_yscale("log")
+    axes.set(ylim=(1e-20, 1e12), ylabel="length of the gradient", title=kind)
+panels[1].set(xlabel="steps back, $k$")
+figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=4)
+plt.show()
+
+# %% [markdown]
+# No line crosses its bound, but there is much room below. With random numbers even $s = 2$ lets the
+# gradient vanish, since a typical direction is stretched by half of that, and the slopes of $\tanh$ take
+# their share. With an orthogonal matrix the slopes alone make $s = 1$ vanish. *Vanishing is the rule*:
+# $s < 1$ makes it certain, $s > 1$ does not prevent it, and only allows an explosion. To keep a gradient's
+# length takes an $s$ that is just right for the slopes, and these change with the text and with every step
+# of training. [The next chapter](lstm-gru.ipynb) builds a cell that needs less luck.
+#
+# ## A network that guesses letters
+#
+# Now a network to train, a *language model* (语言模型) over letters: after each letter it guesses the next. It
+# reads windows of 33 letters, drawn anew at each step from all but the latest speeches, on which it will be
+# tested.
+
+# %%
+from torch import nn
+from torch.nn.functional import cross_entropy
+
+
+class LanguageModel(nn.Module):
+    def __init__(self, hidden_dim=128):
+        super().__init__()
+        self.embedding = nn.Embedding(V, 32)
+        self.rnn = RNN(32, hidden_dim)
+        self.scores = nn.Linear(hidden_dim, V)
+
+    def forward(self, ids):
+        output, _ = self.rnn(self.embedding(ids))  # (batch, length, hidden)
+        return self.scores(output)  # (batch, length, V)
+
+    def loss(self, ids):
+        """Mean cross-entropy of every letter of the windows but the first."""
+        return cross_entropy(self(ids[:, :-1]).mT, ids[:, 1:])
+
+
+# %% [markdown]
+# ## Clipping
+#
+# When a gradient has exploded, its direction may still be good, but a step of its length lands anywhere.
+# *Clipping* (梯度裁剪) shortens it {cite:p}`pascanu2013difficulty`. Let $\lVert \mathbf{g} \rVert$ be the
+# length of the gradients of all parameters, strung together into one vector $\mathbf{g}$, and $c > 0$ a
+# threshold:
+#
+# $$
+# \mathbf{g} \leftarrow \mathbf{g} \cdot \min\Bigl(1, \frac{c}{\lVert \mathbf{g} \rVert}\Bigr).
+# $$ (eq-rnn-clip)
+#
+# By hand, and PyTorch's (which adds $10^{-6}$ to the length, against a division by zero):
+
+
+# %%
+def clip(gradients, c):
+    norm = sum((g**2).sum() for g in gradients).sqrt()
+    for g in gradients:
+        g *= min(1, c / norm)
+    return norm
+
+
+torch.manual_seed(0)
+model = LanguageModel()
+model.loss(windows(train_ids, 32, 33, torch.Generator().manual_seed(0))).backward()
+parameters = list(model.parameters())
+ours = [p.grad.clone() for p in parameters]
+norms = clip(ours, 0.1), nn.utils.clip_grad_norm_(parameters, 0.1)
+print(f"the length was {norms[0]:.2f}, and as PyTorch has it: {torch.allclose(*norms)}")
+pairs = zip(ours, (p.grad for p in parameters), strict=True)
+print("same after clipping:", all(torch.allclose(*pair, rtol=1e-5) for pair in pairs))
+
+# %% [markdown]
+# Now plain gradient descent, 120 steps, from three seeds, at two step sizes $\eta$, each without clipping
+# and with $c = 1$. The loss is that on held-out text; who gives every letter the same probability has
+# $\ln V$.
+
+# %%
+import math
+
+held_out = windows(test_ids, 500, 33, torch.Generator().manual_seed(0))
+
+
+def descend(seed, eta, c, steps=120):
+    torch.manual_seed(seed)
+    model, generator = LanguageModel(), torch.Generator().manual_seed(seed)
+    parameters, long = list(model.parameters()), 0
+    for _ in range(steps):
+        model.zero_grad()
+        model.loss(windows(train_ids, 32, 33, generator)).backward()
+        with torch.no_grad():
+            long += clip([p.grad for p in parameters], c) > 1
+            for p in parameters:
+                p -= eta * p.grad
+    with torch.no_grad():
+        return model.loss(held_out).item(), int(long)
+
+
+runs = {}
+for eta in (1, 3):
+    for c in (math.inf, 1.0):
+        runs[eta, c] = [descend(seed, eta, c) for seed in range(3)]
+
+# %% tags=["atol=0.12"]
+for (eta, c), results in runs.items():
+    losses, long = zip(*results, strict=True)
+    shown = "  ".join(f"{x:.2f}" for x in losses)
+    if min(losses) > math.log(V):  # how much worse is chance
+        shown = f"all above {math.log(V):.2f}"
+    few, many = max(long) < 24, min(long) > 96
+    how = "few steps" if few else "most steps" if many else "some steps"
+    name = "no clipping" if c == math.inf else "clipped at 1"
+    print(f"eta = {eta}, {name:>12}: {shown:>16}   above length 1: {how}")
+
+# %% [markdown]
+# With the small step nothing explodes, and clipping changes nothing that matters. With three times the step
+# all three unclipped trainings end worse than a network that has learnt nothing, and nearly all of their
+# gradients are long: a bad step leads to weights where the next gradient is long, too. Clipped, the same
+# trainings do well, and only a few of their steps were shortened at all. To be fair, the small step did as
+# well without. What clipping buys is that the step need not be small enough for the worst batch. It does
+# nothing for a gradient that has vanished.
+#
+# > **Pitfall.** Clip after `backward()` and before `step()`. The other way round it
+# > [does nothing](https://github.com/awslabs/graphstorm/issues/1366), silently. And clip all parameters
+# > together: if each matrix is clipped by itself, the direction changes.
+#
+# ## How much is on the card?
+#
+# We train in earnest now: 700 steps of Adam {cite:p}`kingma2015adam`, clipped, three seeds.
+
+
+# %%
+def train(seed, steps=700, batch=32, length=33, rate=0.01):
+    torch.manual_seed(seed)
+    model, generator = LanguageModel(), torch.Generator().manual_seed(seed)
+    optimizer = torch.optim.Adam(model.parameters(), fused=True)
+    for step in range(steps):
+        warm, rest = min(1, (step + 1) / 50), 1 - step / steps  # up, then slowly down
+        optimizer.param_groups[0]["lr"] = rate * warm * rest
+        optimizer.zero_grad()
+        model.loss(windows(train_ids, batch, length, generator)).backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+    return model.requires_grad_(False)
+
+
+models = [train(seed) for seed in range(3)]
+
+# %% [markdown]
+# What do earlier letters contribute? We ask for the same letters of held-out text again and again, and let
+# the network read only the last $k$ letters before each. (In training, too, every window began in the
+# middle of a text, with an empty state.) When a letter further back no longer lowers the loss, the network
+# has no use for it.
+
+# %% tags=["atol=0.03"]
+CONTEXTS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 24, 32)
+asked = windows(test_ids, 3000, 33, torch.Generator().manual_seed(1))
+before, answer = asked[:, :-1], asked[:, -1]  # (3000, 32), (3000,)
+
+
+def loss_with(model, k):
+    return cross_entropy(model(before[:, -k:])[:, -1], answer).item()
+
+
+by_context = torch.tensor([[loss_with(model, k) for k in CONTEXTS] for model in models])
+print("letters read " + "".join(f"{k:>6}" for k in CONTEXTS[::2]))
+print("loss         " + "".join(f"{x:6.2f}" for x in by_context.mean(0)[::2]))
+within = (by_context[:, CONTEXTS.index(8)] - by_context[:, -1]).abs().max()
+print("8 letters do as well as 32, to 0.01:", bool(within < 0.01))
+
+# %% [markdown]
+# The loss falls quickly, and then it stands still: what lies more than two words back might as well never
+# have been read. Has the text no more to give? Shannon let people guess letters. Eight letters leave about
+# 2.3 bits of surprise in the next one, he estimated, and a hundred about one
+# {cite:p}`shannon1951prediction`. So the text has more; it is the network that stops.
+#
+# Does it not use the earlier letters, or does it not have them? We can ask the card. A linear map is fitted
+# that reads, off the state alone, which letter stood $k$ letters before the last, on half of the windows;
+# the other half tests it. For comparison, the same with networks that have not been trained at all.
+
+# %%
+BACK = (0, 1, 2, 3, 4, 5, 6, 8, 10, 12)
+probed = windows(test_ids, 8000, 32, torch.Generator().manual_seed(2))
+truth = probed[:, [-1 - k for k in BACK]]  # (8000, places)
+targets = nn.functional.one_hot(truth, V).double().flatten(1)  # (8000, places · V)
+
+
+@torch.no_grad()
+def readable(model):
+    """The share of letters, for each place of BACK, that can be read off the state."""
+    _, last = model.rnn(model.embedding(probed))
+    states = torch.cat([last[0], torch.ones(8000, 1)], 1)  # (8000, 129)
+    maps = torch.linalg.lstsq(states[:4000], targets[:4000]).solution
+    guess = (states[4000:] @ maps).view(4000, len(BACK), V).argmax(-1)
+    return (guess == truth[4000:]).double().mean(0)  # (places,)
+
+
+# %% tags=["atol=0.03"]
+trained = torch.stack([readable(model) for model in models])  # (seeds, places)
+fresh = torch.stack([readable(train(seed, steps=0)) for seed in range(3)])
+share = (probed == alphabet.index(" ")).double().mean()
+print("places before the last" + "".join(f"{k:>5}" for k in BACK))
+for name, scores in (("untrained", fresh), ("trained", trained)):
+    print(f"{name:>22}" + "".join(f"{x:5.2f}" for x in scores.mean(0)))
+print(f"always guessing the space: {share:.2f}")
+
+# %% tags=["rms=6"] mystnb={"image": {"alt": "Two panels. Above, the loss against the number of letters read, from 1 to 32 on a logarithmic axis: three lines almost on each other fall steeply up to 5 letters, and are flat from 8 on. Below, the share of letters that can be read off the state against their distance from the last: for untrained networks nearly 1 up to three places back, then falling to the dotted line by eight; for trained ones falling from the first place back, and reaching the dotted line by five or six."}, "figure": {"caption": "Above: loss on the next letter, when only the last letters are read (three seeds). Below: letters that can be read off the state, by distance, before and after training; dotted, always guessing the space.", "name": "fig-rnn-memory"}}
+figure, (above, under) = plt.subplots(2, 1, figsize=(5, 5.6))
+for losses in by_context:
+    above.plot(CONTEXTS, losses, "o-", color="C0", markersize=4, lw=1.2)
+above.set_xscale("log", base=2)
+above.set_xticks([1, 2, 4, 8, 16, 32], [1, 2, 4, 8, 16, 32])
+above.set(xlabel="letters read", ylabel="loss")
+kinds = (fresh, "s--C1", "untrained"), (trained, "o-C0", "trained")
+for scores, style, name in kinds:
+    for i, row in enumerate(scores):
+        under.plot(BACK, row, style, markersize=4, lw=1.2, label=None if i else name)
+under.axhline(share, ls=":", color="black", lw=1.5)
+under.set(xlabel="places before the last", ylabel="letters read off", ylim=(0, 1.04))
+under.legend()
+plt.show()
+
+# %% [markdown]
+# Eight places back, no letter can be read any more, as far as a linear map can see. (The map even falls
+# below the dotted line: it was fitted to other text.) And, to our surprise, training has made the memory
+# *shorter*. An untrained network stirs everything together, and loses it in the order of age. The trained
+# one was asked for the next letter only. Nothing rewards it for knowing which letter stood where, and it
+# may keep what our question misses: which word it is in, perhaps.
+#
+# > **Correction.** "The hidden state captures the information of all words processed so far", says the
+# > second article. It may depend on them all. What it holds is what the rule has kept, and here that
+# > reaches back less than two words.
+#
+# And the gradient? We hold the trained networks against the bound, and add the mean slope of $\tanh$,
+# $1 - h^2$.
+
+# %% tags=["rtol=0.3"]
+print("             s   mean slope   gradient after 10 steps")
+for name, networks in (("untrained", [train(0, steps=0)]), ("trained", models)):
+    for model in networks:
+        with torch.no_grad():
+            W_s = model.rnn.weight_hh_l0
+            bias = model.rnn.bias_ih_l0 + model.rnn.bias_hh_l0
+            x = model.embedding(probed[:200])  # (200, 32, 32)
+            norm = gradient_norms(W_s, x @ model.rnn.weight_ih_l0.T + bias)[10]
+            slope = (1 - model.rnn(x)[0] ** 2).mean()
+            size = torch.linalg.matrix_norm(W_s, 2)
+        print(f"{name:>9} {size:>4.1f} {slope:>10.2f} {norm:>22.3f}")
+
+# %% [markdown]
+# By the bound alone, a trained network could stretch a gradient more than a millionfold in ten steps. In
+# fact about a hundredth of it is left: training has enlarged $W_h$, and driven most units towards −1 and 1,
+# where $\tanh$ is flat, and the flat slopes take back what the matrix gives. It is more than before
+# training, so this is not why the letters became unreadable. But with a hundredth of the gradient, what
+# stood ten places ago has little say in what is learnt.
+#
+# This was a small network and a short training; a table of counts beats it (exercise 4). Longer trained and
+# larger ones reach further: for LSTMs, the next chapter's cell, Khandelwal and colleagues found some 200
+# words, of which only the last 50 keep their order {cite:p}`khandelwal2018sharp`.
+#
+# ## Exercises
+#
+# > **Exercise 1 (pencil).** A network of one unit, without input: $h_t = \tanh(w h_{t-1})$ with $w > 1$. It
+# > settles at some $h^* > 0$ with $h^* = \tanh(w h^*)$. Show that its gradient vanishes although
+# > $s = w > 1$.
+# >
+# > *Hint: put $x = w h^*$ and write $w\,(1 - h^{*2})$ with $\sinh x$ and $\cosh x$.*
+
+# %% cellView="form" tags=["hide-cell"]
+# @title Solution 1
+# Once settled, each step back multiplies by w (1 - h*^2). With x = w h* we have
+# w = x / tanh x and 1 - tanh^2 x = 1 / cosh^2 x, so the factor is
+# x / (sinh x cosh x) = 2x / sinh 2x, which is below 1 for x > 0. To explode, a gradient
+# needs inputs or other units that keep this one away from rest.
+for w in (1.1, 2.0, 4.0):
+    h = torch.tensor(0.5)
+    for _ in range(500):
+        h = torch.tanh(w * h)
+    x = w * h
+    print(f"w = {w}: factor {w * (1 - h**2):.4f} = {2 * x / torch.sinh(2 * x):.4f}")
+
+# %% [markdown]
+# > **Exercise 2 (code).** Replace $\tanh$ by the logistic function in `gradient_norms`. Hold it against the
+# > bound, for an orthogonal $W_h$ with $s = 1$, 4 and 8.
+# >
+# > *Hint: its slope is $\sigma(1 - \sigma)$, and at most 1/4.*
+
+
+# %% cellView="form" tags=["hide-cell"]
+# @title Solution 2
+def logistic_norms(W_h, given):
+    h, states = torch.zeros(len(given), len(W_h)), []
+    for now in given.unbind(1):
+        h = torch.sigmoid(now + h @ W_h.T)
+        states.append(h)
+    g = torch.randn(h.shape, generator=torch.Generator().manual_seed(0))
+    g, norms = g / g.norm(dim=1, keepdim=True), [1.0]
+    for h in states[:0:-1]:
+        g = (h * (1 - h) * g) @ W_h
+        norms.append(g.norm(dim=1).mean().item())
+    return norms
+
+
+generator = torch.Generator().manual_seed(0)
+letters = torch.randn(V, 64, generator=generator)
+given = letters[windows(train_ids, 50, 21, generator)]
+Q = torch.linalg.qr(torch.randn(64, 64, generator=generator)).Q
+for s in (1, 4, 8):
+    norm = logistic_norms(s * Q, given)[20]
+    print(f"s = {s}: bound {(s / 4) ** 20:.0e}, measured {norm:.0e}")
+# With s = 1, ten steps cost more than six digits. At s = 4, where the bound allows the
+# gradient to keep its length, it vanishes all the same: a slope of 1/4 is had at 0 only.
+
+# %% [markdown]
+# > **Exercise 3 (code).** Programs often cut the way back after $k$ steps (*truncated* BPTT): the states
+# > are computed, then `detach()`ed. How much of the gradient of $W_h$ is lost? Take a trained model,
+# > windows of 32 letters, a loss at the last place, and give the cosine with the full gradient for several
+# > $k$.
+# >
+# > *Hint: read all but the last $k$ letters without gradients, and pass the state on with `state=`.*
+
+# %% cellView="form" tags=["hide-cell"]
+# @title Solution 3
+model = models[0].requires_grad_(True)
+
+
+def gradient(k):
+    model.zero_grad()
+    with torch.no_grad():
+        state = None if k == 32 else model.rnn(model.embedding(before[:500, :-k]))[1]
+    output, _ = model.rnn(model.embedding(before[:500, -k:]), state=state)
+    cross_entropy(model.scores(output[:, -1]), answer[:500]).backward()
+    return model.rnn.weight_hh_l0.grad.flatten().clone()
+
+
+full = gradient(32)
+for k in (1, 2, 4, 8, 16):
+    cosine = torch.cosine_similarity(gradient(k), full, dim=0)
+    above = [level for level in (0.5, 0.95, 0.99) if cosine > level]
+    print(f"the last {k:>2} steps: cosine above {above[-1]}")
+_ = model.requires_grad_(False)
+# A few steps make nearly the whole gradient. Truncation costs little here, since little
+# comes from further back.
+
+# %% [markdown]
+# > **Exercise 4 (code).** Let a table of counts compete. From as many letters as the networks have read,
+# > count which letter follows each string of $k$ letters, and mix the shares for $k$ with those for
+# > $k - 1$. Which $k$ is best, and does it beat the networks?
+# >
+# > *Hint: Witten and Bell weigh the shorter string by how many different letters have followed the longer
+# > one.*
+
+# %% cellView="form" tags=["hide-cell"]
+# @title Solution 4
+from collections import Counter
+
+parts = windows(train_ids, 700, 1024, torch.Generator().manual_seed(0))
+parts = ["".join(alphabet[i] for i in row) for row in parts.tolist()]
+questions = ["".join(alphabet[i] for i in row) for row in before.tolist()]
+shares, losses = torch.full((3000, V), 1 / V), []  # all letters alike
+for k in range(8):
+    counts = Counter(p[i : i + k + 1] for p in parts for i in range(len(p) - k))
+    strings = [question[len(question) - k :] for question in questions]
+    seen = torch.tensor([[float(counts[x + a]) for a in alphabet] for x in strings])
+    different = (seen > 0).sum(1, keepdim=True)  # (3000, 1)
+    total = (seen.sum(1, keepdim=True) + different).clamp(min=1)
+    mixed = (seen + different * shares) / total
+    shares = torch.where(different > 0, mixed, shares)
+    losses.append(-shares[torch.arange(3000), answer].log().mean().item())
+print("loss for k = 0, 1, …:", " ".join(f"{loss:.2f}" for loss in losses))
+print("better than the networks:", min(losses) < by_context[:, -1].min().item())
+# So the flat line is not even the best that could be had from four letters. The network
+# has few numbers and little training, and no table of what follows "th".
+
+# %% [markdown]
+# > **Exercise 5 (open).** Is the length of the windows in training what limits the network? Train with
+# > windows that hold 2, 8 and 32 letters of context, as many letters in all, and compare the losses when
+# > more is read than was trained.
+# >
+# > *Hint: `train` takes `length` and `batch`.*
+
+# %% cellView="form" tags=["hide-cell"]
+# @title Solution 5
+all_read = []
+for context in (2, 8, 32):
+    model = train(0, steps=200, batch=1024 // context, length=context + 1)
+    loss = {k: loss_with(model, k) for k in (2, 8, 32)}
+    all_read.append(loss[32])
+    gains = ", ".join(f"{k} {loss[32] < loss[k] - 0.01}" for k in (2, 8))
+    print(f"trained on {context:>2}: reading 32 letters is better than {gains}")
+print("longer windows, lower loss:", all_read == sorted(all_read, reverse=True))
+# Trained on 2 letters, the network is confused by more: it meets states that it has
+# never seen. So windows can be the limit. But with 32 it gains nothing after 8 letters
+# either, and then it is not the window.
+
+# %% [markdown]
+# ## You have
+#
+# - shown that $W[\mathbf{h}, \mathbf{x}] = W_h \mathbf{h} + W_x \mathbf{x}$, and read a sentence by hand;
+# - seen the same states come out of the helper and of `nn.RNN`;
+# - sent a gradient back through time, equal to autograd's;
+# - proved the bound $(\gamma s)^k$ with singular values, seen that eigenvalues do not give one, and
+#   measured how far below it gradients stay;
+# - saved a training by clipping, and found a memory of less than two words, shorter than before training.
+#
+# ## Further reading
+#
+# - J. L. Elman, [Finding structure in time](https://doi.org/10.1207/s15516709cog1402_1), 1990: what small
+#   networks found in sentences.
+# - R. Pascanu, T. Mikolov and Y. Bengio,
+#   [On the difficulty of training recurrent neural networks](https://proceedings.mlr.press/v28/pascanu13.html),
+#   2013: the bound, and clipping.
+# - U. Khandelwal and colleagues, [Sharp nearby, fuzzy far away](https://aclanthology.org/P18-1027/), 2018:
+#   our last experiment, on a real language model.

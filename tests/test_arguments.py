@@ -1,0 +1,98 @@
+"""scratch.arguments: what is right comes back unchanged; what is wrong gives one error, here word for word."""
+
+import re
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scratch.arguments import at_least, at_least_1, ids_below, known_ids, lengths_within, share_below_1
+
+SMALL = st.integers(-4, 4)
+
+
+@given(SMALL, SMALL)
+def test_an_integer_is_returned_exactly_from_the_least_on(least, value):
+    if value >= least:
+        assert at_least(least, "size", value) == value
+    else:
+        with pytest.raises(ValueError, match=f"^size must be at least {least}, got {value}$"):
+            at_least(least, "size", value)
+
+
+@given(SMALL, st.integers(1, 4))
+def test_one_id_is_known_exactly_from_0_to_the_last(i, size):
+    tensor = torch.tensor([[0, i]], dtype=torch.int16)
+    if 0 <= i < size:
+        assert known_ids((0, i), size) == [0, i]
+        assert torch.equal(ids_below(size, "words", tensor), tensor.long())
+    else:
+        with pytest.raises(IndexError, match=f"^ids must lie between 0 and {size - 1}, the last of {size}, got {i}$"):
+            known_ids((0, i), size)
+        message = f"^words must lie between 0 and vocab_size - 1 = {size - 1}, got {i}$"
+        with pytest.raises(IndexError, match=message):
+            ids_below(size, "words", tensor)
+
+
+@given(SMALL, st.integers(1, 4))
+def test_a_length_fits_exactly_from_1_to_the_width(length, width):
+    if 1 <= length <= width:
+        assert lengths_within(width, [1, length], 2).tolist() == [1, length]
+    else:
+        with pytest.raises(ValueError, match=f"^lengths must lie between 1 and the width {width}, got {length}$"):
+            lengths_within(width, [1, length], 2)
+
+
+@pytest.mark.parametrize("integer", [np.int16, np.uint8, torch.tensor, bool])
+def test_integers_of_all_types_become_pythons_own(integer):
+    assert type(at_least(0, "size", integer(1))) in (int, bool)
+    assert [type(i) for i in known_ids([integer(1)], 2)] in ([int], [bool])
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int16, torch.int32, torch.int64])
+def test_integers_of_all_types_become_int64(dtype):
+    values = torch.tensor([1, 2], dtype=dtype)
+    for checked in (ids_below(3, "ids", values), lengths_within(2, values, 2)):
+        assert checked.dtype == torch.int64
+        assert checked.tolist() == [1, 2]
+
+
+def test_the_least_id_may_be_another():
+    assert ids_below(3, "ids", torch.tensor([-1, 2]), least=-1).tolist() == [-1, 2]
+    with pytest.raises(IndexError, match=r"^ids must lie between -1 and vocab_size - 1 = 2, got -2$"):
+        ids_below(3, "ids", torch.tensor([0, -2, -3]), least=-1)
+
+
+@pytest.mark.parametrize("share", [0, 0.0, 0.5, 1 - 2**-53])
+def test_a_share_is_returned_as_it_is(share):
+    assert share_below_1("dropout", share) is share
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: at_least(0, "size", 1.5), TypeError, "size must be an int, got 1.5 (float)"),
+        (lambda: at_least(0, "size", "one"), TypeError, "size must be an int, got 'one' (str)"),
+        (lambda: at_least_1("size", 0), ValueError, "size must be at least 1, got 0"),
+        (lambda: at_least_1("size", None), TypeError, "size must be an int, got None (NoneType)"),
+        (lambda: share_below_1("rate", 1.0), ValueError, "rate must be at least 0 and below 1, got 1.0"),
+        (lambda: share_below_1("rate", -0.1), ValueError, "rate must be at least 0 and below 1, got -0.1"),
+        (lambda: share_below_1("rate", float("nan")), ValueError, "rate must be at least 0 and below 1, got nan"),
+        (lambda: share_below_1("rate", "0.1"), TypeError, "rate must be a float, got '0.1' (str)"),
+        (lambda: known_ids([1, 2.0], 9), TypeError, "ids must be integers, got 2.0 (float)"),
+        (lambda: known_ids(["x" * 99], 9), TypeError, f"ids must be integers, got '{'x' * 39} (str)"),
+        (lambda: ids_below(9, "ids", torch.zeros(2)), TypeError, "ids must be integers, got torch.float32"),
+        (lambda: ids_below(9, "ids", torch.zeros(2) > 0), TypeError, "ids must be integers, got torch.bool"),
+        (lambda: ids_below(9, "ids", torch.zeros(2) * 1j), TypeError, "ids must be integers, got torch.complex64"),
+        (lambda: lengths_within(9, [1.0], 1), TypeError, "lengths must be integers, got torch.float32"),
+        (lambda: lengths_within(9, [1], 2), ValueError, "lengths must have the shape (batch,) = (2,), got (1,)"),
+        (lambda: lengths_within(9, [[1, 2]], 2), ValueError, "lengths must have the shape (batch,) = (2,), got (1, 2)"),
+    ],
+)
+def test_errors(call, error, message):
+    with pytest.raises(error, match=f"^{re.escape(message)}$") as caught:
+        call()
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None  # one error, not two
