@@ -8,7 +8,15 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scratch.arguments import at_least, at_least_1, ids_below, known_ids, lengths_within, share_below_1
+from scratch.arguments import (
+    at_least,
+    at_least_1,
+    batch_of_vectors,
+    ids_below,
+    known_ids,
+    lengths_within,
+    share_below_1,
+)
 
 SMALL = st.integers(-4, 4)
 
@@ -65,6 +73,11 @@ def test_the_least_id_may_be_another():
         ids_below(3, "ids", torch.tensor([0, -2, -3]), least=-1)
 
 
+def test_a_batch_of_vectors_is_returned_as_it_is():
+    x = torch.zeros(2, 0, 3, dtype=torch.float64)
+    assert batch_of_vectors("x", x, "dim", 3) is x
+
+
 @pytest.mark.parametrize("share", [0, 0.0, 0.5, 1 - 2**-53])
 def test_a_share_is_returned_as_it_is(share):
     assert share_below_1("dropout", share) is share
@@ -86,6 +99,26 @@ def test_a_share_is_returned_as_it_is(share):
         (lambda: ids_below(9, "ids", torch.zeros(2)), TypeError, "ids must be integers, got torch.float32"),
         (lambda: ids_below(9, "ids", torch.zeros(2) > 0), TypeError, "ids must be integers, got torch.bool"),
         (lambda: ids_below(9, "ids", torch.zeros(2) * 1j), TypeError, "ids must be integers, got torch.complex64"),
+        (
+            lambda: batch_of_vectors("x", torch.zeros(2, 3), "dim", 3),
+            ValueError,
+            "x must have the shape (batch, length, dim = 3), got (2, 3)",
+        ),
+        (
+            lambda: batch_of_vectors("keys", torch.zeros(2, 3, 4), "key_dim", 3),
+            ValueError,
+            "keys must have the shape (batch, length, key_dim = 3), got (2, 3, 4)",
+        ),
+        (
+            lambda: batch_of_vectors("x", torch.zeros(2, 3, 4).long(), "dim", 4),
+            TypeError,
+            "x must be a tensor of floating point numbers, got torch.int64",
+        ),
+        (
+            lambda: batch_of_vectors("x", [[[1.0]]], "dim", 1),
+            TypeError,
+            "x must be a tensor of floating point numbers, got list",
+        ),
         (lambda: lengths_within(9, [1.0], 1), TypeError, "lengths must be integers, got torch.float32"),
         (lambda: lengths_within(9, [1], 2), ValueError, "lengths must have the shape (batch,) = (2,), got (1,)"),
         (lambda: lengths_within(9, [[1, 2]], 2), ValueError, "lengths must have the shape (batch,) = (2,), got (1, 2)"),

@@ -165,6 +165,7 @@ X = torch.zeros(2, 3, 4)
         (lambda: AdditiveAttention(0, 1, 1), ValueError, r"^query_dim must be at least 1, got 0"),
         (lambda: AdditiveAttention(1, 1.0, 1), TypeError, "key_dim must be an int"),
         (lambda: AdditiveAttention(4, 5, 6)(X[:, 0], X), ValueError, r"key_dim = 5\), got \(2, 3, 4\)"),
+        (lambda: AdditiveAttention(4, 4, 6)(X[:, 0], X[0], projected=X), ValueError, r"keys .*got \(3, 4\)"),
         (lambda: AdditiveAttention(5, 4, 6)(X[:, 0], X), ValueError, r"query .*\(2, 5\), got \(2, 4\)"),
         (lambda: AdditiveAttention(4, 4, 6)(X[:1, 0], X), ValueError, r"query .*\(2, 4\), got \(1, 4\)"),
         (
@@ -176,8 +177,8 @@ X = torch.zeros(2, 3, 4)
         (lambda: MultiHeadAttention(4, 3), ValueError, "heads must divide dim = 4, got 3"),
         (lambda: MultiHeadAttention(4, 0), ValueError, "heads must be at least 1, got 0"),
         (lambda: MultiHeadAttention(0, 1), ValueError, r"^dim must be at least 1, got 0"),
-        (lambda: MultiHeadAttention(4, 2)(X[0], X, X), ValueError, r"^query .*\(3, ..., 4\), got \(3, 4\)"),
-        (lambda: MultiHeadAttention(4, 2)(X, X[:1], X), ValueError, r"key .*\(2, ..., 4\), got \(1, 3, 4\)"),
+        (lambda: MultiHeadAttention(4, 2)(X[0], X, X), ValueError, r"^query .*dim = 4\), got \(3, 4\)"),
+        (lambda: MultiHeadAttention(4, 2)(X, X[:1], X), ValueError, "^key must have the query's batch, 2, got 1"),
         (lambda: MultiHeadAttention(4, 2)(X, X, X[..., :2]), ValueError, r"value .* got \(2, 3, 2\)"),
         (lambda: MultiHeadAttention(4, 2)(X, X, X[:, :2]), ValueError, "value must have a row for each key"),
         (

@@ -60,7 +60,12 @@ def test_dropout_acts_in_training_only():
         (lambda: EncoderLayer(4, 2, 0), ValueError, "feed_forward must be at least 1, got 0"),
         (lambda: EncoderLayer(4, 2, 8, 1.0), ValueError, "dropout must be at least 0 and below 1, got 1.0"),
         (lambda: EncoderLayer(4, 2, 8, "no"), TypeError, "dropout must be a float, got 'no'"),
-        (lambda: EncoderLayer(4, 2, 8)(torch.zeros(1, 3, 5)), ValueError, r"query must have the shape .*4\), got"),
+        (lambda: EncoderLayer(4, 2, 8)(torch.zeros(1, 3, 5)), ValueError, r"^x must have the shape .*4\), got .*5\)$"),
+        (
+            lambda: EncoderLayer(4, 2, 8, norm_first=True)(torch.zeros(3, 4)),
+            ValueError,
+            r"^x must .*4\), got \(3, 4\)$",
+        ),
     ],
 )
 def test_errors(call, error, message):

@@ -303,6 +303,7 @@ def test_word2vec_format_both_ways(binary, tmp_path):
         ({"loss": "softmax", "workers": 2}, ValueError, "workers must be 1 with loss='softmax', got 2"),
         ({"dtype": torch.int64}, TypeError, "dtype must be torch.float32 or torch.float64, got torch.int64"),
         ({"power": -1}, ValueError, "power must be 0 or positive, got -1"),
+        ({"power": 900}, ValueError, "power must leave count \\*\\* power finite, got 900"),
         ({"dim": 2.0}, TypeError, r"dim must be an int, got 2.0 \(float\)"),
         ({"dim": 0}, ValueError, "dim must be at least 1, got 0"),
         ({"window": 0}, ValueError, "window must be at least 1, got 0"),

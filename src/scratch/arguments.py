@@ -102,6 +102,23 @@ def lengths_within(width: int, lengths: Tensor | list[int], batch: int) -> Tenso
     return lengths
 
 
+def batch_of_vectors(name: str, x: Tensor, dim_name: str, dim: int) -> Tensor:
+    """Return `x` if it is a tensor of floating point numbers of the shape (batch, length, dim).
+
+    >>> batch_of_vectors("keys", torch.zeros(2, 3, 4), "key_dim", 5)
+    Traceback (most recent call last):
+    ValueError: keys must have the shape (batch, length, key_dim = 5), got (2, 3, 4)
+
+    Raises TypeError or ValueError with the argument's `name` otherwise.
+    """
+    if not isinstance(x, Tensor) or not x.is_floating_point():
+        kind = x.dtype if isinstance(x, Tensor) else type(x).__name__
+        raise TypeError(f"{name} must be a tensor of floating point numbers, got {kind}")
+    if x.ndim != 3 or x.shape[2] != dim:
+        raise ValueError(f"{name} must have the shape (batch, length, {dim_name} = {dim}), got {tuple(x.shape)}")
+    return x
+
+
 def _integers(name: str, values: Tensor) -> Tensor:
     if values.is_floating_point() or values.is_complex() or values.dtype == torch.bool:
         raise TypeError(f"{name} must be integers, got {values.dtype}")

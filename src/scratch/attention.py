@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from scratch.arguments import at_least_1
+from scratch.arguments import at_least_1, batch_of_vectors
 
 
 def masked_softmax(scores: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -87,10 +87,7 @@ class AdditiveAttention(nn.Module):
 
     def project_keys(self, keys: Tensor) -> Tensor:
         """keys (batch, length, key_dim) -> their share of the scores' network (batch, length, hidden_dim)."""
-        if keys.ndim != 3 or keys.shape[2] != self.key_dim:
-            expected = f"(batch, length, key_dim = {self.key_dim})"
-            raise ValueError(f"keys must have the shape {expected}, got {tuple(keys.shape)}")
-        return self.U(keys)
+        return self.U(batch_of_vectors("keys", keys, "key_dim", self.key_dim))
 
     def forward(
         self, query: Tensor, keys: Tensor, mask: Tensor | None = None, *, projected: Tensor | None = None
@@ -100,8 +97,8 @@ class AdditiveAttention(nn.Module):
         `projected` is what `project_keys(keys)` returned, if it is there already. Returns the context (batch, key_dim)
         and the weights (batch, length).
         """
-        projected = self.project_keys(keys) if projected is None else projected
-        batch, length, _ = keys.shape
+        batch, length, _ = batch_of_vectors("keys", keys, "key_dim", self.key_dim).shape
+        projected = self.U(keys) if projected is None else projected
         if query.shape != (batch, self.query_dim):
             expected = f"(batch, query_dim) = ({batch}, {self.query_dim})"
             raise ValueError(f"query must have the shape {expected}, got {tuple(query.shape)}")
@@ -147,13 +144,11 @@ class MultiHeadAttention(nn.Module):
         mask (batch, keys) holds for all queries; one of three dimensions, which broadcasts to (batch, queries, keys),
         says it for each. Returns the output (batch, queries, dim) and the weights (batch, heads, queries, keys).
         """
-        batch = len(query)
         for name, x in (("query", query), ("key", key), ("value", value)):
-            if x.ndim != 3 or len(x) != batch or x.shape[2] != self.dim:
-                expected = f"(batch, length, dim) = ({batch}, ..., {self.dim})"
-                raise ValueError(f"{name} must have the shape {expected}, got {tuple(x.shape)}")
+            if len(batch_of_vectors(name, x, "dim", self.dim)) != len(query):
+                raise ValueError(f"{name} must have the query's batch, {len(query)}, got {len(x)}")
         q, k, v = self._projected(query, key, value)  # (batch, heads, length, dim / heads) each
-        output, weights = scaled_dot_product_attention(q, k, v, self._by_head(mask, batch, key.shape[1]))
+        output, weights = scaled_dot_product_attention(q, k, v, self._by_head(mask, *key.shape[:2]))
         return self.out_proj(output.transpose(1, 2).flatten(2)), weights
 
     def _projected(self, query: Tensor, key: Tensor, value: Tensor) -> list[Tensor]:

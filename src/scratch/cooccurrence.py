@@ -100,7 +100,7 @@ def svd_vectors(matrix: sparse.sparray, dim: int, power: float = 0.5) -> np.ndar
     Raises ValueError if `dim` is not between 1 and min(V, V') - 1.
     """
     least = min(matrix.shape)
-    if not 1 <= at_least_1("dim", dim) < least:
+    if at_least_1("dim", dim) >= least:
         raise ValueError(f"dim must be below {least}, the smaller side of the matrix, got {dim}")
     start = np.random.default_rng(0).standard_normal(least)
     u, sigma, _ = svds(sparse.csr_array(matrix, dtype=np.float64), k=dim, v0=start)  # ARPACK

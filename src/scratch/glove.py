@@ -118,7 +118,7 @@ def fit(
     x = torch.from_numpy(cells.data)  # (cells,) all positive
     log_counts, weights = x.log().to(dtype), weighting(x, x_max).to(dtype)
     busiest = max(torch.bincount(place).max().item() for place in (rows, columns))
-    batch_size = max(1, _CELLS_PER_ROW * len(x) // busiest)
+    batch_size = _CELLS_PER_ROW * len(x) // busiest
     hopeless = weights @ (log_counts.abs() + 1).square() / 2  # more than the loss of vectors that are all zero
 
     generator = torch.Generator().manual_seed(seed)

@@ -40,8 +40,7 @@ class Blocks:
         self.blocks_a_batch = max(1, batch_size // BLOCK)
         self.shared = SHARED["cbow" if cbow else "skip-gram"]
         chance = (noise.double() / noise.double().sum()).cumsum(0)  # (V,)
-        urn = torch.searchsorted(chance, (torch.arange(2**20, dtype=torch.float64) + 0.5) / 2**20)
-        self.urn = urn.clamp(max=len(W) - 1)
+        self.urn = torch.searchsorted(chance, (torch.arange(2**20, dtype=torch.float64) + 0.5) / 2**20)
 
         # For each number of neighbours on the left, on the right, and each centre of a block: the places it sees.
         reach = torch.arange(window + 1)

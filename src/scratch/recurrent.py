@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from scratch.arguments import at_least_1, lengths_within
+from scratch.arguments import at_least_1, batch_of_vectors, lengths_within
 from scratch.bptt import lstm_steps
 
 State = Tensor | tuple[Tensor, Tensor]  # h, or for the LSTM (h, c)
@@ -185,10 +185,7 @@ class _Network(_Recurrent):
         direction (layers · directions, batch, hidden_dim), two of them for the LSTM, zeros by default. Returns output
         (batch, length, directions · hidden_dim) and the last state of each sequence, shaped as `state`.
         """
-        if x.dim() != 3 or x.shape[2] != self.input_dim:
-            wanted = f"(batch, length, input_dim = {self.input_dim})"
-            raise ValueError(f"x must have the shape {wanted}, got {tuple(x.shape)}")
-        batch, width, _ = x.shape
+        batch, width, _ = batch_of_vectors("x", x, "input_dim", self.input_dim).shape
         if not batch or not width:
             raise ValueError(f"x must have a batch and a length of 1 or more, got {batch} and {width}")
         lengths = lengths_within(width, [width] * batch if lengths is None else lengths, batch).to(x.device)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from scratch.arguments import at_least_1, share_below_1
+from scratch.arguments import at_least_1, batch_of_vectors, share_below_1
 from scratch.attention import MultiHeadAttention
 
 
@@ -34,6 +34,7 @@ class EncoderLayer(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """x (batch, length, dim) -> (batch, length, dim); mask as for `MultiHeadAttention`: True where one may look."""
+        x = batch_of_vectors("x", x, "dim", self.self_attn.dim)
         if self.norm_first:
             x = x + self._attend(self.norm1(x), mask)
             return x + self._think(self.norm2(x))

@@ -170,7 +170,10 @@ def train(
     else:
         W, options = model.input.data, {"cbow": architecture == "cbow", "window": window, "batch_size": batch_size}
         if loss == "negative":
-            way = Blocks(W, model.output.data, count**power, negative=negative, generator=generator, **options)
+            noise = count ** float(power)  # (V,)
+            if not noise.sum().isfinite():
+                raise ValueError(f"power must leave count ** power finite, got {power}")
+            way = Blocks(W, model.output.data, noise, negative=negative, generator=generator, **options)
         else:
             nodes = torch.zeros(max(len(counts) - 1, 1), dim, dtype=dtype)  # (V - 1, d)
             way = Paths(W, nodes, huffman(count), generator=generator, **options)
