@@ -17,21 +17,16 @@ Results go to benchmarks/results/attention.json, with machine and versions.
 
 from __future__ import annotations
 
-import argparse
 import functools
 import itertools
-import json
 import os
-import platform
 import statistics
 import time
 from collections.abc import Callable, Iterable
-from datetime import date
-from importlib.metadata import version
-from pathlib import Path
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch is there
 
+import common
 import torch
 from torch import Tensor, nn
 
@@ -39,7 +34,6 @@ from scratch.attention import AdditiveAttention, scaled_dot_product_attention
 from scratch.encoder import Encoder, TransformerEncoder
 from scratch.transformer import EncoderLayer
 
-RESULTS = Path(__file__).parent / "results" / "attention.json"
 WARM_UP, ROUNDS = 3, 15
 
 
@@ -229,23 +223,8 @@ def table(results: dict) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", metavar="part", help=f"one of {', '.join(PARTS)} (default: all)")
-    arguments = parser.parse_args()
-    if unknown := set(arguments.parts) - set(PARTS):
-        parser.error(f"part must be one of {', '.join(PARTS)}, got {', '.join(sorted(unknown))}")
     torch.set_num_threads(1)
-    results = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {}
-    results |= {
-        "date": date.today().isoformat(),
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-        "versions": {"torch": version("torch"), "python": platform.python_version()},
-    }
-    for part in arguments.parts or PARTS:
-        results[part] = PARTS[part]()
-        RESULTS.parent.mkdir(exist_ok=True)
-        RESULTS.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
-    print(table(results))
+    print(table(common.run_parts(__doc__, "attention", PARTS, ("torch",), {"rounds": ROUNDS})))
 
 
 if __name__ == "__main__":

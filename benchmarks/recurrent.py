@@ -17,75 +17,25 @@ Results go to benchmarks/results/recurrent.json, with machine and versions.
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
-import platform
+import functools
 import statistics
-import subprocess
-import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
-from datetime import date
-from importlib.metadata import version
 from multiprocessing import get_context
-from pathlib import Path
 
+import common
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, linear
 
-from scratch.corpora import load
 from scratch.recurrent import GRU, LSTM
-from scratch.text import Vocabulary
 
-RESULTS = Path(__file__).parent / "results" / "recurrent.json"
 SHAPE = {"batch": 64, "length": 32, "hidden": 256, "layers": 2}
 WARM_UP, ROUNDS, THREADS = 4, 21, (1, 2)
 
-# --- The ladder: four ways to write a layer, each with torch's weights ------------------------------------------------
+# --- The ladder: the chapter's ways to write a layer, each with torch's weights ---------------------------------------
 
-Weights = list[Tensor]  # weight_ih, weight_hh, bias_ih, bias_hh: the rows of the gates i, f, g, o, in this order
-
-
-def eight_linears(x: Tensor, weights: Weights) -> Tensor:
-    """Equation by equation: for each gate, a product with the input and one with the state."""
-    gates = list(zip(*(weight.chunk(4) for weight in weights), strict=True))  # a W, U, b, v for each gate
-    h = c = x.new_zeros(len(x), weights[1].shape[1])  # (batch, hidden)
-    outputs = []
-    for now in x.unbind(1):  # (batch, dim)
-        i, f, g, o = (linear(now, W, b) + linear(h, U, v) for W, U, b, v in gates)
-        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
-        h = o.sigmoid() * c.tanh()
-        outputs.append(h)
-    return torch.stack(outputs, 1)  # (batch, length, hidden)
-
-
-def fused_gates(x: Tensor, weights: Weights) -> Tensor:
-    """The four gates in one product each."""
-    W, U, b, v = weights
-    h = c = x.new_zeros(len(x), U.shape[1])
-    outputs = []
-    for now in x.unbind(1):
-        i, f, g, o = (linear(now, W, b) + linear(h, U, v)).chunk(4, 1)  # (batch, hidden) each
-        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
-        h = o.sigmoid() * c.tanh()
-        outputs.append(h)
-    return torch.stack(outputs, 1)
-
-
-def hoisted_input(x: Tensor, weights: Weights) -> Tensor:
-    """The inputs' share of all steps in one product before the loop."""
-    W, U, b, v = weights
-    given = linear(x.transpose(0, 1), W, b + v)  # (length, batch, 4 hidden)
-    h = c = x.new_zeros(len(x), U.shape[1])
-    outputs = []
-    for now in given:
-        i, f, g, o = torch.addmm(now, h, U.T).chunk(4, 1)
-        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
-        h = o.sigmoid() * c.tanh()
-        outputs.append(h)
-    return torch.stack(outputs, 1)
+CHAPTER = "encoder/lstm-gru"
+WAYS = ("def eight_linears(", "def fused_gates(", "def hoisted_input(")
 
 
 class Ladder(nn.Module):
@@ -98,7 +48,7 @@ class Ladder(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         for layer in range(self.theirs.num_layers):
             names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-            x = self.read(x, [getattr(self.theirs, f"{name}_l{layer}") for name in names])
+            x = self.read(x, *(getattr(self.theirs, f"{name}_l{layer}") for name in names))
         return x
 
 
@@ -121,11 +71,12 @@ def rungs() -> dict[str, dict[str, nn.Module]]:
     our_lstm, our_gru = LSTM(*sizes), GRU(*sizes)
     our_lstm.load_state_dict(lstm.state_dict())
     our_gru.load_state_dict(gru.state_dict())
+    book = common.from_chapter(CHAPTER, WAYS)
     return {
         "LSTM": {
-            "eight linears": Ladder(eight_linears, lstm),
-            "gates fused": Ladder(fused_gates, lstm),
-            "input hoisted": Ladder(hoisted_input, lstm),
+            "eight linears": Ladder(book["eight_linears"], lstm),
+            "gates fused": Ladder(book["fused_gates"], lstm),
+            "input hoisted": Ladder(book["hoisted_input"], lstm),
             "scratch": First(our_lstm),
             "torch": First(lstm),
         },
@@ -167,98 +118,51 @@ def race(threads: int) -> list[dict]:
     return rows
 
 
-def ladder(processes: int) -> list[dict]:
-    rows = []
-    for threads in THREADS:
-        environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
-        command = [sys.executable, __file__, "--race", str(threads)]
-        done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
-        rows += json.loads(done.stdout)
+def ladder() -> list[dict]:
+    rows = [row for threads in THREADS for row in common.apart(__file__, threads, threads)]
     return [row | {"seconds": round(row["seconds"], 4), "ratio": round(row["ratio"], 3)} for row in rows]
 
 
 # --- Memory: a name, then many words, then the question: who was it? --------------------------------------------------
 
-NAMES = 4
-TRAINING = {"steps": 600, "batch": 32, "hidden": 32, "dim": 16, "lr": 3e-3, "words": 1000}
+STEPS = 600
 ARMS = (("RNN", 0), ("LSTM", 0), ("LSTM", 1), ("LSTM", 3), ("LSTM", 5), ("LSTM", 30), ("GRU", 0), ("GRU", 5))
 LENGTHS, SEEDS = (4, 8, 16, 32, 64, 128), (0, 1, 2, 3, 4)
 PATIENCE = {"arms": (("RNN", 0), ("LSTM", 0), ("LSTM", 1), ("GRU", 0)), "length": 32, "steps": 3000}
 MIXED = {"arms": (("RNN", 0), ("LSTM", 0), ("GRU", 0)), "length": 32}
-
-
-def text() -> Tensor:
-    """The presidents' speeches as ids of the most frequent words."""
-    words = [word for sentence in load("state-of-the-union") for word in sentence]
-    return torch.tensor(Vocabulary.from_tokens(words, max_size=TRAINING["words"]).encode(words))
-
-
-def examples(speech: Tensor, count: int, length: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Ids (count, 1 + length), each a name and then running text, and which name it was (count,)."""
-    starts = torch.randint(len(speech) - length, (count, 1), generator=generator)
-    names = torch.randint(NAMES, (count,), generator=generator)
-    first = int(speech.max()) + 1  # the ids of the names follow those of the words
-    return torch.cat([first + names.unsqueeze(1), speech[starts + torch.arange(length)]], 1), names
-
-
-class Reader(nn.Module):
-    """Embedding, network, and a score for each name from the last state; `keep` is added to the bias of the gate."""
-
-    def __init__(self, kind: str, keep: float, vocab_size: int):
-        super().__init__()
-        hidden = TRAINING["hidden"]
-        self.embedding = nn.Embedding(vocab_size, TRAINING["dim"])
-        self.network = {"RNN": nn.RNN, "LSTM": nn.LSTM, "GRU": nn.GRU}[kind](TRAINING["dim"], hidden, batch_first=True)
-        if kind != "RNN":  # the LSTM's forget gate and the GRU's z, both second in their order
-            self.network.bias_ih_l0.data[hidden : 2 * hidden] += keep
-        self.score = nn.Linear(hidden, NAMES)
-
-    def forward(self, ids: Tensor) -> Tensor:
-        return self.score(self.network(self.embedding(ids))[0][:, -1])
+READERS = ("speech = [", "class Reader(", "def train(")
 
 
 def remember(job: dict) -> dict:
-    """Train one reader; its share of right answers on new examples."""
+    """Train one of the chapter's readers, with PyTorch's network; its share of right answers on new examples."""
     torch.set_num_threads(1)
-    speech = text()
+    book = common.from_chapter(CHAPTER, READERS, torch=torch, nn=nn)
     torch.manual_seed(job["seed"])
-    reader = Reader(job["network"], job["keep"], int(speech.max()) + 1 + NAMES)
-    optimizer = torch.optim.Adam(reader.parameters(), lr=TRAINING["lr"])
-    generator = torch.Generator().manual_seed(100 + job["seed"])
-    for _ in range(job["steps"]):
-        length = job["length"]
-        if job.get("mixed"):
-            length = int(torch.randint(1, length + 1, (), generator=generator))
-        ids, names = examples(speech, TRAINING["batch"], length, generator)
-        loss = cross_entropy(reader(ids), names)
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(reader.parameters(), 1.0)
-        optimizer.step()
-    with torch.no_grad():
-        ids, names = examples(speech, 1000, job["length"], torch.Generator().manual_seed(1))
-        right = (reader(ids).argmax(1) == names).double().mean().item()
+    network = functools.partial(getattr(nn, job["network"]), batch_first=True)
+    reader = book["Reader"](network, job["keep"])
+    shortest = 1 if job.get("mixed") else None
+    right = book["train"](reader, job["length"], job["seed"], steps=job["steps"], shortest=shortest)
     return job | {"accuracy": round(right, 3)}
 
 
-def memory(processes: int) -> list[dict]:
-    plan = [(arm, length, TRAINING["steps"]) for length in LENGTHS for arm in ARMS]
+def memory() -> list[dict]:
+    plan = [(arm, length, STEPS) for length in LENGTHS for arm in ARMS]
     plan += [(arm, PATIENCE["length"], PATIENCE["steps"]) for arm in PATIENCE["arms"]]
-    return remember_all(plan, processes)
+    return remember_all(plan)
 
 
-def mixed(processes: int) -> list[dict]:
-    return remember_all([(arm, MIXED["length"], TRAINING["steps"]) for arm in MIXED["arms"]], processes, mixed=True)
+def mixed() -> list[dict]:
+    return remember_all([(arm, MIXED["length"], STEPS) for arm in MIXED["arms"]], mixed=True)
 
 
-def remember_all(plan: list[tuple], processes: int, **more) -> list[dict]:
+def remember_all(plan: list[tuple], **more) -> list[dict]:
     jobs = [
         {"network": network, "keep": keep, "length": length, "steps": steps, "seed": seed} | more
         for (network, keep), length, steps in plan
         for seed in SEEDS
     ]
     rows = []
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
         for row in pool.map(remember, jobs):
             print(row, flush=True)
             rows.append(row)
@@ -290,27 +194,10 @@ def table(results: dict) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", metavar="part", help=f"one of {', '.join(PARTS)} (default: all)")
-    parser.add_argument("--processes", type=int, default=os.cpu_count(), help="for the memory (default: all cores)")
-    parser.add_argument("--race", type=int, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.race:
-        print(json.dumps(race(arguments.race)))
-        return
-    if unknown := set(arguments.parts) - set(PARTS):
-        parser.error(f"part must be one of {', '.join(PARTS)}, got {', '.join(sorted(unknown))}")
-    results = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {}
-    results |= {
-        "date": date.today().isoformat(),
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-        "versions": {name: version(name) for name in ("torch", "numpy")} | {"python": platform.python_version()},
-        "settings": {"ladder": SHAPE | {"rounds": ROUNDS}, "memory": TRAINING | {"names": NAMES, "seeds": SEEDS}},
-    }
-    for part in arguments.parts or PARTS:
-        results[part] = PARTS[part](arguments.processes)
-        RESULTS.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
-    print(table(results))
+    settings = {"ladder": SHAPE | {"rounds": ROUNDS}, "memory": {"steps": STEPS, "seeds": SEEDS}}
+    results = common.run_parts(__doc__, "recurrent", PARTS, ("torch", "numpy"), settings, job=race)
+    if results:
+        print(table(results))
 
 
 if __name__ == "__main__":

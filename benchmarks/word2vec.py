@@ -11,23 +11,17 @@ word2vec.png.
 
 from __future__ import annotations
 
-import argparse
 import ctypes
 import gc
-import json
-import os
-import platform
 import random
 import resource
 import statistics
-import subprocess
 import sys
 import time
-from datetime import date
-from importlib.metadata import version
 from pathlib import Path
 
-RESULTS = Path(__file__).parent / "results" / "word2vec.json"
+import common
+
 SETTINGS = {"dim": 100, "window": 5, "negative": 5, "subsample": 1e-3, "min_count": 5, "epochs": 5}
 SEEDS = (1, 2, 3)
 
@@ -122,11 +116,13 @@ def scores(vectors) -> dict:
     return result | {"analogies": {"score": round(p, 4), "error": round(error, 4), "left_out": round(left_out, 4)}}
 
 
+def one(job: dict) -> dict:
+    return run(job) if "side" in job else rung(job)
+
+
 def apart(job: dict) -> dict:
-    """`run` or `rung` in a process of its own."""
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
-    command = [sys.executable, __file__, "--one", json.dumps(job)]
-    result = json.loads(subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout)
+    """`one` in a process of its own."""
+    result = common.apart(__file__, job)
     print({key: value for key, value in result.items() if not isinstance(value, dict)}, flush=True)
     return result
 
@@ -322,34 +318,14 @@ def plot(results: dict) -> None:
         axes.set(xlabel=f"{key} ({part} grows)")
     panels[0].set(ylabel="seconds")
     panels[0].legend()
-    figure.savefig(RESULTS.with_suffix(".png"), metadata={"Software": None})
+    figure.savefig(common.RESULTS / "word2vec.png", metadata={"Software": None})
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", metavar="part", help=f"one of {', '.join(PARTS)} (default: all)")
-    parser.add_argument("--one", help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.one:
-        job = json.loads(arguments.one)
-        print(json.dumps(run(job) if "side" in job else rung(job)))
-        return
-    if unknown := set(arguments.parts) - set(PARTS):
-        parser.error(f"part must be one of {', '.join(PARTS)}, got {', '.join(sorted(unknown))}")
-    results = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {}
-    results |= {
-        "date": date.today().isoformat(),
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-        "versions": {name: version(name) for name in ("torch", "gensim", "numpy")}
-        | {"python": platform.python_version()},
-        "settings": SETTINGS,
-    }
-    for part in arguments.parts or PARTS:
-        results[part] = PARTS[part]()
-        RESULTS.parent.mkdir(exist_ok=True)
-        RESULTS.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
-    print(table(results))
-    plot(results)
+    results = common.run_parts(__doc__, "word2vec", PARTS, ("torch", "gensim", "numpy"), SETTINGS, one)
+    if results:
+        print(table(results))
+        plot(results)
 
 
 if __name__ == "__main__":
