@@ -13,11 +13,10 @@
 # %% [markdown]
 # # Attention: must one vector hold it all?
 #
-# Look at *4815*, look away, and say it backwards: 5184. Now try it with *48151623428571*. Nobody finds the rule
-# harder, and hardly anybody can do it; the digits no longer fit into the head that is to turn them round. Then
-# do it again with your eyes on the page. You put a finger on the last digit, say it, and move the finger one
-# place to the left. Like this you could say a whole page of digits backwards, because the page remembers, and
-# the finger chooses.
+# Look at *4815*, look away, and say it backwards: 5184. Now try it with *48151623428571*. The rule is the same,
+# and hardly anybody can do it: the digits no longer fit into the head. Then do it with your eyes on the page. You
+# put a finger on the last digit, say it, and move the finger one place to the left. A whole page of digits
+# would be no harder: the page remembers, and the finger chooses.
 #
 # A decoder that begins with the encoder's last state has looked away. Whatever it writes must come out of one
 # vector, whose size does not grow with the text. Cho and colleagues saw translations get rapidly worse with the
@@ -48,9 +47,9 @@ except ImportError:  # on Colab: install the book's helpers
 # ## A mean that can choose
 #
 # The encoder has read *the cat sat on the mat* and has left a state $\mathbf{h}_j \in \mathbb{R}^{d_h}$ at each of
-# the $T = 6$ places. The decoder wants one vector, and it wants the one that matters now. To pick one place would
-# be a decision, and through a decision no gradient flows. So we pick softly. Give each place a *score* $e_j$, turn
-# the scores into weights $\alpha_j$ by a softmax, and take the weighted mean, the *context vector* (上下文向量):
+# the $T = 6$ places. The decoder wants one vector, that which matters now. To pick one place would be a decision,
+# and through a decision no gradient flows. So we pick softly. Give each place a *score* $e_j$, turn the scores into
+# weights $\alpha_j$ by a softmax, and take the weighted mean, the *context vector* (上下文向量):
 #
 # $$
 # \begin{aligned}
@@ -59,9 +58,9 @@ except ImportError:  # on Colab: install the book's helpers
 # \end{aligned}
 # $$ (eq-att-context)
 #
-# If all scores are equal, $\mathbf{c}$ is the plain mean of the states. If one is far above the rest,
-# $\mathbf{c}$ is nearly that one state. Between the two there is no step, so that training can go from the one to
-# the other. Here are scores that we made up for the question *who sat?*, multiplied by 0, 1, 3 and 10.
+# If all scores are equal, $\mathbf{c}$ is the plain mean of the states. If one is far above the rest, $\mathbf{c}$
+# is nearly that one state, and the way between the two is smooth. Here are scores that we made up for the question
+# *who sat?* The larger the number that multiplies them, the nearer the context comes to the state of *cat*.
 
 # %%
 import torch
@@ -125,18 +124,17 @@ axes.grid(False)
 #
 # and leave biases out of their equations "to make [them] less cluttered". These are the same formula. As in the
 # [plain RNN](rnn.ipynb), a matrix that meets two vectors one after the other can be cut into the columns that
-# meet the first and those that meet the second. The two parts are added, hence *additive attention*
-# (加性注意力).
+# meet the first and those that meet the second, $W_a = [W, U]$ in our letters. The two parts are added, hence
+# *additive attention* (加性注意力).
 #
 # > **Correction.** The article's letters are Bahdanau's, swapped: there $\mathbf{s}$ is the decoder's state and
 # > $\mathbf{h}$ the encoder's, and in the article itself $\mathbf{h}_t$ was the encoder's state a section earlier.
-# > $T_x$, the length of the input, is not explained, and the place is now $i$, now $j$. And the formula stops
-# > early: weights are computed, and nothing is weighed with them. The sum {eq}`eq-att-context` is missing.
-# > The letters alone would be no slip. Luong and colleagues, whose *concat* score is this formula without the
-# > bias, call the decoder's state $\mathbf{h}_t$, too {cite:p}`luong2015effective`. They ask with the state after
-# > the step, Bahdanau with the one before it.
+# > $T_x$, the length of the input, is not explained. And the formula stops early: the sum {eq}`eq-att-context` is
+# > missing, so that nothing is weighed with the weights. The letters alone would be no slip. Luong and colleagues,
+# > whose *concat* score is this formula without the bias, call the decoder's state $\mathbf{h}_t$, too
+# > {cite:p}`luong2015effective`. They ask with the state after the step, Bahdanau with the one before it.
 #
-# From here on we go by the part that a vector plays, in words that came with the Transformer:
+# From here on we go by the part that a vector plays, in the Transformer's words:
 #
 # | part | the article | Bahdanau | here |
 # |---|---|---|---|
@@ -144,9 +142,8 @@ axes.grid(False)
 # | the *keys* (键), who are asked | $\mathbf{s}_i$ | $\mathbf{h}_j$ | $\mathbf{k}_j$ |
 # | the *values* (值), what is averaged | | $\mathbf{h}_j$ | $\mathbf{v}_j$; here the keys themselves |
 # | the weights | $a_{t,i}$ | $\alpha_{ij}$ | $\alpha_j$ |
-# | length of the input | $T_x$ | $T_x$ | $T$ |
 #
-# Both spellings by hand, over our sentence, with random weights and a random asking state:
+# Both spellings by hand, over our sentence, with random weights and a random query:
 
 # %%
 d_q, d_h, n = 5, 8, 6
@@ -161,7 +158,7 @@ print("one score for each word:", " ".join(f"{e:.2f}" for e in joined))
 print("the two spellings agree:", torch.allclose(joined, split))
 
 # %% [markdown]
-# The tested helper has Bahdanau's names, works on batches, and has no bias. It takes the keys' share,
+# The tested helper has Bahdanau's names and no bias, and works on batches. It takes the keys' share,
 # $U\mathbf{k}_j$, ready-made if we have it, and there the bias can ride along. PyTorch has no additive
 # attention to compare with, so we let it check the gradients, against finite differences.
 
@@ -184,8 +181,8 @@ print("gradients are right:", torch.autograd.gradcheck(additive, inputs))
 # %% [markdown]
 # ## What must not be looked at
 #
-# In a batch, short sentences end in padding, and a pad has a score like any other place. It needs to get the
-# weight 0, exactly. The softmax is taken over the places where a *mask* (掩码) is true; $m_j$ is 1 there, else 0:
+# In a batch, short sentences end in padding, and a pad has a score like any other place. Its weight must be 0,
+# exactly. The softmax is taken over the places where a *mask* (掩码) is true; $m_j$ is 1 there, else 0:
 #
 # $$
 # \alpha_j = \frac{m_j \exp(e_j)}{\sum_{k=1}^{T} m_k \exp(e_k)} .
@@ -194,7 +191,7 @@ print("gradients are right:", torch.autograd.gradcheck(additive, inputs))
 # The usual way to write this is to set the score to $-\infty$ where the mask is false, since $\exp(-\infty) =
 # 0$. That is right as long as something is left. But a row may be allowed to look nowhere: a question for
 # which no passage was found, a batch filled up with empty rows. Then equation {eq}`eq-att-mask` is $0/0$. We try
-# three ways on a row of six words, one of two, and one of none.
+# three ways, and print them for a row of two words and one of none.
 
 # %%
 from scratch.attention import masked_softmax
@@ -214,9 +211,9 @@ for name, alpha in ways.items():
 
 # %% [markdown]
 # All three agree on the row of two words. On the empty one, $-\infty$ gives *not a number*. The popular $-10^9$ gives
-# something worse, since it looks sound: the plain mean of the padding. The helper says that who has looked
-# nowhere has seen nothing, and gives zeros. Does one such row matter, if nobody uses it? We leave it out of the
-# loss, and look at the gradient of a layer that made the keys:
+# something worse, since it looks sound: the plain mean of the padding. The helper gives zeros: who has looked
+# nowhere has seen nothing. Does one such row matter, if nobody uses it? We leave it out of the loss, and look at
+# the gradient of a layer that made the keys:
 
 # %%
 layer = torch.nn.Linear(8, 8)
@@ -229,11 +226,11 @@ for name in ("-inf", "scratch"):
     print(f"{name:>8}: the layer's whole gradient is NaN: {nans}")
 
 # %% [markdown]
-# It matters. On the way back, the zeros that arrive from above are multiplied by the NaN weights, and zero times
-# NaN is NaN. One empty row in a batch, and after the next step the model is gone. Users of PyTorch have
+# It matters. On the way back, the zeros from above are multiplied by the NaN weights, and zero times NaN is NaN.
+# After the next step the model is gone. Users of PyTorch have
 # [met](https://github.com/pytorch/pytorch/issues/41508) [this](https://github.com/pytorch/pytorch/issues/103749)
-# for years; its `scaled_dot_product_attention` [now gives zeros](https://github.com/pytorch/pytorch/pull/131060)
-# as ours does, and its `MultiheadAttention` still gives NaN.
+# for years. Its `scaled_dot_product_attention` [now gives zeros](https://github.com/pytorch/pytorch/pull/131060) as
+# ours does. Its `MultiheadAttention` still gives NaN if it is to return the weights, as it does by default.
 
 # %%
 from torch import nn
@@ -255,11 +252,11 @@ for name, given in (("~mask", ~mask), ("mask", mask)):
     print("NaN:", nowhere)
 
 # %% [markdown]
-# > **Pitfall.** In this book a mask is true where one *may* look, everywhere. In PyTorch it depends on where
-# > you stand: true means *may* in `scaled_dot_product_attention`, and *may not* in the `key_padding_mask` and
-# > `attn_mask` of `MultiheadAttention` and in the Transformer layers. The wrong one raises no error: as the last
-# > line shows, the row of two words then reads its padding and nothing else. A popular book's notebook
-# > [had it wrong](https://github.com/rasbt/LLMs-from-scratch/issues/1061) for a while.
+# > **Pitfall.** In this book a mask is `True` where one *may* look. In PyTorch it depends: in a boolean mask,
+# > `True` means *may* in `scaled_dot_product_attention`, and *may not* in the `key_padding_mask` and
+# > `attn_mask` of `MultiheadAttention` and in the Transformer layers. The wrong one raises no error: in the last
+# > line, the row of two words reads its padding and nothing else, and the full row may look nowhere. A popular
+# > book's notebook [had it wrong](https://github.com/rasbt/LLMs-from-scratch/issues/1061) for a while.
 #
 # ## Ask often, project once
 #
@@ -267,9 +264,9 @@ for name, given in (("~mask", ~mask), ("mask", mask)):
 # {eq}`eq-att-bahdanau`, $U\mathbf{k}_j$ does not depend on who asks; the paper remarks that it can be computed in
 # advance. With $T$ keys and $R$ queries, that product takes $T\, d_h\, n$ multiplications if it is done once, and
 # $R\, T\, d_h\, n$ if it is done for every query. What remains for every pair is the
-# $\tanh$ of $n$ numbers and their product with $\mathbf{v}$. We measured both, forward and backward,
-# together with the dot product of the next section, which is given the same projections $W\mathbf{q}$ and
-# $U\mathbf{k}_j$.
+# $\tanh$ of $n$ numbers and their product with $\mathbf{v}_a$. We measured both, forward and backward, beside the
+# dot product of the next section, which is given the same projections $W\mathbf{q}$ and $U\mathbf{k}_j$. *By step*
+# asks one query after the other, as a decoder does, and *keys again* projects the keys at each step.
 
 # %%
 import json
@@ -285,29 +282,28 @@ for row in race["rows"]:
 
 # %% [markdown]
 # Times are relative to the first line. Projecting the keys again at every step costs more than all the rest of
-# additive attention. But even with keys projected once it is far behind the dot product, in time and in memory:
-# for each pair of a query and a key it must compute $n$ hyperbolic tangents and keep them for the backward pass,
-# where the dot product keeps one number. And to ask all questions at once, which speeds the dot product up, gains
-# additive attention nothing.
+# additive attention. With keys projected once, it is still behind the dot product by step, if not far, and keeps
+# many times the memory: for each pair of a query and a key there are $n$ hyperbolic tangents to compute and to
+# keep for the backward pass, where the dot product keeps one number. Asking all questions at once speeds the dot
+# product up and slows additive attention down.
 #
 # ## The dot product, and its scale
 #
-# If the query is as long as the keys, we need no network to compare them. Their dot product is large where they
-# point the same way. All scores of all queries are then a single matrix product. With the queries, keys and values as
-# the rows of $Q \in \mathbb{R}^{R \times d}$, $K \in \mathbb{R}^{T \times d}$ and $V \in \mathbb{R}^{T \times d_v}$,
-# *scaled dot-product attention* (缩放点积注意力) {cite:p}`vaswani2017attention` is
+# If the query is as long as the keys, we need no network to compare them: their dot product is large where they
+# point the same way. All scores are then a single matrix product. With the queries, keys and values as the rows of
+# $Q \in \mathbb{R}^{R \times d}$, $K \in \mathbb{R}^{T \times d}$ and $V \in \mathbb{R}^{T \times d_v}$, *scaled
+# dot-product attention* (缩放点积注意力) {cite:p}`vaswani2017attention` is
 #
 # $$
 # \mathrm{softmax}\Bigl(\frac{QK^\top}{\sqrt d}\Bigr)\, V \in \mathbb{R}^{R \times d_v},
 # $$ (eq-att-scaled)
 #
-# with the softmax along each row. (We met it in the chapter on
-# [positions](../input-layer/positional-encoding.ipynb).) Luong and colleagues {cite:p}`luong2015effective` had
-# compared three scores: the bare dot product $\mathbf{q} \cdot \mathbf{k}$, a *general* one with a matrix between
-# the two, $\mathbf{q}^\top W \mathbf{k}$, and *concat*. Why the $\sqrt d$? Let the $2d$ numbers of $\mathbf{q}$
-# and $\mathbf{k}$ be independent, each of mean 0 and variance 1. A product of two of them has the mean
-# $\mathrm{E}[q_i]\,\mathrm{E}[k_i] = 0$ and the variance $\mathrm{E}[q_i^2 k_i^2] = \mathrm{E}[q_i^2]\,\mathrm{E}[k_i^2]
-# = 1$. Variances of independent terms add up:
+# with the softmax along each row. Luong and colleagues {cite:p}`luong2015effective` had compared three scores: the
+# bare dot product $\mathbf{q} \cdot \mathbf{k}$, a *general* one with a matrix between the two,
+# $\mathbf{q}^\top W \mathbf{k}$, and *concat*. Why the $\sqrt d$? Let the $2d$ numbers of $\mathbf{q}$ and
+# $\mathbf{k}$ be independent, each of mean 0 and variance 1. A product of two of them has the mean
+# $\mathrm{E}[q_i]\,\mathrm{E}[k_i] = 0$ and the variance
+# $\mathrm{E}[q_i^2 k_i^2] = \mathrm{E}[q_i^2]\,\mathrm{E}[k_i^2] = 1$. Variances of independent terms add up:
 #
 # $$
 # \mathrm{Var}(\mathbf{q} \cdot \mathbf{k}) = \sum_{i=1}^{d} \mathrm{Var}(q_i k_i) = d .
@@ -321,9 +317,9 @@ for row in race["rows"]:
 # $$ (eq-att-jacobian)
 #
 # with $\delta_{jk} = 1$ if $j = k$, else 0. If one weight is nearly 1 and the others nearly 0, every one of
-# these products is nearly 0: the finger is stuck. In fairness, the unscaled score also passes on a
-# $\sqrt d$ times larger derivative to the query. So we measure what arrives at the query in the end, the
-# size of all $\partial \alpha_j / \partial q_i$ together, for 2,000 random queries with ten keys each.
+# these products is nearly 0: the finger is stuck. But the unscaled score also passes on a $\sqrt d$ times larger
+# derivative to the query. So we measure what arrives there in the end, the size of all
+# $\partial \alpha_j / \partial q_i$ together, for 2,000 random queries with ten keys each.
 
 # %%
 generator = torch.Generator().manual_seed(0)
@@ -359,10 +355,10 @@ axes.legend(loc="lower left")
 plt.show()
 
 # %% [markdown]
-# The variance is $d$, as proved. Scaled, nothing changes with $d$. Unscaled, at large $d$ half of the queries get
-# next to no gradient. The mean hides it: the few whose two best keys happen to be nearly level get a large
-# one. That is learning by accident. Vaswani and colleagues gave this reason for the scale, as a suspicion.
-# Trained queries and keys are neither independent nor of variance 1: the proof is about the start of training.
+# The variance is $d$, as proved. Scaled, next to nothing changes with $d$. Unscaled, at large $d$ half of the
+# queries get next to no gradient. The mean hides it: the few whose two best keys happen to be nearly level get a
+# large one. Vaswani and colleagues gave this reason for the scale, as a suspicion. Trained queries and keys are
+# neither independent nor of variance 1: the proof is about the start of training.
 #
 # The helper gives output and weights; PyTorch's function gives the output.
 
@@ -384,12 +380,12 @@ print("gradients:      ", all(same))
 # %% [markdown]
 # ## The bottleneck
 #
-# Now the experiment, and it is the one from the start of this chapter, with real words. The source is an English word,
-# letter by letter; the target is the same word backwards. The words are those of WordNet's definitions; a fifth of
-# them are kept for testing. We train on words of 2 to 10 letters and test on up to 14. Some unseen words are
-# relatives of seen ones (*walk*, *walks*), and all of them are English; so we also test on random strings of letters,
-# which have no habits to rely on. Backwards is the kinder direction for a single vector, since the letter read last is
-# wanted first; Sutskever and colleagues turned their sources round for such a reason {cite:p}`sutskever2014sequence`.
+# Now the experiment from the start of this chapter, with real words. The source is a word from WordNet's
+# definitions, letter by letter; the target is the same word backwards. A fifth of the words are kept for testing.
+# We train on words of 2 to 10 letters and test on up to 14. Some unseen words are relatives of seen ones (*walk*,
+# *walks*), and all of them are English; so we also test on random strings of letters. Backwards is the kinder
+# direction for a single vector, since the letter read last is wanted first; Sutskever and colleagues turned their
+# sources round for such a reason {cite:p}`sutskever2014sequence`.
 
 # %%
 import random
@@ -417,9 +413,9 @@ print("of 14 letters:", ", ".join(unseen[14][:2]), "/", ", ".join(strings[14][:2
 # Two networks, which differ in one thing. The decoder is an LSTM that starts from the encoder's last state, and is
 # given at each step the letter written last and a context. With attention, the context is equation
 # {eq}`eq-att-context`, asked for with the decoder's state *before* the step, as in Bahdanau's
-# $\mathbf{s}_{i-1}$. Without, it is the encoder's last state, the same at every step. The paper remarks that its
-# model becomes the plain encoder–decoder just so. The network without attention gets a few more hidden units, and with
-# them nearly as many parameters. Both are told how long the word is. (`forbidden` closes places to a step; we
+# $\mathbf{s}_{i-1}$. Without, it is the encoder's last state, the same at every step, with which the paper's model,
+# as it remarks, becomes the plain encoder–decoder. The network without attention gets a few more hidden units, and
+# with them nearly as many parameters. Both are told how long the word is. (`forbidden` closes places to a step; we
 # shall need it at the end.)
 
 
@@ -510,8 +506,7 @@ for seed in range(3):
         train(models[kind, seed], steps=250, seed=seed)
 
 # %% [markdown]
-# Two hundred and fifty steps of 64 words each, three times. How many letters are right, and how many words from the
-# first letter to the last?
+# How many letters are right, and how many words from the first letter to the last? The table has means of three seeds.
 
 
 # %%
@@ -550,18 +545,18 @@ for (kind, test), runs in sorted(results.items()):
     axes.fill_between(LENGTHS, low, high, color=colors[kind], alpha=0.2, lw=0)
 axes.axvline(10, color="gray", lw=1)
 axes.set(ylim=(0, 1.04), xlabel="letters in the word", ylabel="letters right")
-figure.legend(loc="outside lower center", ncols=2, fontsize=9)
+figure.legend(loc="outside lower center", ncols=2, fontsize=9, handlelength=3)
 plt.show()
 
 # %% [markdown]
-# With attention, nearly all unseen words come out right up to the length of the longest in training, and most letters of
-# random strings. With one vector, unseen words get worse with every two letters, and random strings are lost
-# nearly from the start: what the network without attention has learnt is to a good part English. It keeps what it can hold
-# and fills in the rest by habit, as we do with a long number that contains a year.
+# With attention, nearly all unseen words come out right up to the length of the longest in training, and most letters
+# of random strings. With one vector, unseen words get worse with every two letters, and random strings are lost
+# nearly from the start: what the network without attention has learnt is to a good part English.
 #
-# Past the line both fall, and we shall look into that. But is it fair to speak of a *bottleneck* (瓶颈) at all? In 51 numbers of 64 bits there is room for many letters. The question
-# is what training can put in, and get out again. So we gave the vector more room and the network more
-# practice, with the same code and three seeds, and kept the results.
+# Past the line both fall; more of that below. But is it fair to speak of a *bottleneck* (瓶颈) at all? In the
+# LSTM's two vectors of 51 numbers, hidden and cell state, there is room for many letters. The question is what training
+# can put in, and get out again. So we gave the vector more room and the network more practice, with the same code and
+# three seeds, and kept the results.
 
 # %%
 file = files("scratch") / "results" / "bottleneck.json"
@@ -574,19 +569,18 @@ for row in grid:
     print(line + "  " + "".join(f"{share:>8.2f}" for share in shares))
 
 # %% [markdown]
-# Twenty times the parameters help a little. Practice helps much more: after sixteen times as many words the
-# vector spells most unseen words of ten letters. So it *can* hold a word. But what it holds is a word and not ten
-# letters: random strings stay out of its reach, while attention goes on getting better at them. The bottleneck
-# is no wall. It is a price, in parameters and in practice, and attention, which has paid least, is ahead after its
-# first 250 steps. (All took steps of the same size; the widest network may want smaller ones.) Not everywhere:
-# at 14 letters, four more than any of them was trained on, none is good, and the practised vector is best.
+# Twenty times the parameters help a little. Practice helps much more: after sixteen times as many words the vector
+# spells most unseen words of ten letters. So it *can* hold a word. But what it holds is a word and not ten letters:
+# random strings of that length stay out of its reach, while attention goes on getting better at them. The
+# bottleneck is no wall. It is a price, in parameters and in practice, and at ten letters attention is ahead of
+# every vector after its first 250 steps. (All took steps of the same size; the widest network may want smaller
+# ones.) At 14 letters none is good, and the practised vector is best.
 #
 # ## Where does it look?
 #
-# Each step of the decoder leaves its weights behind, a row for each letter that is written. Put below each other,
-# they are a map of the *alignment* (对齐) between target and source. If attention does what our finger did, the
-# first letter written looks at the last place, the second at the one before it, and the map is the diagonal from the
-# upper right to the lower left.
+# The weights of all steps, a row for each letter written, are a map of the *alignment* (对齐) between target and
+# source. If attention does what our finger did, the map is the diagonal from the upper right, the first letter
+# written and the last place, to the lower left.
 
 
 # %%
@@ -614,7 +608,7 @@ for name, part in (("first", 0), ("last", 2)):
         shares.append(torch.cat(hits)[:, steps].double().mean())
     print(f"{name:>7}" + "".join(f"{x:>7.2f}" for x in shares))
 
-# %% tags=["rms=8"] mystnb={"image": {"alt": "Two square maps of weights, places of the source from left to right, letters written from top to bottom. Above, for words of ten letters, a dark diagonal from the upper right to the lower left corner, with a fainter second one to its right. Below, for words of fourteen letters, the lower left part of the diagonal is as sharp, but in the upper half it widens into a broad blur."}, "figure": {"caption": "Mean weights of the network with attention (first seed) over the unseen words of ten letters, as long as the longest in training, and of fourteen.", "name": "fig-att-maps"}}
+# %% tags=["rms=8"] mystnb={"image": {"alt": "Two square maps of weights, places of the source from left to right, letters written from top to bottom. Above, for words of ten letters, a dark diagonal from the upper right to the lower left corner, with a fainter second one to its right. Below, for words of fourteen letters, the lower left part of the diagonal is as sharp, but in the upper half it widens into a broad blur."}, "figure": {"caption": "Mean weights of the network with attention (first seed) over the unseen words of ten letters, as long as the longest in training, and of fourteen. The darker, the larger.", "name": "fig-att-maps"}}
 figure, panels = plt.subplots(2, 1, figsize=(4, 6.6))
 for axes, n in zip(panels, (10, 14), strict=True):
     axes.pcolormesh(looks[n][0].mean(0), cmap="Blues", vmin=0, vmax=1, rasterized=True)
@@ -628,14 +622,14 @@ axes.set(xlabel="place in the word")
 plt.show()
 
 # %% [markdown]
-# Nobody told the network about the diagonal; it is what made the loss fall. The table gives the share of steps
-# whose largest weight lies on it, for the first third of the letters written and for the last. (In the words of ten letters
-# the other weights lie mostly one place further on, as the map shows, and the letters are right all the same.)
+# Nobody told the network about the diagonal. The table gives the share of steps whose largest weight lies on it,
+# for the first third of the letters written and for the last. (In the words of ten letters the other weights lie
+# mostly one place further on, and the letters are right all the same.)
 #
-# It also says what happens past the trained length. The last letters written come from the word's beginning, where the
-# encoder is on known ground, and there the finger is as sure as ever. The first come from places that it had
-# never got to in training, and there the finger blurs. Has it anything to hold on to? Let us see how far
-# the keys of neighbouring places are apart, on average over all words of 14 letters.
+# It also says what happens past the trained length. The last letters written come from the word's beginning, where
+# the encoder is on known ground, and there the finger is as sure as ever. The first come from places that it had
+# never got to in training, and there the finger blurs. How far apart are the projected keys of neighbouring places,
+# after the mean over all words of 14 letters?
 
 # %% tags=["rtol=0.1"]
 ids_14, lengths_14 = as_ids(unseen[14])
@@ -650,20 +644,18 @@ for a, b_ in ((1, 5), (5, 9), (10, 14)):
     print(f"from place {a:>2} to {b_:>2}: {steps[a - 1 : b_ - 1].mean():.1f} a place")
 
 # %% [markdown]
-# The encoder counts, as it were, up to about ten, and then its keys hardly move on. Attention chooses among
-# states. It cannot choose by a difference that is not in them.
+# The encoder counts, as it were, up to about ten, and then its keys move on much less. What can hardly be told
+# apart can hardly be chosen.
 #
 # ## Is that why?
 #
-# The map invites a conclusion: *the network wrote the t because it looked at the t*. It is tempting to read weights
-# as reasons, and in general it is wrong, or at least unproved. Jain and Wallace
-# {cite:p}`jain2019attention` found classifiers of text whose weights hardly agree with other measures of
-# importance, and for which very different weights give the same answer; Wiegreffe and Pinter
-# {cite:p}`wiegreffe2019attention` replied that it depends on what one calls an explanation, and that it must be
-# tested model by model. One reason for care is plain: a state is not a word. What stands at place $j$ is
-# the encoder's summary of everything up to $j$.
+# The map invites a conclusion: *the network wrote the t because it looked at the t*. But weights are not yet
+# reasons. Jain and Wallace {cite:p}`jain2019attention` found models of text whose weights often disagree with other
+# measures of importance, and for which very different weights give the same answer; Wiegreffe and Pinter
+# {cite:p}`wiegreffe2019attention` replied that it depends on what one calls an explanation, and gave tests of when
+# weights can be one. And a state is not a word: at place $j$ stands the encoder's summary of everything up to $j$.
 #
-# Here we can test. We *forbid* each step a place, by the mask, and see what becomes of the letter.
+# Here we can test. We *forbid* every step a place, by the mask, and see what becomes of the letters.
 
 # %% tags=["atol=0.04"]
 n = 8
@@ -680,26 +672,25 @@ for name, shift in cases.items():
     print(f"{name:<25} {weight:>12} {right:>22.2f}")
 
 # %% [markdown]
-# Without the place of its letter a step is lost. Without the place one further on, which had a good share of the
-# weight, nearly nothing is. The state there has the letter in it too, one letter later, which may be what drew the
-# weight; but nothing depends on it. So this map may be read as the reason, in its main line, because we have
+# Without the places of their letters the steps are lost. Without the places one further on, which had a good share of
+# the weight, nearly nothing is. The state there has the letter in it too, one letter later, which may be what drew the
+# weight; but little depends on it. So the main line of this map may be read as the reason, because we have
 # tested it, and even here a weight is no measure of importance.
 #
 # > **Pitfall.** A picture of weights on a well-chosen sentence shows where a mean was taken. To claim that it shows
-# > *why*, take away what was looked at, and take away what was not, and compare.
+# > *why*, take away what was looked at, and what was not, and compare.
 #
 # ## Exercises
 #
 # > **Exercise 1 (pencil).** Leave the $\tanh$ out of equation {eq}`eq-att-bahdanau`. Show that the weights then no
-# > longer depend on the query, whatever $W$, $U$ and $\mathbf{v}$ are.
+# > longer depend on the query, whatever $W_a$, $U_a$ and $\mathbf{v}_a$ are.
 # >
 # > *Hint: which part of the score is the same for all $j$? What does a softmax do with it?*
 
 # %% cellView="form" tags=["hide-cell"]
 # @title Solution 1
-# Without tanh, e_j = v.Wq + v.Uk_j. The first term is the same at all places, and a
-# factor exp(v.Wq) cancels between numerator and denominator of the softmax. So the
-# weights are those of v.Uk_j alone: each word has one importance, whoever asks.
+# Without tanh, e_j = v.Wq + v.Uk_j. The first term is the same at all places, and the
+# factor exp(v.Wq) cancels in the softmax. So the weights are those of v.Uk_j alone.
 one, two = torch.randn(2, d_q)
 
 
@@ -718,7 +709,7 @@ print("with tanh, equal:   ", torch.allclose(*both))
 # > \mathbf{b}$. Show that $\mathbf{b}$ has no effect on the result. Does the bias of the queries have one? Check
 # > both on `nn.MultiheadAttention`, whose `in_proj_bias` holds the biases of queries, keys and values, one after the other.
 # >
-# > *Hint: exercise 1 again. Multiply out $\mathbf{q} \cdot (U\mathbf{h}_j + \mathbf{b})$.*
+# > *Hint: multiply out $\mathbf{q} \cdot (U\mathbf{h}_j + \mathbf{b})$.*
 
 # %% cellView="form" tags=["hide-cell"]
 # @title Solution 2
@@ -751,7 +742,7 @@ by_step = [additive(query, keys, projected=projected)[0] for query in queries.un
 print("same:", torch.allclose(at_once, torch.stack(by_step, 1)))
 print("largest:", hidden.numel(), "numbers; a dot product's scores:", scores.numel())
 # n times as many. It is this tensor, batch · R · T · n, that fills the memory in the
-# table above; the loop makes it in R slices, and keeps them all for the backward pass.
+# table above; the loop makes it in R slices, and keeps them all.
 
 # %% [markdown]
 # > **Exercise 4 (code).** Large models compute in 16 bits. Take the masking by $-10^9$ there: what becomes of the
@@ -769,12 +760,12 @@ filled = torch.where(nowhere, half, torch.tensor(-1e9).half())
 print("its softmax:", filled.softmax(1).tolist())
 print("the helper: ", masked_softmax(half, nowhere).tolist())
 # The number overflows to -inf, and the NaN is back. The helper fills in the least number
-# of the scores' own type, and afterwards sets to zero what was masked.
+# of the scores' own type, and zeros after the softmax.
 
 # %% [markdown]
-# > **Exercise 5 (open).** Past the trained length the finger blurs, most of all at the far end of the word. Is it the
-# > encoder's fault, whose states at places 11 to 14 no training has seen? Give the network an encoder that reads in both
-# > directions, with the same number of parameters, so that it knows the distance to either end. Does that help?
+# > **Exercise 5 (open).** Past the trained length the finger blurs. Is it the encoder's fault, whose states at
+# > places 11 to 14 no training has seen? Give the network an encoder that reads in both directions, with about as
+# > many parameters, so that it knows the distance to either end. Does that help?
 # >
 # > *Hint: `LSTM(16, hidden, bidirectional=True)`; its states are twice as wide, and its last state is two.*
 
@@ -794,26 +785,25 @@ train(parts, steps=250, seed=0)
 for name, sets in (("unseen words", unseen), ("random strings", strings)):
     one, two = (examine(p, sets[14])[0] for p in (models["attention", 0], parts))
     print(f"{name} of 14 letters: better by more than 0.05: {two > one + 0.05}")
-# It helps, on random strings more surely than on words (try other seeds), and it is no
-# cure: the decoder's own steps 11 to 14 are as new to it as those places to the encoder.
+# It helps (try other seeds), and it is no cure: the decoder's own steps 11 to 14 are as
+# new to it as those places to the encoder.
 
 # %% [markdown]
 # ## You have
 #
-# - built additive attention from two spellings, by hand and with the helper, and seen which letters stand for what;
+# - built additive attention from two spellings, by hand and with the helper;
 # - masked padding, and watched one row that may look nowhere turn a whole gradient into NaN;
-# - counted, and read from a race, what projecting the keys once saves, and what additive attention costs beside
-#   the dot product;
+# - counted, and read from a race, what projecting the keys once saves, and what additive attention costs;
 # - proved that the variance of a dot product is $d$, and measured how the gradient of an unscaled one dies;
-# - taught networks to spell backwards, found the bottleneck in those with one vector, and tested by forbidding places that the
-#   alignment of the others is what they use.
+# - taught networks to spell backwards, found the bottleneck in those with one vector, and tested that the others use
+#   the places they look at.
 #
 # ## Further reading
 #
 # - D. Bahdanau, K. Cho and Y. Bengio, [Neural machine translation by jointly learning to align and
-#   translate](https://arxiv.org/abs/1409.0473), 2015: figure 2 is our figure, with sentences; figure 3 shows alignments of English and
-#   French.
+#   translate](https://arxiv.org/abs/1409.0473), 2015: figure 2 is our figure, with sentences; figure 3 shows
+#   alignments of English and French.
 # - M.-T. Luong, H. Pham and C. D. Manning, [Effective approaches to attention-based neural machine
 #   translation](https://aclanthology.org/D15-1166/), 2015: scores compared, and attention that looks at a window only.
 # - S. Jain and B. C. Wallace, [Attention is not explanation](https://aclanthology.org/N19-1357/), and S. Wiegreffe and
-#   Y. Pinter, [Attention is not not explanation](https://aclanthology.org/D19-1002/), both 2019. Read them in this order.
+#   Y. Pinter, [Attention is not not explanation](https://aclanthology.org/D19-1002/), both 2019, in this order.

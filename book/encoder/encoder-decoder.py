@@ -33,7 +33,7 @@
 # - find out by experiment who sees whom in BERT, GPT-2, LLaMA, BART and T5.
 #
 # **You need** the ids, vectors and padding of Part 1, and the softmax and the cross-entropy of the chapter
-# on word2vec. The chapter runs in about 40 seconds on one processor core.
+# on word2vec. The chapter runs in about 45 seconds on one processor core.
 
 # %%
 try:
@@ -62,9 +62,10 @@ except ImportError:  # on Colab: install the book's helpers
 # Two jobs show in it. The source is all there from the start, and can be read as a whole. The target is
 # written token by token, each guess looking back at what has been written. So take two networks. An *encoder*
 # (编码器) reads the source and leaves notes; a *decoder* (解码器) writes the target from the notes. Small
-# networks of this kind learnt toy translations in 1997 {cite:p}`forcada1997recursive`; Cho and colleagues
-# {cite:p}`cho2014learning`, who gave the pair its name, *encoder–decoder* (编码器-解码器), and Sutskever and colleagues
-# {cite:p}`sutskever2014sequence` brought them to real translation.
+# networks of this kind learnt toy translations in 1997 {cite:p}`forcada1997recursive`. Kalchbrenner and Blunsom
+# {cite:p}`kalchbrenner2013recurrent`, Cho and colleagues {cite:p}`cho2014learning`, who gave the pair its name,
+# *encoder–decoder* (编码器-解码器), and Sutskever and colleagues {cite:p}`sutskever2014sequence` brought them to real
+# translation.
 #
 # ## The journey of a sentence
 #

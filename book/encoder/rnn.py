@@ -92,8 +92,8 @@ for word, x in zip(tokens, X, strict=True):
 
 # %% [markdown]
 # Six words, six states. At the two places of *the* the same vector $\mathbf{x}$ comes in, and another state
-# comes out, because the card was not the same. For what follows, a function that keeps all states, and a
-# picture of them.
+# comes out, because the card was not the same. Now a function that keeps all states, and a picture of them,
+# in which −1 is dark and 1 is light.
 
 
 # %%
@@ -167,7 +167,7 @@ print("nn.RNN, output and last:", same)
 # %% [markdown]
 # `output` has the state after each word, `last` the one after the last word, for each layer. What the
 # helper does at each step is one line, in which `given` is $W_x \mathbf{x} + \mathbf{b}$, computed
-# beforehand for all words at once:
+# beforehand for all words at once (`addmm` adds to its first argument the product of the other two):
 
 # %%
 import inspect
@@ -184,8 +184,7 @@ print(inspect.getsource(rnn_step).split('"""')[-1].strip())
 #
 # > **Pitfall.** PyTorch has two biases where one would do, because
 # > [cuDNN has](https://github.com/pytorch/pytorch/pull/15843). Only their sum acts. But both get the same
-# > gradient, so that gradient descent moves the sum twice as far. Keep it in mind when you compare
-# > trainings.
+# > gradient, so that gradient descent moves the sum twice as far.
 #
 # ## Back through time
 #
@@ -216,7 +215,8 @@ print(inspect.getsource(rnn_step).split('"""')[-1].strip())
 # $$ (eq-rnn-gradient)
 #
 # This is *backpropagation through time* (随时间反向传播, BPTT) {cite:p}`werbos1990backpropagation`: one reading
-# forwards, one backwards. In the code, row $t$ of `G` stands for $\partial L_t / \partial \mathbf{h}_t$.
+# forwards, one backwards. In the code, row $t$ of `G` stands for $\partial L_t / \partial \mathbf{h}_t$;
+# `output.backward(G)` sends the same rows through autograd.
 
 
 # %%
@@ -266,7 +266,7 @@ print("W and b have autograd's gradient:", same)
 # \end{aligned}
 # $$ (eq-rnn-transpose)
 #
-# and dividing by the last length leaves
+# since a dot product is at most the product of the lengths. Dividing by the last length leaves
 # $\lVert W_h^\top \mathbf{v} \rVert \le s\, \lVert \mathbf{v} \rVert$. Let $\gamma$ be the steepest slope
 # of $f$, so that $D_t$ stretches nothing by more than $\gamma$. Then each of the $k$ steps multiplies the
 # length by $\gamma s$ at most:
@@ -275,20 +275,21 @@ print("W and b have autograd's gradient:", same)
 # \lVert \mathbf{g}_{T-k} \rVert \le (\gamma s)^k\, \lVert \mathbf{g}_T \rVert .
 # $$ (eq-rnn-bound)
 #
-# That is the whole proof. If $\gamma s < 1$, the gradient *vanishes* (梯度消失), at least as fast as a power of
-# $\gamma s$. It can *explode* (梯度爆炸) only if $\gamma s > 1$. For $\tanh$, $\gamma = 1$. For the logistic
+# That is the whole proof. If $\gamma s < 1$, the gradient *vanishes* (梯度消失), as fast as $(\gamma s)^k$ or
+# faster. It can *explode* (梯度爆炸) only if $\gamma s > 1$. For $\tanh$, $\gamma = 1$. For the logistic
 # function, which the article allows too, $\gamma = 1/4$, and $s$ must exceed 4 before anything can explode
 # (exercise 2). Hochreiter analysed the trouble in his diploma thesis
 # {cite:p}`hochreiter1991untersuchungen`; Bengio and colleagues {cite:p}`bengio1994learning` argued that to
 # hold on to something safely and to get a gradient for it are at odds; Pascanu and colleagues
 # {cite:p}`pascanu2013difficulty` gave the bound in this form.
 #
-# > **Correction.** "If the largest *eigenvalue* of $W_h$ is below 1, gradients vanish": so one often reads,
-# > and so it stood in an early version of the last-named paper, where
-# > [readers](https://stats.stackexchange.com/questions/293862/condition-for-rnn-vanishing-gradients-and-eigenvalues-of-the-matrix-of-weights)
-# > [noticed](https://ai.stackexchange.com/questions/20378/does-the-paper-on-the-difficulty-of-training-recurrent-neural-networks-2013)
-# > it. The printed one says *singular value*. Without $f$ the eigenvalue would do, in the long run; with
-# > $f$ it does not, as two units show.
+# > **Correction.** "If the largest *eigenvalue* of $W_h$ is below 1 in size, gradients vanish": so it is often
+# > [read](https://stats.stackexchange.com/questions/293862/condition-for-rnn-vanishing-gradients-and-eigenvalues-of-the-matrix-of-weights),
+# > and so it stood in an early version of the last-named paper, as a
+# > [reader](https://ai.stackexchange.com/questions/20378/does-the-paper-on-the-difficulty-of-training-recurrent-neural-networks-2013)
+# > noticed. The printed one says *singular value*. (An eigenvalue is a number, perhaps complex, by which
+# > the matrix multiplies some vector that it does not turn.) Without $f$ the eigenvalue would do, in the
+# > long run; with $f$ it does not, as two units show.
 
 # %%
 small = torch.tensor([[2.0, 2.0], [-2.0, -1.9]])
@@ -307,7 +308,9 @@ for t in range(1, 31):
 
 # %% [markdown]
 # The largest eigenvalue is less than one half in size, and yet the gradient doubles at every step. The
-# second unit is saturated; it passes nothing back, and cannot cancel what the first one does.
+# second unit is saturated; it passes nothing back, and cannot cancel what the first one does. (The first
+# unit stands at exactly 0. Pushed off, it would settle as in exercise 1, and its gradient would
+# vanish. For a counterexample one case is enough.)
 #
 # ### Measured
 #
@@ -347,7 +350,7 @@ def gradient_norms(W_h, given):
     g = torch.randn(h.shape, generator=torch.Generator().manual_seed(0))
     g, norms = g / g.norm(dim=1, keepdim=True), [1.0]
     for h in states[:0:-1]:  # from the last to the second
-        g = ((1 - h**2) * g) @ W_h
+        g = ((1 - h**2) * g) @ W_h  # in each row W_h^T D_t g_t
         norms.append(g.norm(dim=1).mean().item())
     return norms
 
@@ -403,12 +406,13 @@ figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", nco
 plt.show()
 
 # %% [markdown]
-# No line crosses its bound, but there is much room below. With random numbers even $s = 2$ lets the
-# gradient vanish, since a typical direction is stretched by half of that, and the slopes of $\tanh$ take
-# their share. With an orthogonal matrix the slopes alone make $s = 1$ vanish. *Vanishing is the rule*:
-# $s < 1$ makes it certain, $s > 1$ does not prevent it, and only allows an explosion. To keep a gradient's
-# length takes an $s$ that is just right for the slopes, and these change with the text and with every step
-# of training. [The next chapter](lstm-gru.ipynb) builds a cell that needs less luck.
+# No measured line (solid) crosses its bound $s^k$ (dashed), but there is much room below. With
+# random numbers even $s = 2$ lets the gradient vanish, since a typical direction is stretched by half of
+# that, and the slopes of $\tanh$ take their share. With an orthogonal matrix the slopes alone make $s = 1$
+# vanish. *Vanishing is the rule*: $s < 1$ makes it certain, $s > 1$ does not prevent it, and only allows an
+# explosion. To keep a gradient's length takes an $s$ that is just right for the slopes, and these change
+# with the text and with every step of training. [The next chapter](lstm-gru.ipynb) builds a cell that needs
+# less luck.
 #
 # ## A network that guesses letters
 #
@@ -514,7 +518,7 @@ for (eta, c), results in runs.items():
 
 # %% [markdown]
 # With the small step nothing explodes, and clipping changes nothing that matters. With three times the step
-# all three unclipped trainings end worse than a network that has learnt nothing, and nearly all of their
+# all three unclipped trainings end worse than a network that has learnt nothing, and most of their
 # gradients are long: a bad step leads to weights where the next gradient is long, too. Clipped, the same
 # trainings do well, and only a few of their steps were shortened at all. To be fair, the small step did as
 # well without. What clipping buys is that the step need not be small enough for the worst batch. It does
@@ -530,13 +534,13 @@ for (eta, c), results in runs.items():
 
 
 # %%
-def train(seed, steps=700, batch=32, length=33, rate=0.01):
+def train(seed, steps=700, batch=32, length=33, eta=0.01):
     torch.manual_seed(seed)
     model, generator = LanguageModel(), torch.Generator().manual_seed(seed)
     optimizer = torch.optim.Adam(model.parameters(), fused=True)
     for step in range(steps):
         warm, rest = min(1, (step + 1) / 50), 1 - step / steps  # up, then slowly down
-        optimizer.param_groups[0]["lr"] = rate * warm * rest
+        optimizer.param_groups[0]["lr"] = eta * warm * rest
         optimizer.zero_grad()
         model.loss(windows(train_ids, batch, length, generator)).backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -569,10 +573,10 @@ within = (by_context[:, CONTEXTS.index(8)] - by_context[:, -1]).abs().max()
 print("8 letters do as well as 32, to 0.01:", bool(within < 0.01))
 
 # %% [markdown]
-# The loss falls quickly, and then it stands still: what lies more than two words back might as well never
-# have been read. Has the text no more to give? Shannon let people guess letters. Eight letters leave about
-# 2.3 bits of surprise in the next one, he estimated, and a hundred about one
-# {cite:p}`shannon1951prediction`. So the text has more; it is the network that stops.
+# The loss falls quickly, and then it stands still: what lies more than eight letters back, less than two
+# words, might as well never have been read. Has the text no more to give? Shannon let people guess letters,
+# and with a hundred letters before them they guessed clearly better than with fifteen
+# {cite:p}`shannon1951prediction`. English has more to give; it is the network that stops.
 #
 # Does it not use the earlier letters, or does it not have them? We can ask the card. A linear map is fitted
 # that reads, off the state alone, which letter stood $k$ letters before the last, on half of the windows;
@@ -622,14 +626,14 @@ plt.show()
 
 # %% [markdown]
 # Eight places back, no letter can be read any more, as far as a linear map can see. (The map even falls
-# below the dotted line: it was fitted to other text.) And, to our surprise, training has made the memory
-# *shorter*. An untrained network stirs everything together, and loses it in the order of age. The trained
-# one was asked for the next letter only. Nothing rewards it for knowing which letter stood where, and it
-# may keep what our question misses: which word it is in, perhaps.
+# below the dotted line, which is always guessing the space: it was fitted to other text.) And, to our
+# surprise, training has made the memory *shorter*. An untrained network stirs everything together, and
+# loses it in the order of age. The trained one was asked for the next letter only. Nothing rewards it for
+# knowing which letter stood where, and it may keep what our question misses: which word it is in, perhaps.
 #
 # > **Correction.** "The hidden state captures the information of all words processed so far", says the
-# > second article. It may depend on them all. What it holds is what the rule has kept, and here that
-# > reaches back less than two words.
+# > second article. It may depend on them all. What it holds is what the rule has kept, and here, by both
+# > measures, that reaches back less than two words.
 #
 # And the gradient? We hold the trained networks against the bound, and add the mean slope of $\tanh$,
 # $1 - h^2$.
@@ -651,8 +655,8 @@ for name, networks in (("untrained", [train(0, steps=0)]), ("trained", models)):
 # By the bound alone, a trained network could stretch a gradient more than a millionfold in ten steps. In
 # fact about a hundredth of it is left: training has enlarged $W_h$, and driven most units towards −1 and 1,
 # where $\tanh$ is flat, and the flat slopes take back what the matrix gives. It is more than before
-# training, so this is not why the letters became unreadable. But with a hundredth of the gradient, what
-# stood ten places ago has little say in what is learnt.
+# training, so a shorter gradient is not why the letters became unreadable. But with a hundredth of the
+# gradient, what stood ten places ago has little say in what is learnt.
 #
 # This was a small network and a short training; a table of counts beats it (exercise 4). Longer trained and
 # larger ones reach further: for LSTMs, the next chapter's cell, Khandelwal and colleagues found some 200
@@ -660,9 +664,9 @@ for name, networks in (("untrained", [train(0, steps=0)]), ("trained", models)):
 #
 # ## Exercises
 #
-# > **Exercise 1 (pencil).** A network of one unit, without input: $h_t = \tanh(w h_{t-1})$ with $w > 1$. It
-# > settles at some $h^* > 0$ with $h^* = \tanh(w h^*)$. Show that its gradient vanishes although
-# > $s = w > 1$.
+# > **Exercise 1 (pencil).** A network of one unit, without input, whose $W_h$ is a single number $w > 1$:
+# > $h_t = \tanh(w h_{t-1})$. It settles at some $h^* > 0$ with $h^* = \tanh(w h^*)$. Show that its gradient
+# > vanishes although $s = w > 1$.
 # >
 # > *Hint: put $x = w h^*$ and write $w\,(1 - h^{*2})$ with $\sinh x$ and $\cosh x$.*
 
@@ -688,28 +692,26 @@ for w in (1.1, 2.0, 4.0):
 
 # %% cellView="form" tags=["hide-cell"]
 # @title Solution 2
-def logistic_norms(W_h, given):
-    h, states = torch.zeros(len(given), len(W_h)), []
+def logistic_norm(W_h, given):
+    states = [torch.zeros(len(given), len(W_h))]
     for now in given.unbind(1):
-        h = torch.sigmoid(now + h @ W_h.T)
-        states.append(h)
-    g = torch.randn(h.shape, generator=torch.Generator().manual_seed(0))
-    g, norms = g / g.norm(dim=1, keepdim=True), [1.0]
-    for h in states[:0:-1]:
+        states.append(torch.sigmoid(now + states[-1] @ W_h.T))
+    g = torch.randn(states[0].shape, generator=torch.Generator().manual_seed(0))
+    g = g / g.norm(dim=1, keepdim=True)
+    for h in states[:1:-1]:  # from the last to the second after a letter
         g = (h * (1 - h) * g) @ W_h
-        norms.append(g.norm(dim=1).mean().item())
-    return norms
+    return g.norm(dim=1).mean()
 
 
 generator = torch.Generator().manual_seed(0)
 letters = torch.randn(V, 64, generator=generator)
-given = letters[windows(train_ids, 50, 21, generator)]
-Q = torch.linalg.qr(torch.randn(64, 64, generator=generator)).Q
+given = letters[windows(train_ids, 50, 21, generator)]  # 20 steps back
+W_1 = torch.linalg.qr(torch.randn(64, 64, generator=generator)).Q
 for s in (1, 4, 8):
-    norm = logistic_norms(s * Q, given)[20]
+    norm = logistic_norm(s * W_1, given)
     print(f"s = {s}: bound {(s / 4) ** 20:.0e}, measured {norm:.0e}")
-# With s = 1, ten steps cost more than six digits. At s = 4, where the bound allows the
-# gradient to keep its length, it vanishes all the same: a slope of 1/4 is had at 0 only.
+# At s = 4, where the bound allows the gradient to keep its length, it vanishes all the
+# same: a slope of 1/4 is had at 0 only.
 
 # %% [markdown]
 # > **Exercise 3 (code).** Programs often cut the way back after $k$ steps (*truncated* BPTT): the states
@@ -786,12 +788,15 @@ for context in (2, 8, 32):
     model = train(0, steps=200, batch=1024 // context, length=context + 1)
     loss = {k: loss_with(model, k) for k in (2, 8, 32)}
     all_read.append(loss[32])
-    gains = ", ".join(f"{k} {loss[32] < loss[k] - 0.01}" for k in (2, 8))
-    print(f"trained on {context:>2}: reading 32 letters is better than {gains}")
+    print(f"trained on {context:>2}, reading 32 letters:", end="")
+    for k in (2, 8):
+        gain = loss[k] - loss[32]
+        word = "better" if gain > 0.01 else "worse" if gain < -0.01 else "no other"
+        print(f"  {word} than {k}", end="\n" if k == 8 else ",")
 print("longer windows, lower loss:", all_read == sorted(all_read, reverse=True))
 # Trained on 2 letters, the network is confused by more: it meets states that it has
 # never seen. So windows can be the limit. But with 32 it gains nothing after 8 letters
-# either, and then it is not the window.
+# either, and then it is not the window. (Two other seeds say the same.)
 
 # %% [markdown]
 # ## You have

@@ -15,8 +15,8 @@
 #
 # *The cat sat on the mat because it was warm.* What was warm? The mat. *The cat sat on the mat because it was
 # tired.* Now *it* is the cat, and the word that decides comes last. A network that reads from left to right
-# has to give *it* a state before it knows. A network that reads from both ends knows more, but both readers
-# must carry what they know from word to word, through every word in between.
+# has to give *it* a state before it knows. A network that reads from both ends knows more, but carries
+# it from word to word, through every word in between.
 #
 # The [last chapter](attention.ipynb) let a decoder look at all states of an encoder at once. If one can look
 # at everything, why read in order at all? Let *it* look at *warm*, and at *cat* and *mat*, directly. **Can a
@@ -45,12 +45,12 @@ except ImportError:  # on Colab: install the book's helpers
 # %% [markdown]
 # ## Heads: several questions at once
 #
-# In *self-attention* (自注意力) every word of a sentence asks all words of the same sentence. Equation
-# {eq}`eq-pe-attention` has one softmax for each word, so each word gets *one* weighted mean. One mean is not
-# enough. *it* may want to know which nouns came before, and also what is said of it, and a mean of the two
-# answers is neither. *Multi-head attention* (多头注意力) asks $H$ questions side by side
-# {cite:p}`vaswani2017attention`. For the rows $X \in \mathbb{R}^{T \times d}$ of a sentence, head
-# $h = 1, \dots, H$ has matrices $W^Q_h, W^K_h, W^V_h \in \mathbb{R}^{d \times d/H}$ of its own:
+# In *self-attention* (自注意力) every word of a sentence asks all words of the same sentence. Each has one softmax
+# ({eq}`eq-pe-attention`), and so gets *one* weighted mean. One mean is not enough. *it* may want to know which
+# nouns came before, and also what is said of it, and a mean of the two answers is neither. *Multi-head
+# attention* (多头注意力) asks $H$ questions side by side {cite:p}`vaswani2017attention`. For the rows
+# $X \in \mathbb{R}^{T \times d}$ of a sentence, head $h = 1, \dots, H$ has matrices
+# $W^Q_h, W^K_h, W^V_h \in \mathbb{R}^{d \times d/H}$ of its own ($H$ divides $d$):
 #
 # $$
 # \begin{aligned}
@@ -62,8 +62,7 @@ except ImportError:  # on Colab: install the book's helpers
 # $$ (eq-te-heads)
 #
 # $A_h \in \mathbb{R}^{T \times T}$ are the head's weights, $A_h V_h \in \mathbb{R}^{T \times d/H}$ is what it
-# brings back. The results stand side by side, and $W^O \in \mathbb{R}^{d \times d}$ mixes them. By hand, all
-# heads at once:
+# brings back. The results stand side by side, and $W^O \in \mathbb{R}^{d \times d}$ mixes them. All heads at once:
 
 # %%
 import torch
@@ -80,7 +79,8 @@ def heads_by_hand(X, W_Q, W_K, W_V):
 # %% [markdown]
 # To see what heads can do we set two of them by hand. The sentence is *the cat sat on the mat*. The first six
 # numbers of a row are the one-hot vector of the word, the last six that of its place. One head asks for *the
-# same word* and brings back places; the other asks for *the place before* and brings back words.
+# same word* and brings back places; the other asks for *the place before* and brings back words. The factor 20
+# sets the scores so far apart that the softmax chooses.
 
 # %%
 tokens = "the cat sat on the mat".split()
@@ -119,13 +119,15 @@ plt.show()
 # %% [markdown]
 # Each word has two answers that do not disturb each other: the second *the* hears from one head where *the*
 # stands, half at place 0 and half at place 4, and from the other that *on* stands before it. One head with
-# both questions would spread a single weight over all three. Trained heads are less tidy. In BERT, Clark and
+# both questions would spread a single weight over all three. The first word has none before it: all its
+# scores are 0, and it looks everywhere alike. Trained heads are less tidy. In BERT, Clark and
 # colleagues found some that look at a fixed distance, and some that find the object of a verb or what a pronoun
 # stands for {cite:p}`clark2019what`.
 #
-# All heads together need no more numbers than one: $H$ matrices of $d \times d/H$ are one of $d \times d$. So
-# libraries multiply once, cut each row of the product into $H$ pieces, and let the heads stand where the
-# batch stands. In `scratch.attention.MultiHeadAttention`, two lines do it:
+# All heads together need no more weights than one of full width: $H$ matrices of $d \times d/H$ are one of
+# $d \times d$. So libraries multiply once, cut each row of the product into $H$ pieces, and treat the heads like
+# more sentences in the batch. In `scratch.attention.MultiHeadAttention`, the second line printed here cuts, and
+# the first joins again:
 
 # %%
 import inspect
@@ -161,11 +163,12 @@ for layer, options in ((ours, {}), (theirs, {"average_attn_weights": False})):
 # Attention only mixes rows: $A_h V_h$ is linear in the values. What is made of the mixture is left to a
 # *feed-forward network* (前馈网络), the same at each place and blind to the others. It widens a row to
 # $d_{\mathrm{ff}}$ numbers, sets the negative ones to zero, and narrows it again. The paper has $d = 512$ and
-# $d_{\mathrm{ff}} = 2048$. In PyTorch's orientation, for a row $\mathbf{x} \in \mathbb{R}^d$,
+# $d_{\mathrm{ff}} = 2048$. In PyTorch's orientation, for a row $\mathbf{x} \in \mathbb{R}^d$ and with
+# $\mathbf{h} \in \mathbb{R}^{d_{\mathrm{ff}}}$,
 #
 # $$
 # \begin{aligned}
-# \mathbf{h} &= \max(0,\, W_1 \mathbf{x} + \mathbf{b}_1) \in \mathbb{R}^{d_{\mathrm{ff}}}, \\
+# \mathbf{h} &= \max(0,\, W_1 \mathbf{x} + \mathbf{b}_1), \\
 # \mathrm{F}(\mathbf{x}) &= W_2\, \mathbf{h} + \mathbf{b}_2 .
 # \end{aligned}
 # $$ (eq-te-feed-forward)
@@ -182,7 +185,7 @@ for layer, options in ((ours, {}), (theirs, {"average_attn_weights": False})):
 # \end{aligned}
 # $$ (eq-te-post)
 #
-# This is *post-norm* (后置归一化): normalise after the sum. Most later models are *pre-norm* (前置归一化): each
+# This is *post-norm* (后置归一化): normalise after the sum. Many later models are *pre-norm* (前置归一化): each
 # part gets a normalised copy, the sum itself is left alone, and one more $\mathrm{LN}$ follows the last layer,
 #
 # $$
@@ -193,11 +196,11 @@ for layer, options in ((ours, {}), (theirs, {"average_attn_weights": False})):
 # $$ (eq-te-pre)
 #
 # > **Correction.** The paper's formula is {eq}`eq-te-post`, and many a tutorial that quotes it has
-# > {eq}`eq-te-pre` in its code. Readers have asked about this
+# > {eq}`eq-te-pre` in its code. Readers asked
 # > [again](https://github.com/harvardnlp/annotated-transformer/issues/1) and
 # > [again](https://github.com/harvardnlp/annotated-transformer/issues/92). Both work; weights trained with
-# > the one are wrong in the other. What does not work well is a third form that one meets, which adds to the
-# > *normalised* row: [the museum](wrong-on-purpose.ipynb) shows it.
+# > the one are wrong in the other. A third form that one meets adds to the *normalised* row, and is neither:
+# > [the museum](wrong-on-purpose.ipynb) shows it.
 #
 # By hand, with the weights of a PyTorch layer, and without dropout:
 
@@ -229,9 +232,10 @@ def layer_by_hand(x, p, heads, pre):
 
 
 # %% [markdown]
-# The helper `scratch.transformer.EncoderLayer` says the same in modules, with dropout behind each part and,
-# as in PyTorch, inside the feed-forward network. Its names of weights are PyTorch's, so that a `state_dict`
-# loads in either direction.
+# The helper `scratch.transformer.EncoderLayer` says the same in modules, after a look at the shape of `x`, with
+# dropout behind each part and inside the feed-forward network. (PyTorch's layer has dropout on the attention
+# weights, too.) Its names of
+# weights are PyTorch's, so that a `state_dict` loads in either direction.
 
 # %%
 from scratch.transformer import EncoderLayer
@@ -259,10 +263,9 @@ for pre in (False, True):
 # %% [markdown]
 # ## Where the norm stands
 #
-# Does the place of the norm matter? Look at a deep encoder before its first step of training. In a pre-norm
-# encoder every part gets input of a standard size, so every layer adds about the same variance to the sum: $c$
-# times that of the input. After $\ell$ layers the sum is about $\sqrt{1 + c\ell}$ times as large as the input.
-# The last norm divides by that, and the chain rule divides the gradients by it, too:
+# Look at a deep encoder before its first step of training. In a pre-norm encoder every part gets input of a
+# standard size, so every layer adds about the same variance to the sum: $c$ times that of the input. After $\ell$ layers the sum is
+# about $\sqrt{1 + c\ell}$ times as large as the input. The last norm divides by that, and so, by the chain rule, are the gradients of all that went into the sum:
 #
 # $$
 # \lVert \text{gradient} \rVert \;\propto\; \frac{1}{\sqrt{1 + c\,\ell}} .
@@ -270,9 +273,9 @@ for pre in (False, True):
 #
 # In a post-norm encoder each sum is brought back to size 1 at once, and the gradients of the last layer
 # should not care how many layers stand below. Xiong and colleagues {cite:p}`xiong2020layer` proved bounds of
-# this form, for the last layer's $W_2$ in a simplified model. We measure that gradient, with weights drawn by
-# Xavier's rule, as `nn.Transformer` draws them. The words are random, and so is what must be guessed at each
-# place, out of 200.
+# this form, for the last layer's $W_2$ in a simplified model. We measure that gradient over five seeds, with
+# weights drawn by Xavier's rule, as `nn.Transformer` draws them. The words are random, and so is what must be
+# guessed at each place, out of 200.
 
 # %%
 from torch.nn.functional import cross_entropy
@@ -336,20 +339,21 @@ plt.show()
 # %% [markdown]
 # With post-norm the last layer's gradient is much the same at any depth. With pre-norm it shrinks, and the
 # product in the last column hardly moves: it shrinks just as the sum grows, as {eq}`eq-te-depth` says. By
-# layer, the two slope in opposite directions. Post-norm is larger near the output, and there, say Xiong and
-# colleagues, large steps do harm. It wants a *warm-up* (预热), a start with tiny steps that grow over some
-# thousands of updates; their pre-norm models did without. Pre-norm has its own imbalance, larger gradients in
-# the early layers, as has been observed in large models, too {cite:p}`shleifer2021normformer`.
+# layer, the two means slope in opposite directions (post-norm's seeds scatter widely). Post-norm is larger near
+# the output, and there, say Xiong and colleagues, large steps do harm. It wants a *warm-up* (预热), a start with
+# tiny steps that grow over some thousands of updates; their pre-norm models did without. Pre-norm has its own
+# imbalance, larger gradients in the early layers, as has been observed in large models, too
+# {cite:p}`shleifer2021normformer`.
 #
 # ## Masks, and their two meanings
 #
 # In a batch, no word may look at padding. In this book a mask is `True` where one *may* look. PyTorch has
 # both meanings.
 #
-# > **Pitfall.** For `nn.MultiheadAttention` and `nn.TransformerEncoderLayer`, boolean masks
-# > (`key_padding_mask`, `src_key_padding_mask`, `attn_mask`) are `True` where a key is to be *ignored*. For
+# > **Pitfall.** In `nn.MultiheadAttention` (`key_padding_mask`, `attn_mask`) and `nn.TransformerEncoderLayer`
+# > (`src_key_padding_mask`, `src_mask`), a boolean mask is `True` where a key is to be *ignored*. In
 # > `torch.nn.functional.scaled_dot_product_attention`, `attn_mask` is `True` where it *takes part*. A mask of
-# > floats is in both cases *added* to the scores: 0 to look, $-\infty$ not to. Mixed up, nothing fails
+# > floats is in both cases *added* to the scores: 0 to look, $-\infty$ not to. Mix them up, and no error is raised
 # > ([a book](https://github.com/rasbt/LLMs-from-scratch/issues/1061) had to mend it).
 
 # %%
@@ -375,7 +379,8 @@ weights = theirs(x, x, x, key_padding_mask=mask)[1][1, 0]
 print("upside down, 'the' in 'the cat sat' looks at:", (weights > 0).int().tolist())
 
 # %% [markdown]
-# The last line is the mistake: *the cat sat* looks at nothing but padding.
+# The last line is the mistake: *the cat sat* looks at nothing but padding. (The full sentence may now look
+# nowhere; that case comes below.)
 #
 # A mask may also differ from query to query. A *causal mask* (因果掩码) lets each word look at itself and at
 # what stands before it. With it a Transformer layer can do what an LSTM does, and what every decoder must:
@@ -401,7 +406,8 @@ for mask_, name in ((for_all, "with the mask:   "), (None, "without the mask:"))
 #
 # `scratch.encoder.TransformerEncoder` is the [input layer](../input-layer/the-input-layer.ipynb), with its
 # positions, and a stack of such layers; it turns `lengths` into the mask. PyTorch's `nn.TransformerEncoder`
-# is the stack alone, so its `state_dict` fits with `strict=False`, and what is missing must be the input.
+# is the stack alone (even pre-norm's last norm comes only if asked for, with `norm=`), so its `state_dict` fits
+# with `strict=False`, and what is missing must be the input.
 
 # %%
 V = 50
@@ -436,7 +442,8 @@ mean = encoder.states(ids, lengths).sum(1) / lengths.unsqueeze(1)
 print("the mean of its words:", torch.allclose(mean, encoder.vectors(ids, lengths)))
 
 # %% [markdown]
-# Does it keep an encoder's promises? `scratch.check` needs one line.
+# Does it keep an encoder's promises? We tell `scratch.check` what it should be: order matters (`ordered=True`),
+# and a state may depend on later words (`causal=False`).
 
 # %%
 from scratch.check import check_encoder
@@ -444,8 +451,8 @@ from scratch.check import check_encoder
 print(check_encoder(encoder.states, V, ordered=True, causal=False))
 
 # %% [markdown]
-# Padding changes nothing, company in the batch changes nothing, a sentence without words is refused. Take the
-# two precautions away, one after the other:
+# Padding changes nothing, company in the batch changes nothing, a sentence without words is refused. Now take
+# the positions away, and then the lengths:
 
 # %%
 blind = TransformerEncoder(V, dim=32, num_layers=2, heads=4, position="none")
@@ -510,7 +517,7 @@ print(check_encoder(torch_layer, V)["finite_outputs"])
 # \end{aligned}
 # $$ (eq-te-cost)
 #
-# PyTorch can count, too, and agrees.
+# PyTorch's own count agrees.
 
 # %%
 from torch.utils.flop_counter import FlopCounterMode
@@ -537,16 +544,16 @@ for T in (16, 256, 2048):
     )
 
 # %% [markdown]
-# > **Correction.** "Self-attention is cheaper than recurrence as long as $T < d$", one often reads. The paper
-# > compares $T^2 d$ with $T d^2$, the mixing of words alone. With the projections and the feed-forward network,
-# > a Transformer layer takes *more* multiplications than an LSTM layer at every length, by {eq}`eq-te-cost`.
-# > What it saves is waiting: the LSTM has to take $T$ steps, one after the other, while each of the
-# > Transformer's few products serves all words at once.
+# > **Correction.** "Self-attention is cheaper than recurrence as long as $T < d$", one often reads, after the
+# > paper's section 4. The paper compares $T^2 d$ with $T d^2$, the mixing of words alone. With the projections
+# > and a feed-forward network of the usual $4d$, a Transformer layer takes *more* multiplications than an LSTM
+# > layer at every length, by {eq}`eq-te-cost`. What it saves is waiting: the LSTM has to take $T$ steps, one
+# > after the other, while each of the Transformer's few products serves all words at once.
 #
-# Memory for training: an LSTM keeps some rows of $d$ numbers for each word. Attention as we wrote it also
-# keeps the weights, $H\,T^2$ numbers. Time and memory were measured on one core, forward and backward, $d = 128$,
-# $H = 4$, eight sentences at once, for our two encoders and PyTorch's modules. (The memory is what autograd keeps
-# for the backward pass, counted exactly. The script is `benchmarks/attention.py`.)
+# Memory for training: an LSTM keeps some rows of $d$ numbers for each word. Attention as we wrote it also keeps
+# the weights, $H\,T^2$ numbers. Time and memory were measured on one core, forward and backward, $d = 128$,
+# $H = 4$, eight sentences at once, for our two encoders and PyTorch's modules, by `benchmarks/attention.py`.
+# (Memory is what autograd keeps for the backward pass.)
 
 # %%
 import json
@@ -582,7 +589,7 @@ for axes, ticks in zip(panels, ([10, 20, 50, 100, 200], [4, 10, 20, 40]), strict
 panels[0].set_ylabel("time a word (µs)")
 panels[1].set(xlabel="words in a sentence", ylabel="memory a word (kB)")
 panels[1].set_xticks(LENGTHS, LENGTHS, fontsize=9)
-panels[0].legend(fontsize=9)
+panels[0].legend(fontsize=9, handlelength=3)
 plt.show()
 
 # %%
@@ -610,9 +617,9 @@ for whose, what, better in (
 # %% [markdown]
 # Of our two encoders the Transformer is a little ahead on sentences and far behind on pages: it does more work,
 # but in few large products, where the LSTM pays Python and PyTorch for every word. PyTorch's LSTM has its loop
-# in C++. On one core, which takes one product after the other anyway, it is faster than PyTorch's Transformer at
-# every length, as the count predicts. The Transformer's advantage is one *on hardware that does thousands of
-# products at once*, and that is what large models are trained on.
+# in C++. On one core, which gains little from having all products at once, it is faster than PyTorch's
+# Transformer at every length, as the count predicts. The Transformer's advantage is one *on hardware that does
+# thousands of products at once*, and that is what large models are trained on.
 #
 # The last panel holds a surprise: PyTorch's Transformer needs no quadratic memory. It computes the weights
 # block by block, never keeps them, and computes them again for the backward pass
@@ -629,13 +636,13 @@ for mode in ("training", "use"):
         print(f"{min(ratios):.2f} to {max(ratios):.2f}")
 
 # %% [markdown]
-# In training ours is a little faster: at these lengths it seems to cost less to keep the weights than to compute
+# In training ours is a little faster: at these lengths, it seems, keeping the weights costs less than computing
 # them again. In use, PyTorch's fast path wins.
 #
 # ## Two encoders, one exam
 #
 # Now both encoders, with the same number of parameters up to a fraction of a percent, in the same few lines,
-# on sentences of 8 to 16 words from the State of the Union addresses. Two questions.
+# on sentences of 8 to 16 words from the State of the Union addresses.
 #
 # *When?* Is the sentence from the first third of the corpus or from the last? The
 # [input layer](../input-layer/the-input-layer.ipynb) was asked this. *In order?* Every other sentence has its
@@ -737,9 +744,9 @@ for name, make in ENCODERS.items():
 #
 # Why? To see that *the of* is wrong one has to look at neighbours. The LSTM cannot help it: each step joins
 # the present word with what came just before, and the same weights do so at every place. The Transformer has
-# to find out what a neighbour is, from sums of words and places, separately for every place. If that is the
-# trouble, we can spare it the search, with a mask: each word may look at itself and at the word before. The
-# weights are as many as they were, and positions we leave out.
+# to find out what a neighbour is, from sums of words and places. If that is the trouble, we can spare it the
+# search, with a mask: each word may look at itself and at the word before. The weights are as many as they
+# were, and positions we leave out.
 
 
 # %%
@@ -774,14 +781,14 @@ print("in order?  ", "  ".join(f"{share:.2f}" for share in shares))
 print(check_encoder(neighbours().vectors, V, ordered=True))
 
 # %% [markdown]
-# As good as the LSTM. The weights were able all along; what was missing was a hint where to look. The LSTM has
-# it built in, as an *inductive bias* (归纳偏置): neighbours matter, and everywhere alike. A Transformer has to
-# learn that, from more text than ours. Tran and colleagues {cite:p}`tran2018importance` also found an LSTM ahead
-# where the structure of sentences counts. And note the report: without a single position vector, order matters.
-# The mask tells it.
+# As good as the LSTM, without one more weight; what was missing was a hint where to look. The LSTM has it built
+# in, as an *inductive bias* (归纳偏置): neighbours matter, and everywhere alike. A Transformer has to learn that,
+# and here it did not. Tran and colleagues {cite:p}`tran2018importance` also found an LSTM ahead where the
+# structure of sentences counts. And note the report: without a single position vector, order matters. The mask
+# tells it.
 #
-# This was one layer, one step size, and 250 steps of 64 sentences. It says nothing about large models, which are
-# Transformers for the reason given above: on parallel hardware they get through far more text.
+# This was one layer, one step size (of five that we tried, none suits the Transformer better), and 250 steps of 64
+# sentences. It says nothing about large models, which are Transformers not least because, on parallel hardware, they get through far more text.
 #
 # ## Exercises
 #
@@ -824,7 +831,7 @@ for f in (1, width):  # (nearly) none, and d
 # %% [markdown]
 # > **Exercise 3 (code).** `y.view(batch, H, T, d // H)` has the right shape for the heads, without any
 # > transposing; [more](https://github.com/reczoo/FuxiCTR/issues/30) than
-# > [one](https://github.com/649453932/Chinese-Text-Classification-Pytorch/issues/53) library had it. What is
+# > [one](https://github.com/649453932/Chinese-Text-Classification-Pytorch/issues/53) project had it. What is
 # > wrong with it, and which check of `scratch.check` notices?
 # >
 # > *Hint: take an encoder without positions.*
@@ -850,7 +857,8 @@ def viewed(ids, lengths):
 
 print(check_encoder(viewed, 50, ordered=False))
 # Only the equivariance is broken: an encoder that is given no positions, and yet minds the
-# order. It trains all the same, which is why the mistake lives long.
+# order (in a padded batch, the padding matters, too). It trains all the same, and so the
+# mistake lives long.
 
 # %% [markdown]
 # > **Exercise 4 (code).** With a mask that lets each word see itself and one neighbour on either side, from
@@ -870,8 +878,8 @@ for depth in (1, 2, 3):
     y[0, 7].square().sum().backward()
     seen = x.grad[0].any(1).nonzero().flatten()
     print(f"{depth} layers: from place {seen.min()} to place {seen.max()}, around 7")
-# One place further with each layer: such a local layer costs O(T d^2), and L of them see L
-# places far. All-pairs attention needs one layer to see everything.
+# One place further with each layer: L of them see L places far, and if only the band is
+# computed, each costs O(T d^2). All-pairs attention needs one layer to see everything.
 
 # %% [markdown]
 # > **Exercise 5 (open).** Was it the neighbour that helped, or would any mask that tells left from right have
@@ -902,9 +910,9 @@ print("one on the left > two > all:   ", shares[0] > two > every)
 #   sum grows;
 # - loaded PyTorch's weights in both directions, kept its two meanings of a mask apart, and found the row that
 #   it turns into NaN;
-# - counted that a Transformer layer does more work than an LSTM layer at every length, and measured where ours
-#   cross and what becomes of memory;
-# - seen a Transformer lose to an LSTM on the order of words, guessed why, and mended it with a mask.
+# - counted that the usual Transformer layer does more work than an LSTM layer at every length, and measured where
+#   ours cross and what becomes of memory;
+# - seen a Transformer lose to an LSTM on the order of words, guessed why, and tested the guess with a mask.
 #
 # ## Further reading
 #

@@ -114,7 +114,7 @@ class Reader(nn.Module):
 
 
 # %% [markdown]
-# With all parts sound, it must be that encoder, and it must keep every promise that `scratch.check` knows.
+# With all parts sound, it must be that encoder. What does `scratch.check` say of it?
 
 # %%
 from scratch.check import check_encoder
@@ -129,11 +129,14 @@ print("the same as scratch.encoder:", same)
 print(check_encoder(reader.states, WORDS))
 
 # %% [markdown]
-# These are laws. "A sentence stays what it is when padding follows it" can be tested without knowing what
-# the sentence's vector *should* be, on random weights, before any training. (In software testing they are
-# known as *metamorphic relations* (蜕变关系) {cite:p}`segura2016survey`.) A check, by a law or by an oracle,
-# shall be a function `check(version, seed)` that is true if the version is right; an exhibit is such a
-# check with two versions, a wrong one and a mended one.
+# The first four lines are laws that an encoder should obey. The last two depend on its purpose: ours minds
+# the order of words (it is not equivariant under permutations), and it looks ahead (it is not causal). "A
+# sentence stays what it is when padding follows it" can be tested without knowing what the sentence's
+# vector *should* be, on random weights, before any training. (In software testing such laws are known as
+# *metamorphic relations* (蜕变关系) {cite:p}`segura2016survey`.)
+#
+# A check, by a law or by an oracle, shall be a function `check(version, seed)` that is true if the version
+# is right; an exhibit is such a check with two versions, a wrong one and a mended one.
 
 # %%
 from collections import namedtuple
@@ -195,14 +198,14 @@ exhibit("last state is padding", law(padding_invariance, in_lstm), wrong, mended
 print(padding_invariance(in_lstm(wrong), WORDS))
 
 # %% [markdown]
-# The message says how far a sentence moves, in units of the vector's own size, and where to look. From here
-# on we print the verdicts only.
+# The message says how far a sentence moves, in units of the vectors' own size (the root of their mean
+# square), and where to look. From here on we print the verdicts only.
 #
 # ### 2 · The mean counts the padding
 #
-# Somebody averaged the states of BERT over a batch, and [got other
-# vectors](https://github.com/huggingface/transformers/issues/17463) with another batch size. The model had
-# used its mask; the mean had not. Sum the words, and divide by how many there are.
+# Somebody averaged BERT's states by hand, and [got other
+# vectors](https://github.com/huggingface/sentence-transformers/issues/2569) with another batch size. A
+# library that leaves padding out of its mean did not. Sum the words, and divide by how many there are.
 
 
 # %%
@@ -221,10 +224,9 @@ exhibit("mean counts padding", law(padding_invariance, in_pool), wrong, mended)
 # ### 3 · The mask on the queries
 #
 # Scores have a row for each query and a column for each key. It is *keys* that must be hidden: a mask on
-# the rows hides nothing from the words, and leaves the pads' own rows nowhere to look. Two indices have
-# changed places. The report of [this one](https://github.com/hyunwoongko/transformer/pull/40) names the
-# reason why nobody had noticed: the mask's value was −10,000, and not −∞, of which such a row would have
-# made NaN.
+# the rows hides nothing from the words, and leaves the pads' own rows nowhere to look. [This
+# one](https://github.com/hyunwoongko/transformer/pull/40) ran on, its finder explains, since hidden scores
+# were set to −10,000; with −∞, such a row becomes NaN.
 
 
 # %%
@@ -270,7 +272,7 @@ exhibit("mask goes nowhere", law(padding_invariance, in_reader("weigh")), wrong,
 # [found](https://github.com/reczoo/FuxiCTR/issues/30) in three models at once, all after one published
 # listing. The author of another from-scratch Transformer, who joined the heads that way, [asks the right
 # question](https://github.com/jsbaan/transformer-from-scratch/pull/6): why had the training test passed?
-# Probably, he answers, because the model had learnt to compensate.
+# Probably, he answers, because the task was so easy that a large enough model learns to compensate.
 
 
 # %%
@@ -292,7 +294,7 @@ exhibit("heads cut across", law(padding_invariance, in_reader("cut")), wrong, me
 # A query's weights must add up to 1. Along the other axis each *key* hands out 1 to all queries, pads
 # included. When a reader found this in a diffusion model, the author called it "a big bug"; the reader
 # [retrained](https://github.com/labmlai/annotated_deep_learning_paper_implementations/issues/146) the
-# model, and measured no difference in the quality of its pictures.
+# model without it, and found the pictures no better by the usual score; after longer training, even worse.
 
 
 # %%
@@ -340,8 +342,8 @@ exhibit("view through the batch", law(batch_consistency, in_lstm), wrong, mended
 # ### 8 · No position
 #
 # The line that adds positions was [commented
-# out](https://github.com/wenliangdai/Multimodal-End2end-Sparse/issues/16), with and without it the results
-# were much the same, and so it stayed out. That can be a decision. Who has not decided it wants to know,
+# out](https://github.com/wenliangdai/Multimodal-End2end-Sparse/issues/16): with and without it, the authors
+# had found, the results were much the same. That was a decision. Who has forgotten the line wants to know,
 # and here a law must *not* hold: an encoder that reads should notice when words are shuffled.
 
 # %%
@@ -387,11 +389,12 @@ exhibit("mask shows next word", law(causality, in_reader("allow")), wrong, mende
 # ### 10 · Targets that are not shifted
 #
 # The mask may be right and the target wrong: compare the prediction at place $t$ with the word at place
-# $t$, which the model has just read, and the loss [falls to
-# 0.0000](https://github.com/KempnerInstitute/KempnerForge/issues/154). The bug is in the loss, and no law
-# of encoders sees it. But we know two predictors whose losses we can tell beforehand, on a text in which no
-# word follows itself: a parrot, which is certain of the word that it has just heard, must lose; a prophet,
-# which is certain of the next, must not.
+# $t$, which the model has just read, and it learns to copy. A library's loss for GPT-2 [did
+# so](https://github.com/huggingface/transformers/pull/404): a few steps with it, its mender writes, and the
+# language model was destroyed. The bug is in the loss, and no law of encoders sees it. But we know two
+# predictors whose losses we can tell beforehand, on a text in which no word follows itself: a parrot, which
+# is certain of the word that it has just heard, must lose; a prophet, which is certain of the next, must
+# not.
 
 # %%
 from torch.nn.functional import cross_entropy, one_hot
@@ -425,7 +428,7 @@ exhibit("targets not shifted", parrot_and_prophet, wrong, mended)
 # and all. A reader of a textbook [wondered](https://github.com/YutaroOgawa/pytorch_advanced/issues/175) why
 # such a row holds fifths and not zeros. (With −10⁵, a trained model's own scores [went
 # lower](https://github.com/TransformerLensOrg/TransformerLens/pull/366) than the mask.) The oracle is
-# PyTorch's attention, which gives zeros.
+# PyTorch's attention, which gives zeros for such a row.
 
 # %%
 from torch.nn.functional import scaled_dot_product_attention
@@ -452,10 +455,10 @@ exhibit("minus a billion", torch_with_empty_row, wrong, mended)
 # ### 12 · Zero times infinity
 #
 # Half precision ends at 65,504, so that −10⁹ *is* −∞ there. Masks are often added, as `(1 - mask) * least`;
-# where the mask is 1, this is $0 \cdot (-\infty)$, which is NaN, for every word.
-# [Flax](https://github.com/google/flax/issues/982) met NaN in half precision for its −10¹⁰, and a course
-# now [warns its students](https://github.com/callummcdougall/ARENA_3.0/pull/54) in the message of a test:
-# overwrite masked scores, do not multiply.
+# where the mask is 1, this is $0 \cdot (-\infty)$, which is NaN, for every word. A course now [warns its
+# students](https://github.com/callummcdougall/ARENA_3.0/pull/54) in the message of a test: overwrite masked
+# scores, do not multiply. ([Flax](https://github.com/google/flax/issues/982) did not multiply, and met NaN
+# in half precision all the same, for its −10¹⁰.)
 
 # %%
 from scratch.check import finite_outputs
@@ -482,8 +485,8 @@ print("0 · (a tensor):", (zero * zero.new_tensor(-1e9)).item())
 print("0 · (a number):", (zero * -1e9).item())
 
 # %% [markdown]
-# A Python number in the place of the tensor survives, since PyTorch multiplies before it rounds; until a
-# row is masked altogether.
+# In double precision nothing shows. In half precision a Python number in the place of the tensor survives,
+# since PyTorch multiplies before it rounds; until a row is masked altogether.
 #
 # ## Room 5: Bugs that obey every law
 #
@@ -492,10 +495,11 @@ print("0 · (a number):", (zero * -1e9).item())
 #
 # ### 13 · Scores without a scale
 #
-# Without the $\sqrt{d}$ the scores grow with the width of a head, and the softmax becomes a choice of one
-# key. It was [left out](https://github.com/delzac/cntkx/issues/10) of one library; elsewhere the root was
-# that [of the model's width](https://github.com/jadore801120/attention-is-all-you-need-pytorch/issues/42),
-# not the head's.
+# Scores are divided by $\sqrt{d/H}$, the root of a head's width. If they are not, they grow with it, and the
+# softmax tends to choose a single key. One library [left the division
+# out](https://github.com/Project-MONAI/GenerativeModels/issues/146). Others divided by too much: by the
+# width [without the root](https://github.com/delzac/cntkx/issues/10), or by the root [of the model's
+# width](https://github.com/jadore801120/attention-is-all-you-need-pytorch/issues/42), $\sqrt d$.
 
 
 # %%
@@ -522,11 +526,11 @@ print(
 # %% [markdown]
 # ### 14 · The residual is normalised
 #
-# In a pre-norm layer $x$ goes round the sublayer untouched, and a normalised copy goes through. Overwrite
-# $x$ with its norm, and no path leads through the network unchanged. PyTorch's own layer [did
-# it](https://github.com/pytorch/pytorch/issues/61165) when `norm_first` was new. An author who found it in
-# his code [noted](https://github.com/Howuhh/faster-trajectory-transformer/issues/3) the price of the mend:
-# all trained weights belong to the bug.
+# In a pre-norm layer `x` goes round the sublayer untouched, and a normalised copy goes through. Overwrite
+# `x` with its norm, and no path leads through the network unchanged. PyTorch's own layer [did
+# it](https://github.com/pytorch/pytorch/issues/61165) for some weeks, when `norm_first` was new. An author
+# who found it in his code [noted](https://github.com/Howuhh/faster-trajectory-transformer/issues/3) the
+# price of the mend: all trained weights belong to the bug.
 
 
 # %%
@@ -590,9 +594,9 @@ exhibit("backwards from the end", torch_last_states, wrong, mended)
 # ### 16 · Dropout between one layer and none
 #
 # `dropout=` of PyTorch's recurrent networks acts *between* layers. With one layer there is no between, and
-# it does nothing, which somebody [found out](https://github.com/pytorch/pytorch/issues/5985) by reading the
-# source down to the bottom. Today PyTorch warns, among other warnings. The check is a law that must be
-# broken: with dropout on, two runs differ.
+# it does nothing, which [somebody](https://github.com/pytorch/pytorch/issues/5985) learnt from a forum,
+# after reading the source down to the bottom. Today PyTorch warns, among other warnings. The check is a law
+# that must be broken: with dropout on, two runs differ.
 
 # %%
 import warnings
@@ -669,15 +673,15 @@ exhibit("windows before subsampling", gensim_moves, wrong, mended)
 # %% [markdown]
 # ### 18 · CBOW's gradient
 #
-# CBOW averages $C$ context vectors. On the way back each of them receives $1/C$ of the mean's gradient. The
-# released program gives each of them all of it, gensim follows, and its users have [asked about
-# it](https://github.com/piskvorky/gensim/issues/1873) ever since; [Part
+# CBOW averages the $|C|$ vectors of a context. On the way back each of them receives $1/|C|$ of the mean's
+# gradient. The released program gives each of them all of it, gensim follows on purpose, and its users have
+# [asked about it](https://github.com/piskvorky/gensim/issues/1873) ever since; [Part
 # 1](../input-layer/word2vec-at-scale.ipynb) measured what comes of it. The oracle is automatic
 # differentiation.
 
 
 # %%
-def wrong(context, target):  # (C, dim), (dim,) -> the context's gradients (C, dim)
+def wrong(context, target):  # (|C|, dim), (dim,) -> gradients (|C|, dim)
     error = torch.sigmoid(context.mean(0) @ target) - 1
     return error * target.expand_as(context)
 
@@ -702,9 +706,10 @@ exhibit("CBOW's gradient", autograd, wrong, mended)
 #
 # BLEU compares the runs of one to four words of a translation with those of a reference
 # {cite:p}`papineni2002bleu`: it counts hits over the *whole test set*, and then takes the geometric mean of
-# four precisions. Average the BLEU of single sentences instead, and a sentence without a common run of four
-# counts 0. Users of a toolkit [saw](https://github.com/Maluuba/nlg-eval/issues/10) both numbers and
-# wondered. The oracle is sacreBLEU {cite:p}`post2018call`.
+# four precisions, lowered if the translation is too short. Average the BLEU of single sentences instead,
+# and a sentence without a common run of four counts 0. A user of a toolkit
+# [saw](https://github.com/Maluuba/nlg-eval/issues/10) both numbers and wondered. The oracle is sacreBLEU
+# {cite:p}`post2018call`.
 
 # %%
 from collections import Counter
@@ -874,7 +879,7 @@ for name in NAMES:
     )
     print(f"{name:<25}" + "   ".join(columns))
 
-# %% tags=["rms=2.5"] mystnb={"image": {"alt": "Ten rows of dots, one row an encoder, over the accuracy from 0.7 to 0.9. As in training, the dots of the eight Transformers lie within three hundredths of each other, and those of the two LSTMs too, sound or not. Padded to 64 places, some dots of four wrong Transformers and of the wrong LSTM lie further left, the furthest by nearly a fifth; those of the others stay where they were."}, "figure": {"caption": "Accuracy of ten encoders, three seeds each: in batches as in training (filled), and with the same sentences padded to 64 places (crosses).", "name": "fig-museum-accuracy"}}
+# %% tags=["rms=2.5"] mystnb={"image": {"alt": "Ten rows of dots, one row an encoder, over the accuracy from 0.7 to 0.9. As in training, the dots of the eight Transformers lie within about three hundredths of each other, and those of the two LSTMs too, sound or not. Padded to 64 places, some dots of four wrong Transformers and of the wrong LSTM lie further left, the furthest by nearly a fifth; those of the others stay where they were."}, "figure": {"caption": "Accuracy of ten encoders, three seeds each: in batches as in training (filled), and with the same sentences padded to 64 places (crosses).", "name": "fig-museum-accuracy"}}
 import matplotlib.pyplot as plt
 
 plt.style.use("scratch.book")
@@ -891,20 +896,20 @@ plt.show()
 # %% [markdown]
 # Look at the left column first, since it is what one sees in practice. Nothing there tells a sound encoder
 # from a wrong one: with 1,000 sentences, a hundredth is one standard error, and the bugs move the accuracy
-# hardly further than the seed does. The best Transformer of all has no positions: for this task a bag of
-# words will do, and one layer needs no clean path for its residual.
+# hardly further than the seed does. Even without positions a Transformer does as well as any: this task does
+# not need the order of words, and one layer needs no clean path for its residual.
 #
 # The other columns are what a user gets. Where padding speaks, a wider batch changes up to more than a
 # quarter of the answers, to the same sentences. From seed to seed that share differs severalfold, and some
 # wrong encoders come off unharmed; one lucky run would have proved nothing. The bugs that break no law of
-# padding change nothing here. They would show where order matters, where heads are wide, or in a deep
-# stack.
+# padding change nothing here. One would look for their price where order matters, where heads are wide, or
+# in a deep stack.
 #
 # ## Too good to be true
 #
 # Back to the 98 %. A language model of one layer, with the mask of exhibit 9, is to predict the next word
 # in the first nine words of a sentence, with a vocabulary of 500; words outside it are neither asked for
-# nor counted. We count hits for each place by itself.
+# nor counted. We count hits for each place by itself, and print their mean over three seeds.
 
 # %%
 frequent = Vocabulary.from_tokens((w for s in sentences for w in s), max_size=500)
@@ -967,24 +972,24 @@ plt.show()
 # And know beforehand what a good result would be: a number far *above* it is as alarming as one below.
 #
 # > **Pitfall.** A mended bug makes old weights wrong: they were trained with it. Mend, and train again; or
-# > say that you keep it, as [these authors](https://github.com/lbcb-sci/RiNALMo/issues/9) did with the
+# > keep it and say so, as [these authors](https://github.com/lbcb-sci/RiNALMo/issues/9) advise for the
 # > residual of exhibit 14.
 #
 # ## Exercises
 #
 # > **Exercise 1 (pencil).** The paper on word2vec drops a word whose share of the text is $f$ with
-# > probability $1 - \sqrt{t/f}$. A student printed these probabilities and found [negative
+# > probability $1 - \sqrt{\tau/f}$. A student printed these probabilities and found [negative
 # > ones](https://github.com/udacity/deep-learning-v2-pytorch/issues/123). For which words? Does
 # > `random() > p_drop`, which keeps a word, go wrong with them? Name a use of the formula that does.
 # >
-# > *Hint: where is $t/f$ above 1? How often is a random number from 0 to 1 larger than a negative one?*
+# > *Hint: where is $\tau/f$ above 1? How often is a random number from 0 to 1 larger than a negative one?*
 
 # %% cellView="form" tags=["hide-cell"]
 # @title Solution 1
-# 1 - sqrt(t / f) < 0 exactly if f < t: rare words, which are to be kept always. A random
+# 1 - √(τ / f) < 0 exactly if f < τ: rare words, which are to be kept always. A random
 # number from 0 to 1 is always larger than a negative one, so the comparison keeps them,
 # as it should. Whoever takes the numbers for probabilities goes wrong: their sum is not
-# the expected number of dropped words. In a text of 100 words, with t = 0.05:
+# the expected number of dropped words. In a text of 100 words, with τ = 0.05:
 share = torch.tensor([0.90, 0.09, 0.01])  # of three words
 drop = 1 - (0.05 / share).sqrt()
 print("drop:", [f"{p:.2f}" for p in drop])
@@ -992,14 +997,14 @@ naive, clamped = (100 * (share * p).sum() for p in (drop, drop.clamp(min=0)))
 print(f"dropped of 100 words: {naive:.1f} by the sum, {clamped:.1f} in truth")
 
 # %% [markdown]
-# > **Exercise 2 (pencil).** Stack $n$ layers with the mask of exhibit 9. How far ahead does the last
+# > **Exercise 2 (pencil).** Stack $K$ layers with the mask of exhibit 9. How far ahead does the last
 # > state at place $t$ see? At which places is the language model then asked an honest question?
 # >
 # > *Hint: what a layer sees one place ahead has itself looked one place ahead.*
 
 # %% cellView="form" tags=["hide-cell"]
 # @title Solution 2
-# n places: each layer adds one. But the word to be predicted stands one place ahead, so
+# K places: each layer adds one. But the word to be predicted stands one place ahead, so
 # one layer is enough to see it; only the last place is honest, however deep the model.
 # With a change at each place in turn, we see which ones reach the first state:
 for depth in (1, 2, 3):
@@ -1082,9 +1087,9 @@ for name in ("mask on the queries", "last state is padding"):
         end="",
     )
     print(f"loses five hundredths or more at 64: {bool(usual - wide > 0.05)}")
-# As in training both improve, the LSTM by much: it learns to carry a sentence through
-# just the padding that it meets. At 64 places there still is a price to pay: nothing has
-# asked for them. To train with 64 from the start would teach a wrong encoder those 64,
+# As in training both improve: even the LSTM can learn to carry a sentence through the
+# padding that it meets. At 64 places there still is a price to pay: nothing has asked
+# for them. To train with 64 from the start would teach a wrong encoder those 64,
 # and the first text of 65 words would find it out: a habit, not a mend.
 
 # %% [markdown]
@@ -1094,8 +1099,8 @@ for name in ("mask on the queries", "last state is padding"):
 # - caught eleven by a law of `scratch.check`, on random weights, in moments;
 # - caught the others by an oracle: PyTorch, gensim, sacreBLEU, autograd, or two predictors whose loss is
 #   known;
-# - trained ten encoders, and seen bugs move the accuracy hardly further than a seed does, while padding changed
-#   up to more than a quarter of the answers;
+# - trained ten encoders, and seen bugs move the accuracy hardly further than a seed does, while padding
+#   changed up to more than a quarter of the answers;
 # - built a language model with nearly all words right, and found the one place where it is worse than
 #   an honest one.
 #
