@@ -42,6 +42,10 @@ LOOK = r"""() => {
             found.push(`raw TeX on the page: ${text.data.trim().slice(0, 60)}`);
     }
 
+    for (const formula of document.querySelectorAll(".math > mjx-container"))
+        if (formula.scrollWidth > formula.clientWidth + 1)
+            found.push(`a formula must be scrolled: ${formula.textContent.trim().slice(0, 60)}`);
+
     const { scrollWidth } = document.scrollingElement;
     if (scrollWidth > innerWidth + 1) found.push(`the page is ${scrollWidth} pixels wide on a screen of ${innerWidth}`);
     return found;
@@ -149,6 +153,12 @@ BROKEN = {
     "dollars left in the text": ("<p>So $x^2$ it is.</p>", "raw TeX on the page: So $x^2$"),
     "a page too wide": ("<div style='width: 1400px'>wide</div>", "pixels wide on a screen of 390"),
     "a formula with an error": (TYPESET + r"<p><span class='math'>\(\frac{1}\)</span></p>", "a formula is wrong"),
+    "a formula too wide": (
+        TYPESET
+        + "<style>div.math > mjx-container { display: block; overflow: auto; width: 100px }</style>"
+        + r"<div class='math' tabindex='0'>\[a + b + c + d + e + f + g + h + i + j + k + l\]</div>",
+        "a formula must be scrolled",
+    ),
     "an unknown command": (TYPESET + r"<p><span class='math'>\(\nosuch\)</span></p>", r"does not know \nosuch"),
 }
 PAGE = """<!doctype html><html lang="en" data-theme="dark"><head><title>A page</title><link rel="icon" href="dot.svg">

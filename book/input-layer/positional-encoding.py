@@ -222,7 +222,7 @@ print(f"10,000 · 2π = {10_000 * 2 * math.pi:.1f}")
 # $$
 # \begin{pmatrix} \sin(\omega_i (t{+}k)) \\ \cos(\omega_i (t{+}k)) \end{pmatrix}
 # =
-# \begin{pmatrix} c & s \\ -s & c \end{pmatrix}
+# \begin{pmatrix} c & s \\ -s & c \end{pmatrix}\!
 # \begin{pmatrix} \sin(\omega_i t) \\ \cos(\omega_i t) \end{pmatrix}
 # $$ (eq-pe-rotation)
 #

@@ -70,7 +70,8 @@ for least in (100, 10, 1):
 #
 # $$
 # \begin{aligned}
-# \sigma(x) &= \frac{1}{1 + e^{-x}}, \qquad \sigma(-x) = 1 - \sigma(x), \\
+# \sigma(x) &= \frac{1}{1 + e^{-x}}, \\
+# \sigma(-x) &= 1 - \sigma(x), \\
 # \frac{\mathrm{d}}{\mathrm{d}x}\bigl(-\ln \sigma(x)\bigr) &= \sigma(x) - 1 .
 # \end{aligned}
 # $$ (eq-scale-sigmoid)
@@ -253,7 +254,7 @@ for least in (100, 10, 1):
 #
 # $$
 # \begin{aligned}
-# X_{cw} \bigl(\sigma(s) - 1\bigr) + k X_c P_n(w)\, \sigma(s) &= 0, \\
+# 0 &= X_{cw} \bigl(\sigma(s) - 1\bigr) + k X_c P_n(w)\, \sigma(s), \\
 # s &= \ln \frac{X_{cw}}{X_c\, P_n(w)} - \ln k .
 # \end{aligned}
 # $$ (eq-scale-optimum)
