@@ -1,8 +1,9 @@
-"""What the tests of the book share: they import its scripts, and run notebooks on one thread."""
+"""What the tests of the book share: they import its scripts and benchmarks, and run notebooks on one thread."""
 
 import os
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "benchmarks")]
 os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -667,6 +667,7 @@ def hoisted_input(x, W, U, b, v):
     return torch.stack(outputs, 1)
 
 
+# %%
 x, theirs = draw(3, 7, d), nn.LSTM(d, 5, batch_first=True).double()
 for rung in (eight_linears, fused_gates, hoisted_input):
     same = torch.allclose(rung(x, *theirs.parameters()), theirs(x)[0], atol=1e-12)
@@ -684,7 +685,7 @@ for rung in (eight_linears, fused_gates, hoisted_input):
 # $\mathbf{h}_{t-1}$. Autograd makes the $T$ products one by one, and adds the matrices up. Written *by hand*, as in the helper
 # (`scratch.bptt`) and in exercise 4, the backward pass only collects the $\boldsymbol\delta_t$, and makes one product in
 # the end. Now all of them, with 64 texts of 32 words, $d = n = 256$ and two layers, forward and backward, taking turns on
-# one machine (`benchmarks/recurrent.py`): the time in units of PyTorch's, median of 21 rounds.
+# one machine (`benchmarks/recurrent.py`): the time in units of PyTorch's, the median of three runs of 21 rounds.
 
 # %%
 rungs = dict.fromkeys((row["network"], row["rung"]) for row in stored["ladder"])

@@ -1,0 +1,76 @@
+"""The benchmarks run the chapters' own code: it is still there, and does what they take it for."""
+
+import json
+import sys
+
+import bottleneck
+import common
+import pytest
+import recurrent
+import torch
+
+
+def test_the_rungs_of_the_ladder_are_all_the_same_lstm(monkeypatch):
+    monkeypatch.setattr(recurrent, "SHAPE", {"batch": 3, "length": 4, "hidden": 5, "layers": 2})
+    networks = recurrent.rungs()["LSTM"]
+    x = torch.randn(3, 4, 5, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    expected, slopes = recurrent.both_ways(networks["torch"], x, torch.ones(3, 4, 5))
+    assert list(networks) == ["eight linears", "gates fused", "input hoisted", "scratch", "torch"]
+    for network in networks.values():
+        output, ours = recurrent.both_ways(network, x, torch.ones(3, 4, 5))
+        torch.testing.assert_close(output, expected, atol=1e-6, rtol=0)
+        torch.testing.assert_close(ours, slopes, atol=1e-5 * max(g.abs().max() for g in slopes), rtol=0)
+
+
+@pytest.mark.parametrize("more", [{}, {"mixed": True}])
+def test_a_reader_of_the_chapter_is_trained_and_judged(more):
+    job = {"network": "GRU", "keep": 5, "length": 4, "steps": 1, "seed": 0, **more}
+    assert 0 <= recurrent.remember(job)["accuracy"] <= 1
+
+
+def test_the_spellers_of_the_chapter_are_trained_and_examined(monkeypatch):
+    monkeypatch.setattr(bottleneck, "GRID", [("attention", 4, 1), ("one vector", 4, 1)])
+    monkeypatch.setattr(bottleneck, "SEEDS", 1)
+    default = torch.get_default_dtype()
+    try:
+        rows = bottleneck.rows()
+    finally:
+        torch.set_default_dtype(default)
+    assert [row["kind"] for row in rows] == ["attention", "one vector"]
+    assert all(len(row["unseen"]) == len(row["strings"]) == 6 for row in rows)
+
+
+def test_code_that_a_chapter_no_longer_has_is_named():
+    with pytest.raises(ValueError, match=r"^wanted must stand in code cells of encoder/rnn, got \['def none\('\]$"):
+        common.from_chapter("encoder/rnn", ("def bptt(", "def none("))
+
+
+@pytest.fixture
+def run(monkeypatch, tmp_path):
+    """Runs parts a and b of a benchmark with the given arguments; the file of results."""
+    monkeypatch.setattr(common, "RESULTS", tmp_path)
+
+    def call(*arguments, job=None):
+        monkeypatch.setattr(sys, "argv", ["benchmark.py", *arguments])
+        parts = {"a": lambda: [1, len(arguments)], "b": lambda: {"seconds": 2}}
+        return common.run_parts("About.", "name", parts, ("torch",), {"rounds": 3}, job)
+
+    return call
+
+
+def test_parts_are_kept_beside_those_of_other_runs(run, tmp_path):
+    run()
+    results = run("a")
+    assert results["a"] == [1, 1]
+    assert results["b"] == {"seconds": 2}
+    assert results["settings"] == {"rounds": 3}
+    assert json.loads((tmp_path / "name.json").read_text("utf-8")) == results
+
+
+def test_an_unknown_part_is_refused_and_a_job_is_run_alone(run, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        run("a", "c")
+    assert "part must be one of a, b, got c" in capsys.readouterr().err
+    assert run("--job", "[1, 2]", job=sum) is None
+    assert capsys.readouterr().out == "3\n"
+    assert not list(tmp_path.iterdir())
