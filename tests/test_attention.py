@@ -166,6 +166,7 @@ X = torch.zeros(2, 3, 4)
         (lambda: AdditiveAttention(1, 1.0, 1), TypeError, "key_dim must be an int"),
         (lambda: AdditiveAttention(4, 5, 6)(X[:, 0], X), ValueError, r"key_dim = 5\), got \(2, 3, 4\)"),
         (lambda: AdditiveAttention(4, 4, 6)(X[:, 0], X[0], projected=X), ValueError, r"keys .*got \(3, 4\)"),
+        (lambda: AdditiveAttention(4, 5, 6).project_keys(X), ValueError, r"^keys .*key_dim = 5\), got \(2, 3, 4\)"),
         (lambda: AdditiveAttention(5, 4, 6)(X[:, 0], X), ValueError, r"query .*\(2, 5\), got \(2, 4\)"),
         (lambda: AdditiveAttention(4, 4, 6)(X[:1, 0], X), ValueError, r"query .*\(2, 4\), got \(1, 4\)"),
         (
