@@ -46,6 +46,14 @@ def test_a_layer_equals_torchs(dtype, value, slope, norm_first, batch, length, h
     torch.testing.assert_close(list(a), list(b), atol=slope * scale, rtol=0)
 
 
+def test_it_is_post_norm_unless_one_says_otherwise():
+    torch.manual_seed(0)
+    x = torch.randn(2, 3, 4)
+    sizes = [layer(x).square().mean(-1).sqrt() for layer in (EncoderLayer(4, 2, 8), EncoderLayer(4, 2, 8, 0, True))]
+    torch.testing.assert_close(sizes[0], torch.ones(2, 3), atol=1e-3, rtol=0)  # what comes out is normalised
+    assert (sizes[1] - 1).abs().max() > 0.05
+
+
 def test_dropout_acts_in_training_only():
     layer, x = EncoderLayer(4, 2, 8, dropout=0.5), torch.randn(2, 3, 4)
     assert not torch.equal(layer(x), layer(x))
@@ -60,7 +68,11 @@ def test_dropout_acts_in_training_only():
         (lambda: EncoderLayer(4, 2, 0), ValueError, "feed_forward must be at least 1, got 0"),
         (lambda: EncoderLayer(4, 2, 8, 1.0), ValueError, "dropout must be at least 0 and below 1, got 1.0"),
         (lambda: EncoderLayer(4, 2, 8, "no"), TypeError, "dropout must be a float, got 'no'"),
-        (lambda: EncoderLayer(4, 2, 8)(torch.zeros(1, 3, 5)), ValueError, r"^x must have the shape .*4\), got .*5\)$"),
+        (
+            lambda: EncoderLayer(4, 2, 8)(torch.zeros(1, 3, 5)),
+            ValueError,
+            r"^x must have the shape .* dim = 4\), got .*5\)$",
+        ),
         (
             lambda: EncoderLayer(4, 2, 8, norm_first=True)(torch.zeros(3, 4)),
             ValueError,
