@@ -102,6 +102,8 @@ axes.set(ylabel="scores times")
 axes.grid(False)
 
 # %% [markdown]
+# From the mean to a choice there is no jump, and a gradient can go all the way.
+#
 # ## Who gives the scores?
 #
 # A small network that sees who asks and who is asked: the decoder's state, and a state of the encoder. The

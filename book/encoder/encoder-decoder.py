@@ -310,6 +310,8 @@ print("the checkers agree with us:", agree)
 print(check.padding_invariance(last_place, len(english)))
 
 # %% [markdown]
+# The message tells the worst case: a text of two words moves by twice its vector's own size, its root mean square.
+#
 # ## How good can notes be?
 #
 # Now the experiment. A source is the name of a number from 1 to 9,999, a target its digits: *three hundred
@@ -828,21 +830,16 @@ loss = right_loss
 # %% cellView="form" tags=["hide-cell"]
 # @title Solution 4
 @torch.no_grad()
-def vectors_of(kind, seed, part):
-    v = models[kind, seed].encode(*part[:2])  # (numbers, hidden)
-    return nn.functional.pad(v, (0, 1), value=1.0)  # and a constant
-
-
-halves = order[:3000], order[3000:5000]
-
-
 def share_read(kind, seed, ask):
-    past, to_come = ([ask(n) for n in part] for part in halves)
-    answers = nn.functional.one_hot(torch.tensor(past), 10).double()  # (3000, 10)
-    V = vectors_of(kind, seed, seen)  # (3000, hidden + 1)
-    fit = torch.linalg.lstsq(V, answers, driver="gelsd").solution
-    found = (vectors_of(kind, seed, unseen) @ fit).argmax(1)  # (2000,)
-    return (found == torch.tensor(to_come)).double().mean().item()
+    v, v_new = (models[kind, seed].encode(*part[:2]) for part in (seen, unseen))
+    v, v_new = (nn.functional.pad(x, (0, 1), value=1.0) for x in (v, v_new))  # and 1
+    past, to_come = (
+        torch.tensor([ask(n) for n in part])
+        for part in (order[:3000], order[3000:5000])
+    )
+    answers = nn.functional.one_hot(past, 10).double()  # (3000, 10)
+    fit = torch.linalg.lstsq(v, answers, driver="gelsd").solution  # (hidden + 1, 10)
+    return ((v_new @ fit).argmax(1) == to_come).double().mean().item()
 
 
 asks = {"digits": lambda n: len(str(n)), "first": lambda n: int(str(n)[0])}

@@ -315,6 +315,8 @@ for dtype, bound in ((torch.float64, 1e-12), (torch.float32, 1e-6)):
     print(f"{dtype}: padding changes nothing {exact}; alone within {bound:.0e} {near}")
 
 # %% [markdown]
+# Both hold.
+#
 # ## Do not even compute it: packing
 #
 # The mask computes steps only to throw them away. PyTorch offers another way, a *packed sequence* (打包序列).
@@ -411,6 +413,8 @@ def packed_encoder(ids, lengths):
 print(check_encoder(packed_encoder, vocab_size=V))
 
 # %% [markdown]
+# The same verdicts as ours; PyTorch, too, refuses a row without words.
+#
 # ## Who bites whom?
 #
 # The bag of words gave *Dog bites man* and *Man bites dog* the same vector, and so does any mean of word vectors.
@@ -445,6 +449,8 @@ for group in groups:
         print(*(f"{s}  {translation}" for s, translation in group.items()), sep="\n")
 
 # %% [markdown]
+# To a bag of words each of these pairs is one sentence.
+#
 # ## Last, mean or max?
 #
 # The last state is not the only way to make one vector of the states $\mathbf{h}_1, \dots, \mathbf{h}_T$ of the

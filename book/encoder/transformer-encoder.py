@@ -261,6 +261,8 @@ for pre in (False, True):
     )
 
 # %% [markdown]
+# Three ways to write the layer, the same numbers; and its weights go to PyTorch and come back unchanged.
+#
 # ## Where the norm stands
 #
 # Look at a deep encoder before its first step of training. In a pre-norm encoder every part gets input of a
@@ -402,6 +404,8 @@ for mask_, name in ((for_all, "with the mask:   "), (None, "without the mask:"))
     print(name, "the first five states are the same:", same)
 
 # %% [markdown]
+# With the mask, the five states before the changed word do not notice it; without the mask they do.
+#
 # ## The encoder
 #
 # `scratch.encoder.TransformerEncoder` is the [input layer](../input-layer/the-input-layer.ipynb), with its

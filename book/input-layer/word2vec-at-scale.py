@@ -14,9 +14,8 @@
 # # Word2vec at scale: a few questions instead of all
 #
 # *She poured milk into her …* To learn from this line that the word was *coffee*, the network of the last
-# chapter must also give an opinion on *Tuesday*, on *constitution*, on *zebra*, and so on through the
-# dictionary, and have each opinion corrected. Would it not do to hear that it was *coffee*, and not, say,
-# *zebra*?
+# chapter must also give an opinion on *Tuesday*, on *constitution*, on *zebra* and all other words, and have
+# each opinion corrected. Would it not do to hear that it was *coffee*, and not, say, *zebra*?
 #
 # **Why does nobody train the full softmax?** And what does one train instead? The answers made word2vec
 # famous, and much of what is told about them is a little wrong. To find out, we rebuild gensim's training
@@ -81,14 +80,13 @@ for least in (100, 10, 1):
 #
 # ## Twenty questions: hierarchical softmax
 #
-# The first way is old (Morin and Bengio {cite:p}`morin2005hierarchical`). Put the words at the leaves of
-# a binary tree. To predict a word is then to predict the way to it: left or right at the root, left or
-# right at the next node, until one stands before the word. This is *hierarchical softmax* (层次 softmax).
-# In a balanced tree a way has about $\log_2 V$ turns, but which tree? Mnih and Hinton
-# {cite:p}`mnih2009scalable` grew one from words that behave alike. Mikolov and colleagues
-# {cite:p}`mikolov2013efficient` took the one that makes ways short on average, by putting frequent words
-# near the root: *Huffman's tree* (霍夫曼树) {cite:p}`huffman1952method`. It is built from below: join the two
-# lightest pieces, and again, until there is one.
+# The first way is old (Morin and Bengio {cite:p}`morin2005hierarchical`). Put the words at the leaves of a
+# binary tree. To predict a word is then to predict the way to it, left or right at each node. This is
+# *hierarchical softmax* (层次 softmax). In a balanced tree a way has about $\log_2 V$ turns, but which tree? Mnih
+# and Hinton {cite:p}`mnih2009scalable` grew one from words that behave alike. Mikolov and colleagues
+# {cite:p}`mikolov2013efficient` took the one that makes ways short on average, by putting frequent words near
+# the root: *Huffman's tree* (霍夫曼树) {cite:p}`huffman1952method`. It is built from below: join the two lightest
+# pieces, and again, until there is one.
 
 # %%
 toy = {"the": 12, "of": 9, "cat": 6, "dog": 5, "mat": 2, "zorf": 1}  # how often each
@@ -245,12 +243,12 @@ for least in (100, 10, 1):
 #
 # ## What negative sampling is not
 #
-# It is tempting to read $\sigma(\mathbf{u}_w \cdot \mathbf{h})$ as something like $p(w \mid c)$. It is
-# not, and we can say what it is (Levy and Goldberg {cite:p}`levy2014neural`). Let $X_{cw}$ be how often
-# $w$ stands beside $c$, and $X_c$ the number of all neighbours of $c$. Over a whole text the score $s$ of
-# the pair is asked for $X_{cw}$ times as true and, on average, $k X_c P_n(w)$ times as false. If the
-# score could be chosen freely, the best choice is where the errors cancel. (To get the second line,
-# divide the first by $1 - \sigma(s)$, and use $\sigma(s) / (1 - \sigma(s)) = e^s$.)
+# It is tempting to read $\sigma(\mathbf{u}_w \cdot \mathbf{h})$ as $p(w \mid c)$. Levy and Goldberg
+# {cite:p}`levy2014neural` found what it is. Let $X_{cw}$ be how often $w$ stands beside $c$, and $X_c$ the
+# number of all neighbours of $c$. Over a whole text the score $s$ of the pair is asked for $X_{cw}$ times as
+# true and, on average, $k X_c P_n(w)$ times as false. If the score could be chosen freely, the best choice is
+# where the errors cancel. (To get the second line, divide the first by $1 - \sigma(s)$, and use $\sigma(s) / (1
+# - \sigma(s)) = e^s$.)
 #
 # $$
 # \begin{aligned}
@@ -305,11 +303,10 @@ for w in ("the", "our", "it"):
 # released, `word2vec.c`, leaves out draws that hit the true word, which shifts them a little for very
 # frequent pairs. It is *the program* below; gensim follows it.)
 #
-# > **Correction.** Negative sampling is often introduced as an approximation of the softmax. The softmax
-# > of its best scores, the table shows, is far from the probabilities. They come back only when
-# > $\ln k P_n(w)$ is added, which NCE builds in from the start. Dyer {cite:p}`dyer2014notes` sets the two
-# > side by side, and Goldberg and Levy {cite:p}`goldberg2014word2vec` derive negative sampling as the
-# > different loss that it is.
+# > **Correction.** Negative sampling is often introduced as an approximation of the softmax. The softmax of its
+# > best scores, the table shows, is far from the probabilities. They come back only when $\ln k P_n(w)$ is
+# > added, which NCE builds in from the start. Dyer {cite:p}`dyer2014notes` compares the two; Goldberg and Levy
+# > {cite:p}`goldberg2014word2vec` derive the loss that it is.
 #
 # ## The power 3/4
 #
@@ -326,9 +323,9 @@ for w in ("the", "government", "zeal", "harvest"):
     print(f"{w:>14} {counts[w]:>8,} " + " ".join(f"{x:9.1e}" for x in shares))
 
 # %% [markdown]
-# It gives more of the noise to rare words. Does it help here? We train three times on the addresses and on WordNet's definitions, with this book's
-# trainer, whose step we shall open below, and ask the pairs of WordSim-353 and SimLex-999 as in the last
-# chapter, with the bootstrap's brackets.
+# It gives more of the noise to rare words. Does it help here? We train three times on the addresses and on
+# WordNet's definitions, and ask the pairs of WordSim-353 and SimLex-999 as in the last chapter, with the
+# bootstrap's brackets.
 
 # %%
 from scratch.evaluation import interval, similarity
@@ -356,11 +353,10 @@ for name in ("wordsim-353", "simlex-999"):
         print("" if a == 0.75 else "   3/4 minus this: [{:+.2f}, {:+.2f}]".format(*gap))
 
 # %% [markdown]
-# Power 0 is worse on WordSim-353: the bracket of the difference is clear of zero. Between 3/4 and 1 these
-# pairs cannot decide, and if anything they lean to 1; SimLex-999 decides nothing. So on this text, with
-# one seed, we can confirm that frequent words should be frequent in the noise, and not that 3/4 is better
-# than 1. (On a larger text Levy, Goldberg and Dagan recommend 3/4, for counting methods and word2vec alike
-# {cite:p}`levy2015improving`.)
+# Power 0 is worse on WordSim-353: the bracket of the difference is clear of zero. Between 3/4 and 1 these pairs
+# cannot decide, and if anything they lean to 1; SimLex-999 decides nothing. So with this text and one seed,
+# frequent words should be frequent in the noise, and 3/4 is not seen to be better than 1. (On a larger text
+# Levy, Goldberg and Dagan recommend 3/4, for counting methods and word2vec alike {cite:p}`levy2015improving`.)
 #
 # ## Two rules about windows
 #
@@ -444,15 +440,14 @@ print("1 / distance, for comparison:", [round(1 / x, 1) for x in range(1, 6)])
 #
 # ## A line that is missing in CBOW
 #
-# In CBOW $\mathbf{h}$ is the mean of the context's vectors, so by the chain rule each of them receives
-# the gradient of $\mathbf{h}$ divided by $|C|$. The released program takes the mean going forward; going
-# backward, it gives *all* of the gradient to *each* word. İrsoy, Benton and Stratos
-# {cite:p}`irsoy2021corrected` call this a bug. Gensim follows the original on purpose, and its
-# maintainers [were not all convinced](https://github.com/piskvorky/gensim/issues/3266) that it is one.
-# What can be measured is the step. In the sentence *left middle right*, with a window of one, the outer words
-# help to predict one word only, the middle one; and if the vector of *middle* starts at zero, the
-# prediction before it changes no output vector, since every such change is a multiple of
-# $\mathbf{h} = \mathbf{0}$. So gensim's weights show us a single step.
+# In CBOW $\mathbf{h}$ is the mean of the context's vectors, so by the chain rule each of them receives the
+# gradient of $\mathbf{h}$ divided by $|C|$. The released program takes the mean going forward; going backward,
+# it gives *all* of the gradient to *each* word. İrsoy, Benton and Stratos {cite:p}`irsoy2021corrected` call
+# this a bug. Gensim follows the original on purpose, and its maintainers [were not all
+# convinced](https://github.com/piskvorky/gensim/issues/3266) that it is one. What can be measured is the step.
+# In the sentence *left middle right*, with a window of one, the outer words help to predict the middle one
+# only; and if the vector of *middle* starts at zero, the prediction before it changes no output vector, each
+# change being a multiple of $\mathbf{h} = \mathbf{0}$. So gensim shows us a single step.
 
 # %%
 from gensim.models import Word2Vec
@@ -472,9 +467,8 @@ step = tiny.wv.vectors - W  # (3, 4)
 print("both neighbours moved alike:", np.allclose(step[left], step[right], atol=1e-7))
 
 # %% [markdown]
-# And the gradient? Gensim looks the sigmoid up in a table, about which more in a moment. To leave only the
-# question of the mean, we take the errors from that table, as fixed numbers: `errors @ scores` then has the
-# gradient that the chain rule asks for.
+# And the gradient? Gensim looks the sigmoid up in a table. We take the errors from that table, as fixed
+# numbers: `errors @ scores` then has the gradient that the chain rule asks for.
 
 # %%
 from scratch.replay import sigmoid
@@ -531,14 +525,13 @@ for rate in (0.025, 0.1):
 #
 # ## The replay
 #
-# `replay` does gensim's training over again, one pair at a time, in Python, from the same random start. Besides the formulas it takes
-# some facts that no paper mentions, and that one finds by comparing weights. The text goes through in
-# *jobs* of at most 10,000 words. Each has one learning rate, and a new seed for a small generator of
-# random numbers, which draws first who is dropped, then the negatives. (The radii come from another one.)
-# A drawn word that *is* the true word is left out; another word of the context counts as false like any
-# other. A score beyond $\pm 6$ changes nothing, be it right or wrong. And the sigmoid is read off a table
-# of a thousand cells, in which, by an integer division, one lands up to four cells too low: $\sigma(0)$
-# is 0.494.
+# `replay` does gensim's training over again, one pair at a time, in Python, from the same random start. Besides
+# the formulas it takes some facts that no paper mentions. The text goes through in *jobs* of at most 10,000
+# words. Each has one learning rate, and a new seed for a small generator of random numbers, which draws first
+# who is dropped, then the negatives. A drawn word that *is* the true word is left out; another word of the
+# context counts as false like any other. A score beyond $\pm 6$ changes nothing, be it right or wrong. And the
+# sigmoid is read off a table of a thousand cells, in which, by an integer division, one lands up to four cells
+# too low: $\sigma(0)$ is 0.494.
 
 # %%
 print(inspect.getsource(gensim_again.replay).split('"""')[2].strip("\n"))
@@ -624,10 +617,9 @@ print(f"{looked_up:,} scores, of which {moved} found another cell of the table")
 print(f"within 0.00001: {off < 1e-5}, within 0.0001: {off < 1e-4}")
 
 # %% [markdown]
-# The table answers alike for all scores of a cell, so it forgets rounding. Only a score that is pushed
-# over an edge gets another answer. Two programs that round differently thus agree to the bit for a long
-# time, and then part in one place, the sooner the more scores they look up: this is why skip-gram with a
-# tree, which looks up the most, may end some 0.00001 away.
+# The table answers alike for all scores of a cell; only one that is pushed over an edge gets another answer.
+# Two programs that round differently thus agree to the bit for long, and then part in one place. Skip-gram with
+# a tree, which looks up the most scores, may end some 0.00001 away.
 #
 # ## What it factorises
 #
@@ -697,21 +689,20 @@ for rank_d in (3, 10, 25):
         print(f"{rank_d:>3} {name:>18} {r:11.2f} {rms:10.2f} {excess(x):15.4f}")
 
 # %% [markdown]
-# Each is best at its own game: the SVD has the smaller error at every rank, negative sampling the smaller
-# loss. With few dimensions the product that we found for negative sampling is a poor copy of the PMI
-# matrix, and besides the rank the weighting is to blame. "Word2vec factorises PMI" is exact for its goal,
-# and not for what one gets. The next chapter takes the hint and factorises counts directly.
+# Each is best at its own game: the SVD has the smaller error at every rank, negative sampling the smaller loss.
+# With few dimensions negative sampling's product is a poor copy of the PMI matrix; the weighting is to blame as
+# well as the rank. "Word2vec factorises PMI" is exact for its goal, and not for what one gets. The next chapter
+# takes the hint and factorises counts directly.
 #
 # ## From one pair to a block
 #
-# How fast can all this be in PyTorch? The arithmetic of one pair is tiny, six dot products and their
-# gradients; calling Python costs more. So the first gain comes from many pairs in one call. Then the
-# trouble is moving rows: each pair gathers seven rows of the tables and scatters seven back. But
-# neighbouring centres share most of their contexts. So take a *block* of $L = 32$ consecutive words, and
-# the few on both sides that their windows reach. One product of two small matrices gives the scores of
-# every centre with every word around it; the wanted ones form a *band* (带) along the diagonal, cut out by
-# a table of weights. The rest is computed in vain, and it pays all the same, since matrix products are
-# what processors do best. And let all centres of a block share their negatives, as Ji and colleagues
+# How fast can all this be in PyTorch? The arithmetic of one pair is tiny, six dot products and their gradients;
+# calling Python costs more. So the first gain comes from many pairs in one call. Then the trouble is moving
+# rows: each pair gathers seven rows of the tables and scatters seven back. But neighbouring centres share most
+# of their contexts. So take a *block* of $L = 32$ consecutive words, and the few on both sides that their
+# windows reach. One product of two small matrices gives the scores of every centre with every word around it;
+# the wanted ones form a *band* (带) along the diagonal, cut out by a table of weights. The rest is computed in
+# vain, and it pays all the same. And let all centres of a block share their negatives, as Ji and colleagues
 # {cite:p}`ji2016parallelizing` let those of a window share them: more columns of the same matrix.
 
 # %%
@@ -795,11 +786,10 @@ for name, order in (("in order", in_order), ("at random", random_order)):
     print(f"blocks {name:>9}: {meetings:.1f} others of its kind")
 
 # %% [markdown]
-# So blocks are taken at random, and `train` makes its batches as large as lets a word be expected to
-# meet itself 1.25 times (in CBOW, where a word is part of fewer pairs, 2.5 times); in the pitfalls we look
-# what happens beyond. Two threads share the tables without locks, as in the original program. Some of
-# their work may overwrite each other's, which does little harm as long as each step touches few rows
-# ({cite:p}`recht2011hogwild`, who call it *Hogwild*).
+# So blocks are taken at random, and `train` makes its batches as large as lets a word be expected to meet
+# itself 1.25 times (in CBOW, where a word is part of fewer pairs, 2.5 times). Two threads share the tables
+# without locks, as in the original program. Some of their work may overwrite each other's, which does little
+# harm as long as each step touches few rows ({cite:p}`recht2011hogwild`, who call it *Hogwild*).
 #
 # What does each idea bring? These speeds were measured in one go, on the shipped English text.
 
@@ -816,9 +806,9 @@ for name, words_per_second in speed.items():
 
 # %% [markdown]
 # With one pair at a time, autograd makes gradients as large as the tables, nearly all zeros; writing the
-# gradient out spares them. Batches spare Python, and the band, which spares moving rows, is what gets
-# past gensim. And the quality? Both sides read the same shuffled text five times, with the same settings,
-# each from three seeds and with one and two threads, and are asked the same questions.
+# gradient out spares them. Batches spare Python, and the band, which spares moving rows, is what gets past
+# gensim. And the quality? Both sides read the same shuffled text five times, with the same settings, three
+# seeds, one and two threads, and are asked the same questions.
 
 # %%
 from statistics import mean, median
@@ -894,10 +884,9 @@ for pieces in (1, 4, 16):  # how many words each word is split into
     print(f"split into {pieces:>2}: {kept:.0%} of the text is kept")
 
 # %% [markdown]
-# Our time grows as the text does, gensim's somewhat faster; four times the vocabulary costs about twice the
-# time, and a part of that is subsampling, which spares words that have been split. Our speed is paid for
-# with memory: an epoch is kept whole, in tensors of several numbers a word, where gensim reads a few
-# sentences at a time.
+# Our time grows as the text does, gensim's somewhat faster; a larger vocabulary costs less than in proportion,
+# partly because subsampling spares words that have been split. Our speed is paid for with memory: an epoch is
+# kept whole, in tensors of several numbers a word, where gensim reads a few sentences at a time.
 #
 # ## What the analogies say, and what they hide
 #
@@ -926,11 +915,10 @@ for exclude in (True, False):
         print(f"{rule:>24}: {correct.mean():6.1%} [{low:.1%}, {high:.1%}]")
 
 # %% [markdown]
-# With the usual rule few are right. The nearest neighbour of $c$ alone gets most of what the offset gets:
-# what looks like arithmetic with meanings is to a good part neighbourhood, which is Linzen's point. And if
-# $a$, $b$ and $c$ are allowed, most answers are lost, since the nearest word is often one of them (nearest to
-# $c$ is always $c$). A number without its rule, and without the share left out, cannot be compared with
-# another.
+# With the usual rule few are right. The nearest neighbour of $c$ alone gets most of what the offset gets: what
+# looks like arithmetic with meanings is to a good part neighbourhood, which is Linzen's point. And if $a$, $b$
+# and $c$ are allowed, most answers are lost, since the nearest word is often one of them (nearest to $c$ is
+# always $c$). A number without its rule cannot be compared with another.
 #
 # ## To gensim and back
 #
@@ -946,8 +934,8 @@ print(type(vectors) is type(gensim_model.wv), "government" in vectors)
 # %% [markdown]
 # ## Pitfalls
 #
-# > **Pitfall.** *A batch can be too large*, as said above. We train the addresses with three vocabularies
-# > on batches in which a word meets itself so and so many times.
+# > **Pitfall.** *A batch can be too large.* We train the addresses with three vocabularies on batches in which
+# > a word meets itself so and so many times.
 
 
 # %%
@@ -991,9 +979,8 @@ s_best = (X / (X_c * uniform)).log() - np.log(k_all)
 print("exp(s) = p(w|c):", torch.allclose(s_best.exp(), X / X_c))
 
 # %% [markdown]
-# > **Exercise 2 (code).** The program leaves out a drawn word only if it is the true word. How often
-# > would it leave out more if it were not to draw any word of the centre's window? Measure on the
-# > addresses, with a window of 5, and say for which words it matters.
+# > **Exercise 2 (code).** How often would the program leave out a draw if it forbade the whole window, and not
+# > only the true word? Measure on the addresses, with a window of 5, and say for which words it matters.
 # >
 # > *Hint: for a window with the distinct words $C$, a draw is one of them with probability
 # > $\sum_{w \in C} P_n(w)$.*
@@ -1084,5 +1071,3 @@ for a, model in by_power.items():
 #   factorization](https://papers.nips.cc/paper/5477-neural-word-embedding-as-implicit-matrix-factorization),
 #   2014: the shifted PMI; and with I. Dagan, [Improving distributional similarity with lessons learned from
 #   word embeddings](https://aclanthology.org/Q15-1016/), 2015: how much the small print matters.
-# - S. Ji, N. Satish, S. Li and P. Dubey, [Parallelizing word2vec in shared and distributed
-#   memory](https://arxiv.org/abs/1604.04661), 2016: shared negatives, and matrix products.
