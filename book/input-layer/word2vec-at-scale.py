@@ -247,8 +247,8 @@ for least in (100, 10, 1):
 # {cite:p}`levy2014neural` found what it is. Let $X_{cw}$ be how often $w$ stands beside $c$, and $X_c$ the
 # number of all neighbours of $c$. Over a whole text the score $s$ of the pair is asked for $X_{cw}$ times as
 # true and, on average, $k X_c P_n(w)$ times as false. If the score could be chosen freely, the best choice is
-# where the errors cancel. (To get the second line, divide the first by $1 - \sigma(s)$, and use $\sigma(s) / (1
-# - \sigma(s)) = e^s$.)
+# where the errors cancel. (To get the second line, divide the first by $1 - \sigma(s)$, and use
+# $\sigma(s) / (1 - \sigma(s)) = e^s$.)
 #
 # $$
 # \begin{aligned}
