@@ -243,7 +243,7 @@ for least in (100, 10, 1):
 #
 # ## What negative sampling is not
 #
-# It is tempting to read $\sigma(\mathbf{u}_w \cdot \mathbf{h})$ as $p(w \mid c)$. Levy and Goldberg
+# It is tempting to read $\sigma(\mathbf{u}_w \cdot \mathbf{h})$ as $p(w \mid c)$. It is not; Levy and Goldberg
 # {cite:p}`levy2014neural` found what it is. Let $X_{cw}$ be how often $w$ stands beside $c$, and $X_c$ the
 # number of all neighbours of $c$. Over a whole text the score $s$ of the pair is asked for $X_{cw}$ times as
 # true and, on average, $k X_c P_n(w)$ times as false. If the score could be chosen freely, the best choice is
@@ -959,6 +959,8 @@ for V in (100, 1000, 10_000):
     print(f"V = {V:>10,} " + "".join(f"{x:>10}" for x in found))
 
 # %% [markdown]
+# Twenty are too many with any of the three vocabularies.
+#
 # > **Pitfall.** *Forbidding too much.* Some tutorials draw as noise only words that are not in the
 # > window, and readers [ask](https://github.com/tensorflow/tensorflow/issues/49490) for it. The program
 # > forbids only the true word itself (exercise 2).
