@@ -152,8 +152,7 @@ plt.show()
 # \frac{\partial L}{\partial s_j} = \sigma(s_j) - (1 - b_j),
 # $$ (eq-scale-tree-error)
 #
-# from which the chain rule goes on to $\mathbf{u}_{m_j}$ and $\mathbf{h}$ as in the last chapter. Here by
-# hand, by autograd and with the helper on which `train(loss="hierarchical")` is built:
+# from which the chain rule goes on to $\mathbf{u}_{m_j}$ and $\mathbf{h}$ as in the last chapter. By hand, by autograd and with the helper:
 
 # %%
 import torch
@@ -713,8 +712,7 @@ print(signature.strip() + body.rstrip())
 
 # %% [markdown]
 # `others` are the words of the band and the negatives, with the labels 1 and 0. A step gathers rows
-# twice, takes three products, and scatters rows twice, however many pairs there are. Here are the weights
-# of one block of the addresses:
+# twice, takes three products, and scatters rows twice, however many pairs there are. In one block of the addresses:
 
 # %% mystnb={"image": {"alt": "A matrix of 32 rows and 74 columns, nearly all of it empty on the left, where a ragged band of ones runs along the diagonal with a gap in its middle. The 32 columns on the right are filled, in shades that differ from row to row."}, "figure": {"caption": "How much each pair counts in one block: its 32 centres with the 42 words around them, and with their 32 shared negatives.", "name": "fig-scale-band"}}
 from scratch.windows import sample
@@ -791,7 +789,7 @@ for name, order in (("in order", in_order), ("at random", random_order)):
 # without locks, as in the original program. Some of their work may overwrite each other's, which does little
 # harm as long as each step touches few rows ({cite:p}`recht2011hogwild`, who call it *Hogwild*).
 #
-# What does each idea bring? These speeds were measured in one go, on the shipped English text.
+# What does each idea bring? Measured in one go, on the shipped English text:
 
 # %%
 import json
@@ -833,8 +831,7 @@ for architecture in ("skip-gram", "cbow"):
         print(f"{architecture:>9} {side:>8} {line}")
 
 # %% [markdown]
-# The ± is the standard error that comes from the choice of pairs or questions; a difference within it
-# says nothing. In one line each:
+# The ± is the standard error that comes from the choice of pairs or questions; a difference within it says nothing.
 
 # %%
 for architecture in ("skip-gram", "cbow"):
@@ -1006,8 +1003,8 @@ rare = np.mean(
     [share[[i for i in set(row) if i >= 50]].sum() for row in contexts.tolist()]
 )
 print(f"in the window, and not one of the fifty most frequent words: {rare:.2%}")
-# It concerns the frequent words, which stand in many windows: they would be drawn less as noise,
-# and by the optimum above their scores would be pushed up for everybody.
+# It concerns the frequent words. Drawn less as noise, they would get higher scores
+# with everybody, by the optimum above.
 
 # %% [markdown]
 # > **Exercise 3 (code).** Mend CBOW: replace `step` in the replay by one that divides, and show that
