@@ -5,6 +5,8 @@ unexport PYTHONPATH PYTHONHOME
 
 PYTHON := .venv/bin/python
 CHROMIUM := $(shell for b in chromium chromium-browser google-chrome; do command -v $$b && break; done)
+# the clock decides nothing: an hour is no limit that a slow machine meets, and a hang is for CI to end
+NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=3600 --nbval-kernel-startup-timeout=3600
 PAGES := _config.yml _toc.yml $(shell find book -type f -not -path '*/.ipynb_checkpoints/*' -not -name '*.py' -o -path 'book/_extensions/*')
 
 .DEFAULT_GOAL := help
@@ -37,7 +39,7 @@ lint: .venv/.tests ## style and spelling
 
 test: lint book ## everything: lint, helpers, twins, every notebook's outputs, pages, links, browser
 	@[ -n "$(CHROMIUM)" ] || echo "Chromium was not found: the browser tests are left out (install Debian's chromium, or Chrome, to run them)."
-	$(PYTHON) -m pytest -n 2 --dist loadfile $(if $(CHROMIUM),,-m "not browser") --nbval --nbval-current-env --nbval-cell-timeout=120 tests book
+	$(PYTHON) -m pytest -n 2 --dist loadfile $(if $(CHROMIUM),,-m "not browser") $(NBVAL) tests book
 
 test-browser: .venv/.tests book ## every page in headless Chromium: complete, alone, accessible
 	@[ -n "$(CHROMIUM)" ] || { echo "Chromium was not found: install Debian's chromium, or Chrome, to run the browser tests."; exit 1; }

@@ -12,7 +12,7 @@ that project queries and keys are the same on all sides; what differs is the sco
 
 All sides of a race take turns in one process, on one thread if nothing else is said, some rounds to warm up and then
 those that count; a ratio is the median, over the rounds, of a side's time to the first side's in the same round.
-Results go to benchmarks/results/attention.json, with machine and versions.
+Results go to src/scratch/results/attention.json, with machine and versions.
 """
 
 from __future__ import annotations
@@ -31,8 +31,7 @@ import torch
 from torch import Tensor, nn
 
 from scratch.attention import AdditiveAttention, scaled_dot_product_attention
-from scratch.encoder import Encoder, TransformerEncoder
-from scratch.transformer import EncoderLayer
+from scratch.encoder import Encoder, EncoderLayer, TransformerEncoder
 
 WARM_UP, ROUNDS = 3, 15
 

@@ -3,7 +3,8 @@
     python benchmarks/bottleneck.py  # some 15 minutes on one quiet core
 
 Runs the chapter's own code cells, those that define words, networks, training and test, with other sizes and more
-steps. Each row is the mean over the seeds. Results go to benchmarks/results/bottleneck.json, with machine and versions.
+steps. Each row is the mean over the seeds. Results go to src/scratch/results/bottleneck.json, with machine and
+versions.
 """
 
 from __future__ import annotations

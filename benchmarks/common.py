@@ -14,7 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 BOOK = Path(__file__).resolve().parents[1] / "book"
-RESULTS = Path(__file__).parent / "results"
+RESULTS = Path(__file__).resolve().parents[1] / "src" / "scratch" / "results"
 
 
 def run_parts(
@@ -25,7 +25,7 @@ def run_parts(
     settings: dict,
     job: Callable[[object], object] | None = None,
 ) -> dict | None:
-    """Run the parts that the command line names, or all, and keep what each returns in results/<name>.json.
+    """Run the parts that the command line names, or all, and keep what each returns in src/scratch/results/<name>.json.
 
     The file also has the date, the machine, the versions of `packages`, and `settings`; it is written after each part.
     Returns all of it. A call by `apart` runs one `job` instead, and returns None.

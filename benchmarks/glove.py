@@ -33,8 +33,8 @@ from scipy import sparse
 from scratch import glove, word2vec
 from scratch.cooccurrence import cooccurrence, ppmi, svd_vectors
 from scratch.corpora import load, load_analogies, load_ratings
-from scratch.evaluation import analogies, interval, similarity
-from scratch.metrics import spearman
+from scratch.evaluation import analogies, similarity
+from scratch.metrics import interval, spearman
 from scratch.text import Vocabulary
 
 RESULTS = Path(__file__).parent / "results"

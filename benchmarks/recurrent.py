@@ -12,7 +12,7 @@ right answers after training, for each network, length and seed.
 
 *mixed*: the same, trained on texts of all lengths from one word up, and tested on the longest.
 
-Results go to benchmarks/results/recurrent.json, with machine and versions.
+Results go to src/scratch/results/recurrent.json, with machine and versions.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@
 
 Every run is a process of its own, so that its memory can be measured; the two sides take turns. Both are given the same
 sentences of the shipped English corpus, shuffled once, since the book's trainer takes its blocks in random order while
-gensim reads them as they come. Results go to benchmarks/results/word2vec.json, with machine and versions, and to
+gensim reads them as they come. Results go to src/scratch/results/word2vec.json, with machine and versions, and to
 word2vec.png.
 """
 
@@ -175,14 +175,14 @@ def rung(job: dict) -> dict:
     rows, columns = (around >= 0).nonzero(as_tuple=True)
     pairs = torch.stack([drawn[rows], around[rows, columns]], 1)  # (pairs, 2): centre, neighbour
     words_a_pair = sum(map(len, sentences)) / len(pairs)
-    urn = torch.multinomial(count**0.75, 2**20, replacement=True, generator=generator)
+    noise = torch.multinomial(count**0.75, 2**20, replacement=True, generator=generator)
     W = (torch.rand(len(counts), SETTINGS["dim"], generator=generator) - 0.5) / SETTINGS["dim"]
     U = torch.zeros_like(W)
-    done, seconds = LADDER[job["rung"]](W, U, pairs[torch.randperm(len(pairs), generator=generator)], urn)
+    done, seconds = LADDER[job["rung"]](W, U, pairs[torch.randperm(len(pairs), generator=generator)], noise)
     return job | {"words_per_second": round(done * words_a_pair / seconds, 1)}
 
 
-def one_pair_autograd(W, U, pairs, urn, size=0.025):
+def one_pair_autograd(W, U, pairs, noise, size=0.025):
     import torch
     from torch.nn.functional import logsigmoid
 
@@ -190,7 +190,7 @@ def one_pair_autograd(W, U, pairs, urn, size=0.025):
     U.requires_grad_()
     start = time.perf_counter()
     for centre, neighbour in pairs[:100]:
-        negatives = urn[torch.randint(len(urn), (SETTINGS["negative"],))]
+        negatives = noise[torch.randint(len(noise), (SETTINGS["negative"],))]
         loss = -logsigmoid(U[neighbour] @ W[centre]) - logsigmoid(-U[negatives] @ W[centre]).sum()
         loss.backward()
         with torch.no_grad():
@@ -200,13 +200,13 @@ def one_pair_autograd(W, U, pairs, urn, size=0.025):
     return 100, time.perf_counter() - start
 
 
-def one_pair_by_hand(W, U, pairs, urn, size=0.025):
+def one_pair_by_hand(W, U, pairs, noise, size=0.025):
     import torch
 
     label = torch.tensor([1.0] + [0.0] * SETTINGS["negative"])
     start = time.perf_counter()
     for centre, neighbour in pairs[:20_000]:
-        words = torch.cat([neighbour.view(1), urn[torch.randint(len(urn), (SETTINGS["negative"],))]])  # (1 + k,)
+        words = torch.cat([neighbour.view(1), noise[torch.randint(len(noise), (SETTINGS["negative"],))]])  # (1 + k,)
         h, u = W[centre], U[words]  # (d,), (1 + k, d)
         error = (u @ h).sigmoid() - label  # (1 + k,)
         W[centre] = h - size * (error @ u)
@@ -214,7 +214,7 @@ def one_pair_by_hand(W, U, pairs, urn, size=0.025):
     return 20_000, time.perf_counter() - start
 
 
-def batches_of_embeddings(W, U, pairs, urn, size=0.025):
+def batches_of_embeddings(W, U, pairs, noise, size=0.025):
     import torch
     from torch.nn.functional import logsigmoid
 
@@ -222,7 +222,7 @@ def batches_of_embeddings(W, U, pairs, urn, size=0.025):
     optimizer = torch.optim.SGD([*inputs.parameters(), *outputs.parameters()], lr=size)
     start = time.perf_counter()
     for batch in pairs[:400_000].split(2000):
-        words = torch.cat([batch[:, 1:], urn[torch.randint(len(urn), (len(batch), SETTINGS["negative"]))]], 1)
+        words = torch.cat([batch[:, 1:], noise[torch.randint(len(noise), (len(batch), SETTINGS["negative"]))]], 1)
         scores = (outputs(words) @ inputs(batch[:, 0]).unsqueeze(2)).squeeze(2)  # (n, 1 + k)
         loss = -logsigmoid(scores[:, 0]).sum() - logsigmoid(-scores[:, 1:]).sum()
         optimizer.zero_grad()
@@ -231,7 +231,7 @@ def batches_of_embeddings(W, U, pairs, urn, size=0.025):
     return len(pairs[:400_000]), time.perf_counter() - start
 
 
-def batches_by_hand(W, U, pairs, urn, size=0.025):
+def batches_by_hand(W, U, pairs, noise, size=0.025):
     import torch
 
     from scratch.hogwild import scatter
@@ -239,7 +239,7 @@ def batches_by_hand(W, U, pairs, urn, size=0.025):
     label = torch.tensor([1.0] + [0.0] * SETTINGS["negative"])
     start = time.perf_counter()
     for batch in pairs[:800_000].split(2000):
-        words = torch.cat([batch[:, 1:], urn[torch.randint(len(urn), (len(batch), SETTINGS["negative"]))]], 1)
+        words = torch.cat([batch[:, 1:], noise[torch.randint(len(noise), (len(batch), SETTINGS["negative"]))]], 1)
         h, u = W[batch[:, 0]], U[words]  # (n, d), (n, 1 + k, d)
         error = (u @ h.unsqueeze(2)).squeeze(2).sigmoid_().sub_(label)  # (n, 1 + k)
         error *= -size

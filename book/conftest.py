@@ -173,6 +173,7 @@ def pytest_itemcollected(item):
             bool, check=True
         )  # whatever tags, comments and --nbval-lax say
         item.compare_outputs = functools.partial(compare_outputs, item)
+        item.output_timeout = 3600  # nbval's 5 seconds are too short on a busy machine
 
 
 @pytest.hookimpl(wrapper=True)

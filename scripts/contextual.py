@@ -1,7 +1,7 @@
 """Train the two small language models of the chapter on contextual vectors: python scripts/contextual.py [--steps N].
 
 Writes src/scratch/data/contextual.npz (both models in half precision, with their vocabulary), its record in the
-manifest, and the log, benchmarks/results/contextual.json. It takes some forty minutes on one thread. The text is the
+manifest, and the log, src/scratch/results/contextual.json. It takes some forty minutes on one thread. The text is the
 shipped English corpus without the sentences of senses.tsv and the held-out ones (scratch.contextual.held_out).
 """
 
@@ -25,7 +25,7 @@ from scratch.corpora import load, load_senses
 from scratch.text import Vocabulary, pad
 
 ROOT = Path(__file__).parents[1]
-DATA, LOG = ROOT / "src" / "scratch" / "data", ROOT / "benchmarks" / "results" / "contextual.json"
+DATA, LOG = ROOT / "src" / "scratch" / "data", ROOT / "src" / "scratch" / "results" / "contextual.json"
 WORDS, DIM, LAYERS, HEADS = 5000, 128, 3, 4  # the biLM has 2 layers, as ELMo
 LONGEST = 60  # words of a sentence that are read
 TOKENS = 2048  # of a batch, padding included

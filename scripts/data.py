@@ -300,13 +300,13 @@ def build(work: Path, out: Path = OUT) -> None:
         record = {"name": name, "kind": kind, "file": file, "licence": licence, "source": source}
         record |= measure(data, english)
         if kind == "pairs":
-            sizes = Counter(corpora._split(line.split("\t")[2]) for line in lines)
+            sizes = Counter(corpora.split_of(line.split("\t")[2]) for line in lines)
             record["splits"] = {"train": sizes[0], "validation": sizes[1], "test": sizes[2]}
         records.append(record)
     for record in ELSEWHERE:
         if record["source"] is GENSIM:
             data = Path(datapath(record["file"])).read_bytes()
-            text = corpora._decompress(data)
+            text = corpora.decompress(data)
             lines = corpora._wikipedia(text) if record["kind"] == "text" else text.decode().splitlines()
             lines = [line for line in lines if tokenize(line) and not line.startswith(("#", ":"))]
             record = record | measure(data, lines)
@@ -327,7 +327,7 @@ def measure(data: bytes, lines: list[str]) -> dict[str, str | int]:
     return {
         "sha256": hashlib.sha256(data).hexdigest(),
         "bytes": len(data),
-        "raw_bytes": len(corpora._decompress(data)),
+        "raw_bytes": len(corpora.decompress(data)),
         "lines": len(lines),
         "tokens": sum(len(tokenize(line)) for line in lines),
     }

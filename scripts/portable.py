@@ -107,7 +107,7 @@ def main(names):
     paths, plain, well = notebooks(names), bits({}), True
     if not plain or bits({}) != plain:
         sys.exit("The probe failed, or gave other bits the second time, without any disguise: it can tell nothing.")
-    command = "-m pytest -p no:cacheprovider -n 2 --dist loadfile --nbval --nbval-current-env --nbval-cell-timeout=600"
+    command = "-m pytest -p no:cacheprovider -n 2 --dist loadfile --nbval --nbval-current-env --nbval-cell-timeout=3600"
     for disguise in DISGUISES:
         changed = [name for name, value in bits(disguise).items() if value != plain[name]]
         print(" ".join(f"{key}={value}" for key, value in disguise.items()))

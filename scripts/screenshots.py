@@ -73,6 +73,7 @@ def visitor(browser, size: str, theme: str):
     window = browser.new_context(
         viewport={"width": width, "height": height}, color_scheme=theme, reduced_motion="reduce"
     )
+    window.set_default_timeout(0)  # the clock decides nothing
     window.add_init_script(f"localStorage.setItem('mode', '{theme}'); localStorage.setItem('theme', '{theme}')")
     return window
 

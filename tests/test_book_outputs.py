@@ -134,7 +134,7 @@ def compare(folder, *options):
     (folder / "conftest.py").write_text((BOOK / "conftest.py").read_text("utf-8"), "utf-8")
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:xdist", "--color=no"]
     command += ["--nbval-current-env", f"--rootdir={folder}", "--junitxml=report.xml", *options, "."]
-    ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
+    ended = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     assert ended.returncode in (0, 1), ended.stdout + ended.stderr
     said = {}
     for case in ElementTree.parse(folder / "report.xml").iter("testcase"):

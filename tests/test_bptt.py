@@ -22,7 +22,7 @@ def sizes(*most):
     return st.tuples(*(st.integers(1, n) for n in most), st.integers(0, 99))
 
 
-@settings(deadline=None, max_examples=10)
+@settings(max_examples=10)
 @given(sizes(5, 3, 3, 3), st.booleans())
 def test_the_gradient_is_that_of_finite_differences(shape, full):
     inputs, alive = arguments(*shape)
@@ -30,7 +30,7 @@ def test_the_gradient_is_that_of_finite_differences(shape, full):
     assert torch.autograd.gradcheck(lambda *tensors: lstm_steps(*tensors, alive), inputs)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(sizes(5, 3, 3, 9))
 def test_it_equals_one_step_after_the_other(shape):
     inputs, alive = arguments(*shape)

@@ -1,8 +1,8 @@
 """scratch.byte_pairs: the pieces, merges and ids of the tokenizers library, and no text that does not come back."""
 
+import heapq
 import json
 import sys
-import time
 import unicodedata
 from collections import Counter
 from itertools import pairwise
@@ -90,7 +90,6 @@ def test_every_known_character_is_cut_as_by_the_library():
         assert pre_tokenize(line) == pieces_of(line)
 
 
-@settings(deadline=None)
 @given(st.text(KNOWN))
 @example("I'll I’ll ' 's's  't\t\n \x1c \x1f\x85x\u3000y\u200b½ ²2 Ⅷ é e\u0301 你好，world_1  ")
 def test_pieces_are_the_library_s(line):
@@ -104,13 +103,12 @@ def test_the_tables_of_characters_are_made_anew():
     assert pre_tokenize(line) == pieces_of(line)
 
 
-@settings(deadline=None)
 @given(ANY)
 def test_pieces_add_up_whatever_the_characters(line):
     assert "".join(pre_tokenize(line)) == line
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(SMALL, st.integers(256, 330), st.lists(st.text(KNOWN), max_size=4))
 @example(["aaaaaaa aaaa aaaaa"], 270, ["aaaaaa"])
 @example(["ab ba", "!a !a"], 257, [])
@@ -131,13 +129,11 @@ def test_ties_go_to_the_smaller_pair_of_library_ids():
 
 
 def test_eight_thousand_merges_of_the_corpora():
-    """All English text, and Chinese strings: the same merges in the same order, the same ids, within a minute."""
+    """All English text, and Chinese strings: the same merges in the same order, the same ids."""
     train, _, test = load_pairs("en-zh")
     sentences = [" ".join(sentence) for sentence in load("english")]
     texts = sentences + [line for pair in train for line in pair]
-    start = time.process_time()
     encoder = BytePairEncoder.train(texts, 256 + 8000)
-    assert time.process_time() - start < 60
     tokenizer = theirs(texts, 256 + 8000)
     assert len(encoder) == 8256
     assert encoder.merges == merges_of(tokenizer)
@@ -173,7 +169,6 @@ def slow_train(texts, vocab_size):
     return merges
 
 
-@settings(deadline=None)
 @given(SMALL, st.integers(256, 300))
 def test_training_is_what_it_says(texts, vocab_size):
     assert BytePairEncoder.train(texts, vocab_size).merges == slow_train(texts, vocab_size)
@@ -184,7 +179,6 @@ def encoder():
     return BytePairEncoder.train([line for pair in load_pairs("en-zh")[1] for line in pair], 1500)
 
 
-@settings(deadline=None)
 @given(line=ANY)
 @example(line="\0 e\u0301 é 👩‍👩‍👧 \U0010ffff\uffff 中文\r\n\t\u2028")
 def test_every_text_comes_back(line, encoder):
@@ -196,7 +190,6 @@ def test_every_text_comes_back(line, encoder):
     assert BytePairEncoder().encode(line) == list(line.encode())
 
 
-@settings(deadline=None)
 @given(ids=st.lists(st.integers(0, 1499), max_size=12))
 def test_any_ids_decode_as_by_the_library(ids, encoder):
     back = {byte: i for i, byte in BYTE_OF.items()}
@@ -222,17 +215,19 @@ def test_fewer_merges_are_a_smaller_encoder(encoder):
     assert BytePairEncoder.train(reversed(lines), 1500).merges == encoder.merges  # the order of texts does not matter
 
 
-def test_a_long_piece_takes_no_square_time(encoder):
-    """A book without spaces is one piece: ten times the text may take no more than thirty times as long."""
+def test_a_long_piece_takes_no_square_time(encoder, monkeypatch):
+    """A book without spaces is one piece: ten times the text takes about ten times the steps, counted, not timed."""
+    popped, pop = [], heapq.heappop
+    monkeypatch.setattr(heapq, "heappop", lambda heap: popped.append(1) or pop(heap))
 
-    def seconds(n):
-        start = time.process_time()
+    def steps(n):
+        popped.clear()
         assert encoder.decode(ids := encoder.encode("认证成功" * n)) == "认证成功" * n
         assert len(ids) <= 4 * n
-        return time.process_time() - start
+        return len(popped)
 
-    seconds(100)
-    assert seconds(20_000) < 30 * max(seconds(2_000), 0.01)
+    few, many = steps(2_000), steps(20_000)
+    assert 2_000 < few < many <= 10 * few + 100
 
 
 def test_small_ends():

@@ -18,7 +18,7 @@ from scratch.contextual import BiLM, LayerMix, MaskedLM, held_out, mask_tokens, 
 
 LENGTHS = st.lists(st.integers(1, 7), min_size=1, max_size=4)
 LOG = json.loads(
-    (Path(__file__).resolve().parents[1] / "benchmarks" / "results" / "contextual.json").read_text("utf-8")
+    (Path(__file__).resolve().parents[1] / "src" / "scratch" / "results" / "contextual.json").read_text("utf-8")
 )
 
 
@@ -41,7 +41,7 @@ def small(kind, **change):
 
 @pytest.mark.parametrize("kind", ["bilm", "masked"])
 @pytest.mark.parametrize("mode", ["train", "eval"])  # torch takes other paths through a Transformer in each
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(lengths=LENGTHS, more=st.integers(0, 2), filler=st.integers(0, 10))
 def test_padding_changes_nothing(kind, mode, lengths, more, filler):
     model = getattr(small(kind), mode)()
@@ -106,7 +106,7 @@ def test_rows_start_with_a_length_of_about_1_and_the_bias_with_0(kind):
 # --- The bidirectional language model -------------------------------------------------------------------------------
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(LENGTHS)
 def test_one_layer_equals_torchs_bidirectional_lstm(lengths):
     """In one layer the two directions have not met yet, so torch's packed bidirectional LSTM is the same thing."""
@@ -133,7 +133,7 @@ def test_the_second_layer_adds_what_it_was_given():
     torch.testing.assert_close(second[..., 4:], (model.back[1](turned)[0] + turned).flip(1))
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.integers(0, 5), st.integers(1, 10))
 def test_no_direction_sees_what_it_has_to_guess(place, other):
     """Another word at one place changes the forward states from there on, the backward ones up to there, no others."""
@@ -239,7 +239,6 @@ def test_more_places_than_positions_are_refused():
         small("masked").layers(ids, lengths)
 
 
-@settings(deadline=None)
 @given(LENGTHS, st.floats(0, 1), st.integers(0, 99))
 @example([7], 0, 0)
 @example([7], 1, 0)

@@ -34,7 +34,7 @@ def close(ours, theirs, tolerance):
     torch.testing.assert_close(list(ours), list(theirs), atol=tolerance * scale, rtol=0)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(*(st.integers(1, n) for n in (4, 6, 4, 5, 3)), st.booleans(), st.booleans(), st.integers(0, 99))
 @pytest.mark.parametrize(("dtype", "value", "slope"), DTYPES)
 def test_the_encoder_equals_an_embedding_and_a_packed_lstm(
@@ -64,7 +64,7 @@ def test_the_encoder_equals_an_embedding_and_a_packed_lstm(
     close(gradients(a, ours.lstm, names), gradients(b, lstm, names), slope)
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(st.integers(1, 4), st.integers(1, 7), st.integers(1, 3), st.booleans(), st.booleans(), st.integers(0, 99))
 @pytest.mark.parametrize(("dtype", "value", "slope"), DTYPES)
 def test_the_transformer_equals_torchs(dtype, value, slope, batch, width, layers, norm_first, with_lengths, seed):

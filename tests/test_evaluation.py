@@ -1,13 +1,12 @@
-"""scratch.evaluation against gensim's own evaluation and scipy's bootstrap."""
+"""scratch.evaluation against gensim's own evaluation."""
 
 import numpy as np
 import pytest
-import scipy.stats
 from gensim.models import KeyedVectors
 from gensim.test.utils import datapath
 
 from scratch.corpora import load_analogies, load_ratings
-from scratch.evaluation import analogies, interval, similarity
+from scratch.evaluation import analogies, similarity
 from scratch.metrics import spearman
 
 
@@ -75,38 +74,6 @@ def test_only_directions_count():
     assert ones[-1] == 0 != ones[0]
     (right, _), (also, _) = (analogies(keyed(asked, s * table)) for s in (1.0, 1e-3))
     assert right.tolist() == also.tolist()
-
-
-def test_interval_equals_scipys():
-    rng = np.random.default_rng(1)
-    x = rng.normal(size=200)
-    y = x + rng.normal(size=200)
-    low, high = interval(spearman, x, y, draws=3000)
-    theirs = scipy.stats.bootstrap(
-        (x, y), spearman, paired=True, vectorized=False, n_resamples=3000, method="percentile", rng=2
-    ).confidence_interval
-    assert (low, high) == pytest.approx((theirs.low, theirs.high), abs=0.015)
-    assert low < spearman(x, y) < high
-    assert interval(spearman, x, y, seed=3) != interval(spearman, x, y)
-
-
-def test_interval_is_the_means_error_to_both_sides():
-    """For a mean of many numbers: 1.96 standard errors (the normal distribution's 2.5 % and 97.5 %)."""
-    x = np.random.default_rng(0).normal(size=400)
-    low, high = interval(np.mean, x, draws=20_000)
-    error = x.std() / 400**0.5
-    assert (low - x.mean()) / error == pytest.approx(scipy.stats.norm.ppf(0.025), abs=0.07)
-    assert (high - x.mean()) / error == pytest.approx(scipy.stats.norm.ppf(0.975), abs=0.07)
-
-
-def test_interval_can_be_repeated():
-    x = np.random.default_rng(1).normal(size=20)
-    assert interval(np.mean, x) == interval(np.mean, x, draws=1000, seed=0)
-
-
-def test_interval_refuses_samples_that_do_not_belong_together():
-    with pytest.raises(ValueError, match=r"samples must have one length, got \[3, 2\]"):
-        interval(spearman, np.arange(3), np.arange(2))
 
 
 def test_nothing_to_judge():

@@ -13,10 +13,10 @@ import scratch
 FOLDER = Path(scratch.__file__).parent
 # a module may import those before it
 ORDER = (
-    *("arguments", "byte_pairs", "text", "corpora", "metrics", "evaluation", "one_hot"),
+    *("_arguments", "training", "byte_pairs", "text", "corpora", "metrics", "evaluation", "one_hot"),
     *("windows", "huffman", "hogwild", "negative_sampling", "hierarchical_softmax", "word2vec", "replay"),
     *("cooccurrence", "glove", "contextual", "position", "input_layer"),
-    *("bptt", "recurrent", "attention", "transformer", "encoder", "check"),
+    *("bptt", "recurrent", "attention", "encoder", "check"),
 )
 
 

@@ -2,11 +2,11 @@
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from scratch import hierarchical_softmax
-from scratch.hierarchical_softmax import Paths, path_loss
+from scratch.hierarchical_softmax import HierarchicalSoftmax, path_loss
 from scratch.huffman import huffman
 
 COUNTS = st.lists(st.integers(1, 20), min_size=2, max_size=9)
@@ -21,7 +21,6 @@ def probabilities(h, U, codes, paths):
     return torch.stack(p)
 
 
-@settings(deadline=None)
 @given(COUNTS, st.integers(0, 99))
 def test_the_loss_is_minus_the_log_of_probabilities_that_sum_to_one(counts, seed):
     generator = torch.Generator().manual_seed(seed)
@@ -52,7 +51,7 @@ def trained(cbow, busy, monkeypatch):
     tree = huffman([5, 3, 2, 1])
     W, U = torch.randn(4, 3, generator=generator).double(), torch.randn(3, 3, generator=generator).double()
     before = W.clone(), U.clone()
-    paths = Paths(W, U, tree, cbow=cbow, window=2, batch_size=10, generator=generator)
+    paths = HierarchicalSoftmax(W, U, tree, cbow=cbow, window=2, batch_size=10, generator=generator)
     (batch,) = paths.batches(text, left, right)
     paths.step(batch, 0.1)
     return text, left, right, tree, before, (W, U)
@@ -96,7 +95,9 @@ def test_the_order_depends_on_the_generator_alone_and_leaves_out_who_sees_nobody
     for seed in (0, 0, 1):
         generator = torch.Generator().manual_seed(seed)
         options = {"cbow": False, "window": 3, "batch_size": 7, "generator": generator}
-        batches = Paths(*torch.zeros(2, 3, 2), huffman([1, 1, 1, 1]), **options).batches(left, left, right)
+        batches = HierarchicalSoftmax(*torch.zeros(2, 3, 2), huffman([1, 1, 1, 1]), **options).batches(
+            left, left, right
+        )
         assert [len(places) for *_, places in batches] == [7] * 8 + [4]
         runs.append(torch.cat([places for *_, places in batches]).tolist())
     assert torch.equal(torch.get_rng_state(), others)

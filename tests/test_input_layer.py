@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from gensim.models import KeyedVectors
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from scratch.input_layer import InputLayer
@@ -24,7 +24,6 @@ def paper(length, dim):
     return torch.from_numpy(np.where(j % 2 == 0, np.sin(angle), np.cos(angle)))
 
 
-@settings(deadline=None)
 @given(
     *(st.integers(1, 9), st.integers(1, 7), st.integers(1, 8), st.integers(0, 3)),
     st.sampled_from(KINDS),

@@ -3,12 +3,14 @@
 from decimal import Decimal
 from fractions import Fraction
 
+import numpy as np
 import pytest
+import scipy.stats
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
-from scratch.metrics import spearman
+from scratch.metrics import interval, spearman, t_interval
 
 NUMBERS = st.one_of(st.integers(-3, 3), st.floats(-1e6, 1e6))  # small integers make ties
 
@@ -41,3 +43,48 @@ def test_spearman_sees_only_the_order():
 def test_spearman_names_bad_input(x, y, message):
     with pytest.raises(ValueError, match=message):
         spearman(x, y)
+
+
+def test_interval_equals_scipys():
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=200)
+    y = x + rng.normal(size=200)
+    low, high = interval(spearman, x, y, draws=3000)
+    theirs = scipy.stats.bootstrap(
+        (x, y), spearman, paired=True, vectorized=False, n_resamples=3000, method="percentile", rng=2
+    ).confidence_interval
+    assert (low, high) == pytest.approx((theirs.low, theirs.high), abs=0.015)
+    assert low < spearman(x, y) < high
+    assert interval(spearman, x, y, seed=3) != interval(spearman, x, y)
+
+
+def test_interval_is_the_means_error_to_both_sides():
+    """For a mean of many numbers: 1.96 standard errors (the normal distribution's 2.5 % and 97.5 %)."""
+    x = np.random.default_rng(0).normal(size=400)
+    low, high = interval(np.mean, x, draws=20_000)
+    error = x.std() / 400**0.5
+    assert (low - x.mean()) / error == pytest.approx(scipy.stats.norm.ppf(0.025), abs=0.07)
+    assert (high - x.mean()) / error == pytest.approx(scipy.stats.norm.ppf(0.975), abs=0.07)
+
+
+def test_interval_can_be_repeated():
+    x = np.random.default_rng(1).normal(size=20)
+    assert interval(np.mean, x) == interval(np.mean, x, draws=1000, seed=0)
+
+
+def test_interval_refuses_samples_that_do_not_belong_together():
+    with pytest.raises(ValueError, match=r"samples must have one length, got \[3, 2\]"):
+        interval(spearman, np.arange(3), np.arange(2))
+
+
+@pytest.mark.parametrize("count", [2, 3, 30])
+def test_t_interval_equals_scipys(count):
+    values = np.random.default_rng(count).normal(2, 3, size=count)
+    theirs = scipy.stats.ttest_1samp(values, 0).confidence_interval(0.95)
+    assert t_interval(values.tolist()) == pytest.approx((theirs.low, theirs.high))
+
+
+@pytest.mark.parametrize("values", [[], [1.0], [[1.0, 2.0]]])
+def test_t_interval_refuses_too_few(values):
+    with pytest.raises(ValueError, match="values must be a list of at least 2 numbers, got the shape"):
+        t_interval(values)

@@ -35,7 +35,7 @@ def gradients(module, outputs, x, seed):
     return names, torch.autograd.grad(total, [x, *weights])
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.integers(1, 4), st.integers(1, 5), st.integers(1, 6), st.booleans(), st.integers(0, 99))
 @pytest.mark.parametrize(("dtype", "value", "slope"), DTYPES)
 @pytest.mark.parametrize(("Ours", "Theirs"), CELLS)
@@ -57,7 +57,7 @@ def test_a_cell_equals_torchs(Ours, Theirs, dtype, value, slope, batch, input_di
 SHAPES = st.tuples(*(st.integers(1, n) for n in (4, 6, 3, 4, 3)), st.booleans(), st.integers(0, 99))
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(SHAPES, st.sampled_from(["no lengths", "lengths", "all full"]), st.booleans())
 @pytest.mark.parametrize(("dtype", "value", "slope"), DTYPES)
 @pytest.mark.parametrize(("Ours", "Theirs"), NETWORKS)

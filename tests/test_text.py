@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn.utils.rnn import pad_sequence
 
-from scratch.text import Vocabulary, pad, tokenize
+from scratch.text import Vocabulary, mask, pad, tokenize
 
 WORDS = st.text("abcxyz'", min_size=1, max_size=3)
 
@@ -126,3 +126,33 @@ def test_pad_names_what_is_no_sequence_of_ids(sequences, got):
 def test_pad_names_a_pad_id_that_is_no_integer():
     with pytest.raises(TypeError, match=r"pad_id must be an int, got 0.0 \(float\)"):
         pad([[1]], pad_id=0.0)
+
+
+@given(st.lists(st.lists(st.integers(4, 9), max_size=5), max_size=4), st.integers(0, 3))
+def test_mask_is_where_the_words_are(sentences, more):
+    ids, lengths = pad(sentences)
+    assert torch.equal(mask(lengths), ids != 0)
+    wide = mask(lengths.tolist(), ids.shape[1] + more)
+    assert wide.shape == (len(sentences), ids.shape[1] + more)
+    assert torch.equal(wide.sum(1), lengths)
+    assert torch.equal(wide, wide.cummin(1)[0] if wide.numel() else wide)  # words first, then padding
+
+
+def test_mask_stays_on_the_lengths_device():
+    assert mask(torch.ones(2, dtype=torch.int64, device="cpu"), 3).device.type == "cpu"
+
+
+@pytest.mark.parametrize(
+    ("lengths", "width", "error", "message"),
+    [
+        ([1, 4], 3, ValueError, "lengths must lie between 0 and the width 3, got 4"),
+        ([-1], 3, ValueError, "lengths must lie between 0 and the width 3, got -1"),
+        ([1.0], 3, TypeError, "lengths must be integers, got torch.float32"),
+        ([1], -1, ValueError, "width must be at least 0, got -1"),
+        ([1], 2.0, TypeError, "width must be an int, got 2.0 (float)"),
+    ],
+)
+def test_mask_refuses(lengths, width, error, message):
+    with pytest.raises(error) as caught:
+        mask(lengths, width)
+    assert message in str(caught.value)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from gensim.models import KeyedVectors, Word2Vec
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn.functional import cross_entropy, logsigmoid
 
@@ -19,7 +19,6 @@ ROYAL = [f"the {who} {does}".split() for who in ("king", "queen") for does in ("
 ANIMAL = [f"a {who} {does}".split() for who in ("cat", "dog") for does in ("drinks milk", "chases mice")]
 
 
-@settings(deadline=None)
 @given(st.integers(1, 5), st.integers(1, 6), st.integers(1, 4), st.integers(1, 4), st.integers(0, 99))
 def test_softmax_loss_and_gradient_equal_autograd(n, V, d, m, seed):
     generator = torch.Generator().manual_seed(seed)

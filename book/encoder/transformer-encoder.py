@@ -232,13 +232,13 @@ def layer_by_hand(x, p, heads, pre):
 
 
 # %% [markdown]
-# The helper `scratch.transformer.EncoderLayer` says the same in modules, after a look at the shape of `x`, with
+# The helper `scratch.encoder.EncoderLayer` says the same in modules, after a look at the shape of `x`, with
 # dropout behind each part and inside the feed-forward network. (PyTorch's layer has dropout on the attention
 # weights, too.) Its names of
 # weights are PyTorch's, so that a `state_dict` loads in either direction.
 
 # %%
-from scratch.transformer import EncoderLayer
+from scratch.encoder import EncoderLayer
 
 print(inspect.getsource(EncoderLayer.forward))
 torch.manual_seed(0)

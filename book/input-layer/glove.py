@@ -604,8 +604,7 @@ print(f"processor time for the training, ours to theirs: {ratio:.2f}")
 # %%
 import base64
 
-from scratch.evaluation import interval
-from scratch.metrics import spearman
+from scratch.metrics import interval, spearman
 
 people = {name: np.array(about["ratings"]) for name, about in results["people"].items()}
 asked = results["questions"]["asked"]

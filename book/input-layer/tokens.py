@@ -351,7 +351,7 @@ import inspect
 
 from scratch import byte_pairs
 
-source = inspect.getsource(byte_pairs._learn)
+source = inspect.getsource(byte_pairs.learn_merges)
 print(source[source.index("    while queue") :].rstrip())
 
 # %% [markdown]

@@ -327,8 +327,8 @@ for w in ("the", "government", "zeal", "harvest"):
 # bootstrap's brackets.
 
 # %%
-from scratch.evaluation import interval, similarity
-from scratch.metrics import spearman
+from scratch.evaluation import similarity
+from scratch.metrics import interval, spearman
 from scratch.word2vec import train
 
 text = sentences + load("wordnet")
@@ -705,7 +705,7 @@ for rank_d in (3, 10, 25):
 # {cite:p}`ji2016parallelizing` let those of a window share them: more columns of the same matrix.
 
 # %%
-from scratch.negative_sampling import Blocks, skip_gram_step
+from scratch.negative_sampling import NegativeSampling, skip_gram_step
 
 signature, _, body = inspect.getsource(skip_gram_step).split('"""')
 print(signature.strip() + body.rstrip())
@@ -722,7 +722,7 @@ lengths = torch.tensor([len(s) for s in sentences[:200]])
 number = torch.arange(200).repeat_interleave(lengths)  # of each word's sentence
 tables = torch.zeros(2, len(n), 8)  # W and U, not trained here
 options = {"window": 5, "negative": 5, "batch_size": 32, "generator": generator}
-blocks = Blocks(*tables, n**0.75, cbow=False, **options)
+blocks = NegativeSampling(*tables, n**0.75, cbow=False, **options)
 epoch_text = sample(ids, number, keep, 5, generator)
 centres, rows, others = blocks.batches(*epoch_text)[0]
 weight = blocks.bands[rows[0]]  # (L, L + 2w + N)

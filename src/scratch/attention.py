@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from scratch.arguments import at_least_1, batch_of_vectors
+from scratch._arguments import at_least_1, batch_of_vectors
 
 
 def masked_softmax(scores: Tensor, mask: Tensor | None = None) -> Tensor:

@@ -16,7 +16,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from itertools import pairwise
 
-from scratch.arguments import at_least, known_ids
+from scratch._arguments import at_least, known_ids
 
 Pair = tuple[int, int]
 
@@ -91,11 +91,11 @@ class BytePairEncoder:
         pair (section 3.2 of Sennrich et al. advises an index). Raises TypeError if `texts` is a string or holds
         anything but strings, ValueError if `vocab_size < 256` or if a text holds half a surrogate pair.
         """
-        at_least(256, "vocab_size", vocab_size)  # one id for each byte
+        at_least("vocab_size", vocab_size, 256)  # one id for each byte
         if isinstance(texts, str):
             raise TypeError(f"texts must be a list of str, got the str {texts[:20]!r}: put it into a list")
         pieces = Counter(piece for text in texts for piece in pre_tokenize(text))
-        merges = _learn(pieces, vocab_size - 256)
+        merges = learn_merges(pieces, vocab_size - 256)
         ours = [*_BYTES, *range(256, 256 + len(merges))]  # from the library's ids, in which the bytes are in its order
         return cls((ours[left], ours[right]) for left, right in merges)
 
@@ -121,7 +121,7 @@ class BytePairEncoder:
 
         Raises TypeError if an id is no integer, IndexError if it lies outside 0 … len - 1.
         """
-        return b"".join(self.tokens[i] for i in known_ids(ids, len(self))).decode("utf-8", errors="replace")
+        return b"".join(self.tokens[i] for i in known_ids("ids", ids, len(self))).decode("utf-8", errors="replace")
 
     def _encode(self, piece: bytes) -> list[int]:
         """One piece: a queue of the merges that are possible, the earliest and leftmost first.
@@ -149,7 +149,7 @@ class BytePairEncoder:
         return [i for i in ids if i >= 0]
 
 
-def _learn(pieces: dict[str, int], steps: int) -> list[Pair]:
+def learn_merges(pieces: dict[str, int], steps: int) -> list[Pair]:
     """At most `steps` merges, in the library's ids: place in `_BYTES`, then 256 for the first merge, and so on."""
     number = {byte: i for i, byte in enumerate(_BYTES)}
     words, times = [[number[b] for b in _utf8(piece)] for piece in pieces], list(pieces.values())

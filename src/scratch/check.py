@@ -31,7 +31,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from scratch.arguments import at_least
+from scratch._arguments import at_least
 
 Encode = Callable[[Tensor, Tensor], Tensor]
 _LENGTHS = (5, 2, 7, 1)  # of the sentences that are tried: to sort them, up or down, three change places in a circle
@@ -172,7 +172,7 @@ def causality(encode: Encode, vocab_size: int, pad_id: int = 0) -> Result:
 
 def _sentences(vocab_size: int, pad_id: int) -> list[list[int]]:
     """Sentences of the lengths to be tried, of words that differ as far as there are enough."""
-    if at_least(0, "pad_id", pad_id) >= at_least(3, "vocab_size", vocab_size):
+    if at_least("pad_id", pad_id, 0) >= at_least("vocab_size", vocab_size, 3):
         raise ValueError(f"pad_id must be below vocab_size = {vocab_size}, got {pad_id}")
     order = torch.randperm(vocab_size, generator=torch.Generator().manual_seed(0)).tolist()
     order.remove(pad_id)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from scratch import corpora
-from scratch.arguments import at_least_1, ids_below, lengths_within
+from scratch._arguments import at_least_1, ids_below, lengths_within
 from scratch.text import Vocabulary
 
 
@@ -201,5 +201,5 @@ def _mask(ids: Tensor, lengths: Tensor, vocab_size: int) -> Tensor:
     """(batch, length), True where there is a word."""
     if ids.ndim != 2:
         raise ValueError(f"ids must have the shape (batch, length), got {tuple(ids.shape)}")
-    batch, width = ids_below(vocab_size, "ids", ids).shape
-    return torch.arange(width, device=ids.device) < lengths_within(width, lengths, batch).unsqueeze(1)
+    batch, width = ids_below("ids", ids, vocab_size).shape
+    return torch.arange(width, device=ids.device) < lengths_within(lengths, width, batch).unsqueeze(1)

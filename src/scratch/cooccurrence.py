@@ -9,7 +9,7 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import svds
 
-from scratch.arguments import at_least_1
+from scratch._arguments import at_least_1
 
 _CHUNK = 1_000_000  # places of the text that are counted at once: what bounds the memory
 

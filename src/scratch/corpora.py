@@ -23,6 +23,7 @@ import numpy as np
 from scratch.text import tokenize
 
 _DATA = Path(__file__).parent / "data"
+_RESULTS = Path(__file__).parent / "results"
 _ENGLISH = ("state-of-the-union", "wordnet", "wikipedia")
 _ABBREVIATION = re.compile(
     r"\b(?:[A-Za-z]|Mr|Mrs|Ms|Dr|St|Jr|Sr|No|Nos|vs|etc|Messrs|Gen|Col|Capt|Lt|Sgt|Gov|Sen|Rep|Hon|Prof|Rev)\.$"
@@ -66,7 +67,7 @@ def load_pairs(name: str) -> tuple[list[tuple[str, str]], list[tuple[str, str]],
     splits = [], [], []
     for line in _lines(_read(_record(name, "pairs"))):
         source, target, integration = line.split("\t")
-        splits[_split(integration)].append((source, target))
+        splits[split_of(integration)].append((source, target))
     return splits
 
 
@@ -204,7 +205,23 @@ def _record(name: str, kind: str, others: tuple[str, ...] = ()) -> dict:
     return _sets()[name]
 
 
-def _split(integration: str) -> int:
+def load_results(name: str) -> dict:
+    """What the benchmark `name` has found: its stored JSON, with the date, the machine, versions and settings.
+
+    >>> load_results("recurrent")["machine"]
+    'x86_64, 2 cores'
+
+    Raises ValueError for an unknown name, TypeError if it is no string.
+    """
+    if not isinstance(name, str):
+        raise TypeError(f"name must be a str, got {type(name).__name__}")
+    known = sorted(path.stem for path in _RESULTS.glob("*.json"))
+    if name not in known:
+        raise ValueError(f"name must be one of {', '.join(map(repr, known))}, got {name!r}")
+    return json.loads((_RESULTS / f"{name}.json").read_text("utf-8"))
+
+
+def split_of(integration: str) -> int:
     """The split that an integration lies in: 0 training, 1 validation, 2 test."""
     return max(0, int(hashlib.sha256(integration.encode()).hexdigest(), 16) % 10 - 7)
 
@@ -220,10 +237,10 @@ def _read(record: dict) -> bytes:
     digest = hashlib.sha256(data).hexdigest()
     if digest != record["sha256"]:
         raise OSError(f"{path} is damaged: its SHA-256 is {digest}, expected {record['sha256']}")
-    return _decompress(data)
+    return decompress(data)
 
 
-def _decompress(data: bytes) -> bytes:
+def decompress(data: bytes) -> bytes:
     """The data itself, or what it holds if it is compressed as xz or bz2."""
     if data.startswith(b"\xfd7zXZ"):
         return lzma.decompress(data)

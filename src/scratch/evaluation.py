@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from gensim.models import KeyedVectors
 
@@ -54,24 +52,6 @@ def analogies(vectors: KeyedVectors, exclude: bool = True, offset: bool = True) 
                 scores[np.arange(len(scores)), word] = -np.inf
         correct.append(scores.argmax(1) == d)
     return np.concatenate(correct), 1 - len(rows) / len(questions)
-
-
-def interval(
-    statistic: Callable[..., float], *samples: np.ndarray, draws: int = 1000, seed: int = 0
-) -> tuple[float, float]:
-    """The bootstrap's 95 % interval of a statistic (Efron 1979): what it would be with other pairs of the same kind.
-
-    samples: arrays (n,) that belong together; the same n indices, drawn with repetition, are taken of each. Raises
-    ValueError if their lengths differ.
-
-    >>> interval(np.mean, np.array([0, 0, 1, 1, 1, 1, 1, 1, 1, 1]))
-    (0.5, 1.0)
-    """
-    if len({len(sample) for sample in samples}) != 1:
-        raise ValueError(f"samples must have one length, got {[len(sample) for sample in samples]}")
-    picks = np.random.default_rng(seed).integers(len(samples[0]), size=(draws, len(samples[0])))
-    low, high = np.percentile([statistic(*(sample[pick] for sample in samples)) for pick in picks], [2.5, 97.5])
-    return float(low), float(high)
 
 
 def _unit(rows: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ from gensim.models import KeyedVectors
 from scipy import sparse
 from torch import Tensor
 
-from scratch.arguments import at_least_1
+from scratch._arguments import at_least_1
 from scratch.cooccurrence import cooccurrence
 from scratch.text import Vocabulary
 from scratch.word2vec import keyed_vectors

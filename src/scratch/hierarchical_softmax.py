@@ -32,7 +32,7 @@ def path_loss(h: Tensor, u: Tensor, codes: Tensor) -> tuple[Tensor, Tensor, Tens
     return loss, error @ u, error.mT @ h
 
 
-class Paths:
+class HierarchicalSoftmax:
     """A way to train the input table W (V, d) and the inner nodes U (V - 1, d), in place, by `scratch.hogwild.descend`.
 
     tree: the codes and paths of `scratch.huffman.huffman`. Each neighbour, or with `cbow` their mean, predicts the

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from scratch.arguments import at_least_1, ids_below, share_below_1
+from scratch._arguments import at_least_1, ids_below, share_below_1
 from scratch.position import LearnedPosition, SinusoidalPosition
 from scratch.text import Vocabulary
 
@@ -101,7 +101,7 @@ class InputLayer(nn.Module):
         """The ids as int64, which must be (batch, length), not too long, and in the vocabulary."""
         if not isinstance(ids, Tensor):
             raise TypeError(f"ids must be a tensor, got {type(ids).__name__}")
-        ids = ids_below(self.vocab_size, "ids", ids)
+        ids = ids_below("ids", ids, self.vocab_size)
         if ids.ndim != 2:
             raise ValueError(f"ids must have the shape (batch, length), got {tuple(ids.shape)}")
         if not 1 <= ids.shape[1] <= self.max_length:

@@ -16,7 +16,7 @@ BLOCK = 32  # L consecutive centres make a block,
 SHARED = {"skip-gram": 32, "cbow": 16}  # and share N negatives: fewer in CBOW, where a centre is one pair only
 
 
-class Blocks:
+class NegativeSampling:
     """A way to train the input table W (V, d) and the output table U (V, d), in place, by `scratch.hogwild.descend`.
 
     noise (V,): how often each word is drawn as a negative, up to a factor. A block's negatives count as much as
@@ -40,7 +40,7 @@ class Blocks:
         self.blocks_a_batch = max(1, batch_size // BLOCK)
         self.shared = SHARED["cbow" if cbow else "skip-gram"]
         chance = (noise.double() / noise.double().sum()).cumsum(0)  # (V,)
-        self.urn = torch.searchsorted(chance, (torch.arange(2**20, dtype=torch.float64) + 0.5) / 2**20)
+        self.noise_table = torch.searchsorted(chance, (torch.arange(2**20, dtype=torch.float64) + 0.5) / 2**20)
 
         # For each number of neighbours on the left, on the right, and each centre of a block: the places it sees.
         reach = torch.arange(window + 1)
@@ -68,7 +68,8 @@ class Blocks:
         words = pad(text, (w, w + fill)).unfold(0, BLOCK + 2 * w, BLOCK)[order]  # (blocks, L + 2w)
         views = pad((w + 1) * left + right, (0, fill)).view(blocks, BLOCK)[order]  # (blocks, L)
         views = views * BLOCK + torch.arange(BLOCK)  # rows of the bands
-        drawn = self.urn[torch.randint(len(self.urn), (blocks, self.shared), generator=self.generator)]  # (blocks, N)
+        places = torch.randint(len(self.noise_table), (blocks, self.shared), generator=self.generator)
+        drawn = self.noise_table[places]  # (blocks, N)
         centres = words[:, w:-w].contiguous()  # (blocks, L)
         given, others = (words, centres) if self.cbow else (centres, words)
         tables = given, views, torch.cat([others, drawn], 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from scratch.arguments import at_least_1, ids_below
+from scratch._arguments import at_least_1, ids_below
 
 
 def one_hot(ids: Tensor | list[int], vocab_size: int) -> Tensor:
@@ -23,6 +23,6 @@ def one_hot(ids: Tensor | list[int], vocab_size: int) -> Tensor:
     if ids.numel() == 0:
         ids = ids.long()  # torch takes an empty list for floats
     vocab_size = at_least_1("vocab_size", vocab_size)
-    ids = ids_below(vocab_size, "ids", ids)
+    ids = ids_below("ids", ids, vocab_size)
     vectors = torch.zeros(*ids.shape, vocab_size, device=ids.device)  # (..., vocab_size)
     return vectors.scatter_(-1, ids.unsqueeze(-1), 1.0)

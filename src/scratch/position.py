@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from scratch.arguments import at_least, at_least_1
+from scratch._arguments import at_least, at_least_1
 
 Device = torch.device | str | None
 
@@ -28,7 +28,7 @@ def sinusoidal(
     >>> torch.equal(sinusoidal(1, 4, start=1), sinusoidal(2, 4)[1:])
     True
     """
-    length, dim, start = at_least_1("length", length), at_least_1("dim", dim), at_least(0, "start", start)
+    length, dim, start = at_least_1("length", length), at_least_1("dim", dim), at_least("start", start, 0)
     if not dtype.is_floating_point:
         raise TypeError(f"dtype must hold floating point numbers, got {dtype}")
     angles = _angles(torch.arange(start, start + length), dim)  # (length, ⌈dim / 2⌉)

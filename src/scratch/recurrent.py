@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from scratch.arguments import at_least_1, batch_of_vectors, lengths_within
+from scratch._arguments import at_least_1, batch_of_vectors, lengths_within
 from scratch.bptt import lstm_steps
 
 State = Tensor | tuple[Tensor, Tensor]  # h, or for the LSTM (h, c)
@@ -188,7 +188,7 @@ class _Network(_Recurrent):
         batch, width, _ = batch_of_vectors("x", x, "input_dim", self.input_dim).shape
         if not batch or not width:
             raise ValueError(f"x must have a batch and a length of 1 or more, got {batch} and {width}")
-        lengths = lengths_within(width, [width] * batch if lengths is None else lengths, batch).to(x.device)
+        lengths = lengths_within([width] * batch if lengths is None else lengths, width, batch).to(x.device)
         shape = (self.num_layers * (1 + self.bidirectional), batch, self.hidden_dim)
         state = self._start(state, x, shape)
         longest = int(lengths.max())

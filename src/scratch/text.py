@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor
 
-from scratch.arguments import known_ids
+from scratch._arguments import at_least, known_ids, lengths_within
 from scratch.byte_pairs import BytePairEncoder as BytePairEncoder  # subwords belong to text, too: found here as well
 
 _TOKEN = re.compile(r"[a-z]+(?:'[a-z]+)?")
@@ -84,7 +84,7 @@ class Vocabulary:
 
     def decode(self, ids: Iterable[int]) -> list[str]:
         """The tokens of `ids`. Raises IndexError for an id outside 0 … len - 1, TypeError if one is no integer."""
-        return [self.tokens[i] for i in known_ids(ids, len(self))]
+        return [self.tokens[i] for i in known_ids("ids", ids, len(self))]
 
 
 def pad(sequences: Iterable[Sequence[int] | Tensor], pad_id: int = 0) -> tuple[Tensor, Tensor]:
@@ -114,6 +114,27 @@ def pad(sequences: Iterable[Sequence[int] | Tensor], pad_id: int = 0) -> tuple[T
     for i, row in enumerate(rows):
         ids[i, : len(row)] = row
     return ids, torch.tensor(lengths, dtype=torch.int64, device=device)
+
+
+def mask(lengths: Tensor | Sequence[int], width: int | None = None) -> Tensor:
+    """Which places of a padded batch hold a token: True up to each sentence's length.
+
+    lengths (batch,): 0 … width each; width, by default the largest of them. Returns (batch, width) bool, on the
+    lengths' device.
+
+    >>> mask([3, 1])
+    tensor([[ True,  True,  True],
+            [ True, False, False]])
+
+    Raises TypeError if `lengths` are no integers, ValueError for one below 0 or above `width`.
+    """
+    lengths = torch.as_tensor(lengths)
+    if not lengths.numel():  # torch takes an empty list for floats
+        lengths = lengths.long()
+    if width is None:
+        width = int(lengths.max()) if lengths.numel() else 0
+    lengths = lengths_within(lengths, at_least("width", width, 0), len(lengths) if lengths.ndim else 0, least=0)
+    return torch.arange(width, device=lengths.device) < lengths.unsqueeze(1)
 
 
 def _row(sequence: Sequence[int] | Tensor) -> Tensor:

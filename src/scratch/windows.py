@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from scratch.arguments import at_least_1
+from scratch._arguments import at_least_1
 
 
 def windows(sentences: Sequence[Sequence[int]], window: int) -> tuple[Tensor, Tensor]:

@@ -11,11 +11,11 @@ import torch
 from gensim.models import KeyedVectors
 from torch import Tensor, nn
 
-from scratch.arguments import at_least_1, ids_below
-from scratch.hierarchical_softmax import Paths
+from scratch._arguments import at_least_1, ids_below
+from scratch.hierarchical_softmax import HierarchicalSoftmax
 from scratch.hogwild import descend
 from scratch.huffman import huffman
-from scratch.negative_sampling import Blocks
+from scratch.negative_sampling import NegativeSampling
 from scratch.text import Vocabulary
 from scratch.windows import keep_probability, neighbours, sample
 
@@ -38,7 +38,7 @@ class SkipGram(_TwoTables):
 
     def hidden(self, centres: Tensor) -> Tensor:
         """centres (n,) ids -> (n, d): the centre's input vector."""
-        return self.input[ids_below(len(self.input), "centres", centres)]
+        return self.input[ids_below("centres", centres, len(self.input))]
 
     def forward(self, centres: Tensor) -> Tensor:
         """centres (n,) ids -> (n, V): a score for every word as a neighbour; softmax makes them probabilities."""
@@ -50,7 +50,7 @@ class CBOW(_TwoTables):
 
     def hidden(self, contexts: Tensor) -> Tensor:
         """contexts (n, c) ids, -1 where there is no word -> (n, d): the mean of the neighbours' input vectors."""
-        contexts = ids_below(len(self.input), "contexts", contexts, least=-1)
+        contexts = ids_below("contexts", contexts, len(self.input), least=-1)
         present = (contexts >= 0).unsqueeze(2)  # (n, c, 1)
         total = (self.input[contexts.clamp(min=0)] * present).sum(1)  # (n, d)
         return total / present.sum(1).clamp(min=1)
@@ -68,7 +68,7 @@ def softmax_loss(hidden: Tensor, output: Tensor, targets: Tensor) -> tuple[Tenso
     there is none. Returns the loss (), its gradient for `hidden` (n, d) and its gradient for `output` (V, d). Raises
     IndexError for a target below -1 or above V - 1.
     """
-    targets = ids_below(len(output), "targets", targets, least=-1)
+    targets = ids_below("targets", targets, len(output), least=-1)
     present = targets >= 0  # (n, m)
     words = targets.clamp(min=0)  # any id will do where there is none: its share below is zero
     log_p = (hidden @ output.T).log_softmax(1)  # (n, V)
@@ -173,10 +173,10 @@ def train(
             noise = count ** float(power)  # (V,)
             if not noise.sum().isfinite():
                 raise ValueError(f"power must leave count ** power finite, got {power}")
-            way = Blocks(W, model.output.data, noise, negative=negative, generator=generator, **options)
+            way = NegativeSampling(W, model.output.data, noise, negative=negative, generator=generator, **options)
         else:
             nodes = torch.zeros(max(len(counts) - 1, 1), dim, dtype=dtype)  # (V - 1, d)
-            way = Paths(W, nodes, huffman(count), generator=generator, **options)
+            way = HierarchicalSoftmax(W, nodes, huffman(count), generator=generator, **options)
         texts = (way.batches(*draw_text()) for _ in range(epochs))
         descend(texts, way.step, W, total=epochs, workers=workers, learning_rate=learning_rate)
     if not seen:

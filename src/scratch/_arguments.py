@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 
-def at_least(least: int, name: str, value: int) -> int:
+def at_least(name: str, value: int, least: int) -> int:
     """Return `value` if it is an integer of `least` or more, of any integer type.
 
-    >>> at_least(0, "start", -1)
+    >>> at_least("start", -1, 0)
     Traceback (most recent call last):
     ValueError: start must be at least 0, got -1
 
@@ -29,7 +29,7 @@ def at_least(least: int, name: str, value: int) -> int:
 
 def at_least_1(name: str, value: int) -> int:
     """Return `value` if it is an integer of 1 or more, as most sizes are; see `at_least`."""
-    return at_least(1, name, value)
+    return at_least(name, value, 1)
 
 
 def share_below_1(name: str, value: float) -> float:
@@ -48,30 +48,30 @@ def share_below_1(name: str, value: float) -> float:
     return value
 
 
-def known_ids(ids: Iterable[int], size: int) -> list[int]:
+def known_ids(name: str, ids: Iterable[int], size: int) -> list[int]:
     """Return `ids` as a list if all are integers, of any integer type, from 0 to size - 1.
 
-    >>> known_ids([0, 9], size=9)
+    >>> known_ids("ids", [0, 9], size=9)
     Traceback (most recent call last):
     IndexError: ids must lie between 0 and 8, the last of 9, got 9
 
-    Raises TypeError or IndexError otherwise.
+    Raises TypeError or IndexError with the argument's `name` otherwise.
     """
     checked = []
     for i in ids:
         try:
             checked.append(operator.index(i))
         except TypeError:
-            raise TypeError(f"ids must be integers, got {i!r:.40} ({type(i).__name__})") from None
+            raise TypeError(f"{name} must be integers, got {i!r:.40} ({type(i).__name__})") from None
         if not 0 <= checked[-1] < size:
-            raise IndexError(f"ids must lie between 0 and {size - 1}, the last of {size}, got {i}")
+            raise IndexError(f"{name} must lie between 0 and {size - 1}, the last of {size}, got {i}")
     return checked
 
 
-def ids_below(vocab_size: int, name: str, ids: Tensor, least: int = 0) -> Tensor:
+def ids_below(name: str, ids: Tensor, vocab_size: int, least: int = 0) -> Tensor:
     """Return `ids`, a tensor of any shape, as int64 if all are integers from `least` to vocab_size - 1.
 
-    >>> ids_below(9, "ids", torch.tensor([0, 9]))
+    >>> ids_below("ids", torch.tensor([0, 9]), 9)
     Traceback (most recent call last):
     IndexError: ids must lie between 0 and vocab_size - 1 = 8, got 9
 
@@ -84,10 +84,10 @@ def ids_below(vocab_size: int, name: str, ids: Tensor, least: int = 0) -> Tensor
     return ids
 
 
-def lengths_within(width: int, lengths: Tensor | list[int], batch: int) -> Tensor:
-    """Return the lengths of `batch` sequences as int64 (batch,) if each is an integer from 1 to `width`.
+def lengths_within(lengths: Tensor | list[int], width: int, batch: int, least: int = 1) -> Tensor:
+    """Return the lengths of `batch` sequences as int64 (batch,) if each is an integer from `least` to `width`.
 
-    >>> lengths_within(6, [6, 0], batch=2)
+    >>> lengths_within([6, 0], 6, batch=2)
     Traceback (most recent call last):
     ValueError: lengths must lie between 1 and the width 6, got 0
 
@@ -96,9 +96,9 @@ def lengths_within(width: int, lengths: Tensor | list[int], batch: int) -> Tenso
     lengths = _integers("lengths", torch.as_tensor(lengths))
     if lengths.shape != (batch,):
         raise ValueError(f"lengths must have the shape (batch,) = ({batch},), got {tuple(lengths.shape)}")
-    wrong = lengths[(lengths < 1) | (lengths > width)]
+    wrong = lengths[(lengths < least) | (lengths > width)]
     if len(wrong):
-        raise ValueError(f"lengths must lie between 1 and the width {width}, got {wrong[0]}")
+        raise ValueError(f"lengths must lie between {least} and the width {width}, got {wrong[0]}")
     return lengths
 
 

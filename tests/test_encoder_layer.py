@@ -1,16 +1,16 @@
-"""scratch.transformer against torch's encoder layer with the same weights."""
+"""scratch.encoder against torch's encoder layer with the same weights."""
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scratch.transformer import EncoderLayer
+from scratch.encoder import EncoderLayer
 
 DTYPES = [(torch.float64, 1e-12, 1e-12), (torch.float32, 1e-6, 1e-5)]  # outputs within, gradients within
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     *(st.integers(1, 3), st.integers(1, 6), st.sampled_from([1, 2, 4]), st.integers(1, 9)),
     *(st.sampled_from(["none", "keys", "causal"]), st.integers(0, 99)),
