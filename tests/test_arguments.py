@@ -7,14 +7,18 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from scratch._arguments import (
     at_least,
     at_least_1,
     batch_of_vectors,
+    flag,
     ids_below,
     known_ids,
     lengths_within,
+    positive,
+    seed_value,
     share_below_1,
 )
 
@@ -78,9 +82,49 @@ def test_a_batch_of_vectors_is_returned_as_it_is():
     assert batch_of_vectors("x", x, "dim", 3) is x
 
 
-@pytest.mark.parametrize("share", [0, 0.0, 0.5, 1 - 2**-53])
-def test_a_share_is_returned_as_it_is(share):
-    assert share_below_1("dropout", share) is share
+@pytest.mark.parametrize("share", [0, 0.0, 0.5, 1 - 2**-53, np.float32(0.1), np.int8(0)])
+def test_a_share_is_returned_as_a_float(share):
+    assert share_below_1("dropout", share) == share
+    assert type(share_below_1("dropout", share)) is float
+
+
+@pytest.mark.parametrize("value", [1, 0.5, np.float32(0.1), 1e-300])
+def test_a_positive_number_is_returned_as_a_float(value):
+    assert positive("rate", value) == value
+    assert type(positive("rate", value)) is float
+
+
+@pytest.mark.parametrize("seed", [0, 3, np.int64(3), np.uint64(2**64 - 1), torch.tensor(3)])
+def test_seeds_of_all_integer_types_seed_torch_and_numpy(seed):
+    assert type(seed_value("seed", seed)) is int
+    same = torch.Generator().manual_seed(int(seed)), torch.Generator().manual_seed(seed_value("seed", seed))
+    assert torch.equal(*(torch.rand(3, generator=generator) for generator in same))
+    np.random.default_rng(seed_value("seed", seed))
+
+
+def test_flags_are_returned_as_they_are():
+    assert flag("norm_first", True) is True
+    assert flag("norm_first", False) is False
+
+
+def test_lists_are_as_good_as_tensors():
+    assert ids_below("ids", [[1, 2], [0, 3]], 4).tolist() == [[1, 2], [0, 3]]
+    assert lengths_within([], 3, 0).dtype == torch.int64
+    assert ids_below("ids", [], 4).shape == (0,)
+
+
+def test_where_there_are_no_numbers_to_read_none_are_checked():
+    ids = torch.empty(2, 3, dtype=torch.int32, device="meta")
+    assert ids_below("ids", ids, 4).device.type == "meta"
+    assert lengths_within(ids[:, 0], 3, 2).dtype == torch.int64
+    with FakeTensorMode():
+        assert ids_below("ids", torch.ones(2, dtype=torch.int64), 4).shape == (2,)
+
+    @torch.compile(backend="eager", fullgraph=True)
+    def compiled(ids):
+        return ids_below("ids", ids, 4) + 1
+
+    assert compiled(torch.tensor([3])).tolist() == [4]
 
 
 @pytest.mark.parametrize(
@@ -94,6 +138,21 @@ def test_a_share_is_returned_as_it_is(share):
         (lambda: share_below_1("rate", -0.1), ValueError, "rate must be at least 0 and below 1, got -0.1"),
         (lambda: share_below_1("rate", float("nan")), ValueError, "rate must be at least 0 and below 1, got nan"),
         (lambda: share_below_1("rate", "0.1"), TypeError, "rate must be a float, got '0.1' (str)"),
+        (lambda: share_below_1("rate", False), TypeError, "rate must be a float, got False (bool)"),
+        (lambda: positive("rate", 0), ValueError, "rate must be positive and finite, got 0"),
+        (lambda: positive("rate", float("nan")), ValueError, "rate must be positive and finite, got nan"),
+        (lambda: positive("rate", float("inf")), ValueError, "rate must be positive and finite, got inf"),
+        (lambda: positive("rate", "1"), TypeError, "rate must be a float, got '1' (str)"),
+        (lambda: positive("rate", True), TypeError, "rate must be a float, got True (bool)"),
+        (lambda: flag("pre", "False"), TypeError, "pre must be True or False, got 'False'"),
+        (lambda: flag("pre", 0), TypeError, "pre must be True or False, got 0"),
+        (lambda: seed_value("seed", None), TypeError, "seed must be an int, got None (NoneType)"),
+        (lambda: seed_value("seed", -1), ValueError, "seed must be at least 0, got -1"),
+        (lambda: seed_value("seed", 2**64), ValueError, f"seed must be below 2**64, got {2**64}"),
+        (lambda: ids_below("ids", ["cat"], 9), TypeError, "ids must be integers, got ['cat'] (list)"),
+        (lambda: ids_below("ids", [2**70], 9), TypeError, f"ids must be integers, got [{2**70}] (list)"),
+        (lambda: ids_below("ids", [[1], [2, 3]], 9), TypeError, "ids must be integers, got [[1], [2, 3]] (list)"),
+        (lambda: ids_below("ids", None, 9), TypeError, "ids must be integers, got None (NoneType)"),
         (lambda: known_ids("ids", [1, 2.0], 9), TypeError, "ids must be integers, got 2.0 (float)"),
         (lambda: known_ids("ids", ["x" * 99], 9), TypeError, f"ids must be integers, got '{'x' * 39} (str)"),
         (lambda: ids_below("ids", torch.zeros(2), 9), TypeError, "ids must be integers, got torch.float32"),

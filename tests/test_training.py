@@ -75,8 +75,12 @@ def test_rows_are_random_and_can_be_repeated():
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda x: fit([x], lambda _: x, [1], 0.0), ValueError, "learning_rate must be positive, got 0.0"),
-        (lambda x: fit([x], lambda _: x, [1], float("nan")), ValueError, "learning_rate must be positive, got nan"),
+        (lambda x: fit([x], lambda _: x, [1], 0.0), ValueError, "learning_rate must be positive and finite, got 0.0"),
+        (
+            lambda x: fit([x], lambda _: x, [1], float("nan")),
+            ValueError,
+            "learning_rate must be positive and finite, got nan",
+        ),
         (lambda x: fit([], lambda _: x, [1], 0.1), ValueError, "got 0 to train and 1"),
         (lambda x: fit([x], lambda _: x, [], 0.1), ValueError, "got 1 to train and 0"),
         (lambda x: fit([x], lambda _: x, [1], 0.1, warmup=-1), ValueError, "warmup must be at least 0, got -1"),

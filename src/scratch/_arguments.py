@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
+import numbers
 import operator
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
@@ -41,10 +43,55 @@ def share_below_1(name: str, value: float) -> float:
 
     Raises TypeError or ValueError with the argument's `name` otherwise.
     """
-    if not isinstance(value, int | float):
+    if not isinstance(value, numbers.Real) or isinstance(value, bool):
         raise TypeError(f"{name} must be a float, got {value!r} ({type(value).__name__})")
     if not 0 <= value < 1:
         raise ValueError(f"{name} must be at least 0 and below 1, got {value}")
+    return float(value)
+
+
+def positive(name: str, value: float) -> float:
+    """Return `value` as a float if it is a finite number above 0, of any real type.
+
+    >>> positive("learning_rate", 0)
+    Traceback (most recent call last):
+    ValueError: learning_rate must be positive and finite, got 0
+
+    Raises TypeError or ValueError with the argument's `name` otherwise.
+    """
+    if not isinstance(value, numbers.Real) or isinstance(value, bool):
+        raise TypeError(f"{name} must be a float, got {value!r} ({type(value).__name__})")
+    if not 0 < value < math.inf:
+        raise ValueError(f"{name} must be positive and finite, got {value}")
+    return float(value)
+
+
+def flag(name: str, value: bool) -> bool:
+    """Return `value` if it is True or False: torch's layers have other options in the same place, which are neither.
+
+    >>> flag("bidirectional", 0.5)
+    Traceback (most recent call last):
+    TypeError: bidirectional must be True or False, got 0.5
+
+    Raises TypeError with the argument's `name` otherwise.
+    """
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} must be True or False, got {value!r}")
+    return value
+
+
+def seed_value(name: str, value: int) -> int:
+    """Return `value` as an int if it is one, of any integer type, that seeds a generator of torch or NumPy.
+
+    >>> seed_value("seed", None)
+    Traceback (most recent call last):
+    TypeError: seed must be an int, got None (NoneType)
+
+    Raises TypeError, or ValueError below 0 and from 2**64, with the argument's `name` otherwise.
+    """
+    value = at_least(name, value, 0)
+    if value >= 2**64:
+        raise ValueError(f"{name} must be below 2**64, got {value}")
     return value
 
 
@@ -78,6 +125,8 @@ def ids_below(name: str, ids: Tensor, vocab_size: int, least: int = 0) -> Tensor
     Raises TypeError or IndexError with the argument's `name` otherwise.
     """
     ids = _integers(name, ids)
+    if not _readable(ids):
+        return ids
     outside = ids[(ids < least) | (ids >= vocab_size)]
     if len(outside):
         raise IndexError(f"{name} must lie between {least} and vocab_size - 1 = {vocab_size - 1}, got {outside[0]}")
@@ -93,9 +142,11 @@ def lengths_within(lengths: Tensor | list[int], width: int, batch: int, least: i
 
     Raises TypeError or ValueError otherwise.
     """
-    lengths = _integers("lengths", torch.as_tensor(lengths))
+    lengths = _integers("lengths", lengths)
     if lengths.shape != (batch,):
         raise ValueError(f"lengths must have the shape (batch,) = ({batch},), got {tuple(lengths.shape)}")
+    if not _readable(lengths):
+        return lengths
     wrong = lengths[(lengths < least) | (lengths > width)]
     if len(wrong):
         raise ValueError(f"lengths must lie between {least} and the width {width}, got {wrong[0]}")
@@ -119,7 +170,21 @@ def batch_of_vectors(name: str, x: Tensor, dim_name: str, dim: int) -> Tensor:
     return x
 
 
-def _integers(name: str, values: Tensor) -> Tensor:
+def _integers(name: str, values: Tensor | Sequence) -> Tensor:
+    """The values as an int64 tensor: a tensor of integers, or a list, or lists of lists of one length, of them."""
+    if not isinstance(values, Tensor):
+        try:
+            values = torch.as_tensor(values)
+        except (TypeError, ValueError, RuntimeError, OverflowError):
+            raise TypeError(f"{name} must be integers, got {values!r:.40} ({type(values).__name__})") from None
+        if not values.numel():  # torch takes an empty list for floats
+            values = values.long()
     if values.is_floating_point() or values.is_complex() or values.dtype == torch.bool:
         raise TypeError(f"{name} must be integers, got {values.dtype}")
     return values.long()
+
+
+def _readable(values: Tensor) -> bool:
+    """Whether there are numbers to look at: not while a model is compiled or exported, nor in meta and fake tensors."""
+    plain = type(values) in (Tensor, torch.nn.Parameter)
+    return plain and values.device.type != "meta" and not torch.compiler.is_compiling()

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from scratch._arguments import at_least, at_least_1
+from scratch._arguments import at_least, at_least_1, positive, seed_value
 
 Batch = TypeVar("Batch")
 
@@ -23,7 +23,7 @@ def random_rows(count: int, batch_size: int, steps: int, seed: int = 0) -> Itera
     Raises ValueError for a size below 1, TypeError for one that is no integer.
     """
     count, batch_size = at_least_1("count", count), at_least_1("batch_size", batch_size)
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed_value("seed", seed))
     return (torch.randint(count, (batch_size,), generator=generator) for _ in range(at_least_1("steps", steps)))
 
 
@@ -53,8 +53,7 @@ def fit(
     Raises ValueError for a learning rate that is not positive or without a batch or a parameter to train,
     FloatingPointError if a loss is not finite.
     """
-    if not learning_rate > 0:
-        raise ValueError(f"learning_rate must be positive, got {learning_rate}")
+    learning_rate = positive("learning_rate", learning_rate)
     warmup = at_least("warmup", warmup, 0)
     batches = batches if isinstance(batches, Sized) else list(batches)
     trained = [p for p in parameters if p.requires_grad]
