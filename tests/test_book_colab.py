@@ -2,17 +2,20 @@
 
 The stand-in for Colab is an environment that links to those packages of ours that the book depends on, all but what
 Colab lacks. The repository's address leads to the files of this checkout, and packages come from a folder filled
-when the tests were installed, so nothing is asked of the network. Every chapter's first cell and imports are run in an
-environment of its own; the chapter that was changed last is run whole.
+when the tests were installed, so nothing is asked of the network. Chapters that begin with the same cell share an
+environment, in which that cell has installed the book; all their imports are run in it, and the chapter that was
+changed last is run whole.
 """
 
 import ast
+import functools
 import os
 import re
 import shutil
 import subprocess
 import sys
 import sysconfig
+import tempfile
 import tomllib
 from importlib.metadata import distribution
 from pathlib import Path
@@ -23,11 +26,15 @@ import yaml
 from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpec
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
 from nbformat.v4 import new_code_cell, new_notebook
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from run import BOOK, chapters
+
+pytestmark = [
+    pytest.mark.colab,
+    pytest.mark.skipif(not (BOOK.parent / ".git").exists(), reason="this copy of the book is no git checkout"),
+]
 
 ROOT = BOOK.parent
 WHEELS = ROOT / ".cache" / "wheels"
@@ -43,6 +50,17 @@ def git(*arguments, cwd=ROOT):
     return subprocess.run(["git", *arguments], cwd=cwd, check=True, capture_output=True, text=True).stdout
 
 
+def code(path):
+    """The code cells of a chapter's notebook, not yet run."""
+    notebook = nbformat.read(path.with_suffix(".ipynb"), as_version=4)
+    return [new_code_cell(cell.source) for cell in notebook.cells if cell.cell_type == "code"]
+
+
+BY_FIRST_CELL = {}  # the source of a first cell: the chapters that begin with it
+for path in chapters():
+    BY_FIRST_CELL.setdefault(code(path)[0].source, []).append(path)
+
+
 def changed_last():
     """The chapter that was edited, or committed, most recently."""
 
@@ -56,7 +74,8 @@ def changed_last():
 def colab_has():
     """The folders and files in site-packages of what the book and a kernel need, and of what those need in turn."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    wanted = [(text, "") for text in (*project["dependencies"], "sentence-transformers", "ipykernel", "pip")]
+    ours = [*project["dependencies"], *project["optional-dependencies"]["chapters"]]
+    wanted = [(text, "") for text in (*ours, "sentence-transformers", "ipykernel", "pip")]
     found, done = {}, set()
     while wanted:
         text, extra = wanted.pop()  # a requirement, and for which extra of a package it is needed
@@ -90,6 +109,7 @@ class Colab:
     """An environment that has what Colab has."""
 
     def __init__(self, folder, repository):
+        self.folder = folder
         assert any(WHEELS.glob("gensim-*.whl")), f"{WHEELS} has no gensim: make .venv/.tests puts it there"
         self.python = folder / "environment" / "bin" / "python"
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / "environment"], check=True)
@@ -115,10 +135,10 @@ class Colab:
         """What is installed: {name: where it links to}, with the entry itself for what is no link."""
         return {entry.name: entry.resolve() for entry in self.packages.iterdir() if entry.name != "__pycache__"}
 
-    def run(self, cells, folder):
-        """Run cells as the only notebook of a folder, and return them."""
+    def run(self, cells, **options):
+        """Run cells as the only notebook of an empty folder, and return them."""
         notebook = new_notebook(cells=cells)
-        folder.mkdir()
+        folder = Path(tempfile.mkdtemp(dir=self.folder))
         nbformat.write(notebook, folder / "notebook.ipynb")
         command = [str(self.python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
         kernel = AsyncKernelManager()
@@ -130,6 +150,7 @@ class Colab:
             startup_timeout=HOUR,
             iopub_timeout=HOUR,
             resources={"metadata": {"path": str(folder)}},
+            **options,
         )
         client.owns_km = True  # so that the kernel is stopped in the end
         client.execute(env=self.environment, stderr=subprocess.DEVNULL)
@@ -143,35 +164,57 @@ def imports(cells):
     return "\n".join(line for line, imports in lines if imports or line.startswith("warnings."))
 
 
-@pytest.mark.parametrize("path", chapters(), ids=lambda path: path.stem)
-def test_chapter_on_colab(path, repository, tmp_path):
-    colab = Colab(tmp_path, repository)
-    notebook = nbformat.read(path.with_suffix(".ipynb"), as_version=4)
-    cells = [new_code_cell(cell.source) for cell in notebook.cells if cell.cell_type == "code"]
-    rest = cells[1:] if path == changed_last() else [new_code_cell(imports(cells))]
-    _, *rest, where = colab.run([cells[0], *rest, new_code_cell(WHERE)], tmp_path / "alone")
+def complaints(cells):
+    return [output.text for cell in cells for output in cell.outputs if output.get("name") == "stderr"]
 
-    assert [output.text for cell in rest for output in cell.outputs if output.get("name") == "stderr"] == []
-    files = [Path(line) for line in where.outputs[0].text.splitlines()]
-    assert files == [colab.packages / name / "__init__.py" for name in ("scratch", "torch", "numpy")]
+
+@pytest.fixture(scope="module")
+def installed(repository, tmp_path_factory):
+    """From a first cell to an environment in which it has installed the book, and what `WHERE` says there."""
+
+    @functools.cache
+    def install(first):
+        colab = Colab(tmp_path_factory.mktemp("colab"), repository)
+        _, where = colab.run([new_code_cell(first), new_code_cell(WHERE)])
+        return colab, where.outputs[0].text
+
+    return install
+
+
+@pytest.mark.parametrize("first", BY_FIRST_CELL, ids=lambda first: "pretrained" if MODEL in first else "plain")
+def test_the_first_cell_installs_the_book_and_all_its_chapters_import(first, installed):
+    colab, where = installed(first)
+    expected = [colab.packages / name / "__init__.py" for name in ("scratch", "torch", "numpy")]
+    assert [Path(line) for line in where.splitlines()] == expected
     after = colab.entries()
     assert {name: after.get(name) for name in colab.before} == colab.before  # above all torch and numpy
     arrived = {re.split(r"[-.]", name)[0] for name in after.keys() - colab.before.keys()}
-    assert arrived == (ARRIVE | {MODEL} if MODEL in cells[0].source else ARRIVE)
+    assert arrived == (ARRIVE | {MODEL} if MODEL in first else ARRIVE)
+
+    cells = {path.stem: new_code_cell(imports(code(path)[1:])) for path in BY_FIRST_CELL[first]}
+    ran = colab.run([new_code_cell(first), *cells.values()])
+    assert {
+        name: complaints([cell]) for name, cell in zip(["first", *cells], ran, strict=True) if complaints([cell])
+    } == {}
 
 
-@pytest.mark.parametrize(
-    ("code", "missing"),
-    [
-        ("import scratch", "scratch"),
-        ("import gensim", "gensim"),
-        (f"import {MODEL}", MODEL),
-        ("import pytest", "pytest"),  # we have it, and the book must not
-        (f'%pip install -q "git+{ADDRESS}-elsewhere"\nimport scratch', "scratch"),
-    ],
-    ids=["the book", "gensim", "the pretrained model", "what is not declared", "the book at another address"],
-)
-def test_colab_lacks(code, missing, repository, tmp_path):
-    """The stand-in bites: what the book does not declare and install is not there."""
-    with pytest.raises(CellExecutionError, match=f"No module named '{missing}'"):
-        Colab(tmp_path, repository).run([new_code_cell(code)], tmp_path / "alone")
+def test_the_chapter_that_was_changed_last_runs_whole(installed):
+    cells = code(changed_last())
+    colab, _ = installed(cells[0].source)
+    assert complaints(colab.run(cells)) == []
+
+
+LACKS = {
+    "import scratch": "scratch",
+    "import gensim": "gensim",
+    f"import {MODEL}": MODEL,
+    "import pytest": "pytest",  # we have it, and the book must not
+    f'%pip install -q "git+{ADDRESS}-elsewhere"\nimport scratch': "scratch",  # the book at another address
+}
+
+
+def test_colab_lacks_what_the_book_does_not_declare_and_install(repository, tmp_path):
+    """The stand-in bites: a chapter would fail, each time with this error."""
+    cells = Colab(tmp_path, repository).run([new_code_cell(source) for source in LACKS], allow_errors=True)
+    errors = [output.evalue for cell in cells for output in cell.outputs if output.output_type == "error"]
+    assert errors == [f"No module named '{missing}'" for missing in LACKS.values()]
