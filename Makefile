@@ -4,13 +4,16 @@ export PYTHONDONTWRITEBYTECODE := 1
 unexport PYTHONPATH PYTHONHOME
 
 PYTHON := .venv/bin/python
+CORES := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 CHROMIUM := $(shell for b in chromium chromium-browser google-chrome; do command -v $$b && break; done)
 # the clock decides nothing: an hour is no limit that a slow machine meets, and a hang is for CI to end
 NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=3600 --nbval-kernel-startup-timeout=3600
+# an expression of pytest's markers, as in: make test ONLY="not browser and not colab and not slow"
+ONLY := $(if $(CHROMIUM),,not browser)
 PAGES := _config.yml _toc.yml $(shell find book -type f -not -path '*/.ipynb_checkpoints/*' -not -name '*.py' -o -path 'book/_extensions/*')
 
 .DEFAULT_GOAL := help
-.PHONY: help book serve notebooks lab test test-browser test-portable mutants format lint lock address clean
+.PHONY: help book serve notebooks lab check test test-browser test-portable mutants format lint lock address clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -32,18 +35,24 @@ format: .venv/.tests ## lay the code out as lint wants it
 	$(PYTHON) -m ruff check --fix .
 	$(PYTHON) -m ruff format .
 
-lint: .venv/.tests ## style and spelling
+lint: .venv/.tests ## style, spelling and types
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m codespell_lib
+	$(PYTHON) -m mypy
+
+check: lint ## for an author: lint, and all that NAMES=… must obey, its outputs run again (a minute or two)
+	@[ -n "$(NAMES)" ] || { echo "Which chapters? make check NAMES=\"one-hot tokens\""; exit 1; }
+	$(PYTHON) scripts/rules.py $(NAMES)
+	$(PYTHON) -m pytest -n $(CORES) --dist loadfile $(NBVAL) $$($(PYTHON) scripts/run.py --list $(NAMES))
 
 test: lint book ## everything: lint, helpers, twins, every notebook's outputs, pages, links, browser
 	@[ -n "$(CHROMIUM)" ] || echo "Chromium was not found: the browser tests are left out (install Debian's chromium, or Chrome, to run them)."
-	$(PYTHON) -m pytest -n 2 --dist loadfile $(if $(CHROMIUM),,-m "not browser") $(NBVAL) tests book
+	$(PYTHON) -m pytest -n $(CORES) --dist loadfile -m "$(ONLY)" $(NBVAL) tests book
 
 test-browser: .venv/.tests book ## every page in headless Chromium: complete, alone, accessible
 	@[ -n "$(CHROMIUM)" ] || { echo "Chromium was not found: install Debian's chromium, or Chrome, to run the browser tests."; exit 1; }
-	$(PYTHON) -m pytest -n 2 -m browser tests
+	$(PYTHON) -m pytest -n $(CORES) -m browser tests
 
 test-portable: .venv/.tests ## every notebook again, on processors that this one can pretend to be
 	$(PYTHON) scripts/portable.py $(NAMES)
