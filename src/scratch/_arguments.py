@@ -125,7 +125,7 @@ def ids_below(name: str, ids: Tensor, vocab_size: int, least: int = 0) -> Tensor
     Raises TypeError or IndexError with the argument's `name` otherwise.
     """
     ids = _integers(name, ids)
-    if not _readable(ids):
+    if not readable(ids):
         return ids
     outside = ids[(ids < least) | (ids >= vocab_size)]
     if len(outside):
@@ -145,7 +145,7 @@ def lengths_within(lengths: Tensor | list[int], width: int, batch: int, least: i
     lengths = _integers("lengths", lengths)
     if lengths.shape != (batch,):
         raise ValueError(f"lengths must have the shape (batch,) = ({batch},), got {tuple(lengths.shape)}")
-    if not _readable(lengths):
+    if not readable(lengths):
         return lengths
     wrong = lengths[(lengths < least) | (lengths > width)]
     if len(wrong):
@@ -184,7 +184,7 @@ def _integers(name: str, values: Tensor | Sequence) -> Tensor:
     return values.long()
 
 
-def _readable(values: Tensor) -> bool:
+def readable(values: Tensor) -> bool:
     """Whether there are numbers to look at: not while a model is compiled or exported, nor in meta and fake tensors."""
     plain = type(values) in (Tensor, torch.nn.Parameter)
     return plain and values.device.type != "meta" and not torch.compiler.is_compiling()
