@@ -26,7 +26,7 @@ def masks(kind, batch, queries, keys, generator):
         return None, torch.ones(batch, 1, queries, keys, dtype=torch.bool)
     if kind == "keys":
         mask = torch.arange(keys) < torch.randint(1, keys + 1, (batch, 1), generator=generator)
-        return mask, mask[:, None, None].expand(-1, -1, queries, -1)
+        return mask.unsqueeze(1), mask[:, None, None].expand(-1, -1, queries, -1)
     mask = torch.rand(batch, queries, keys, generator=generator) < 0.5
     if kind == "causal":
         mask = (torch.arange(keys) <= torch.arange(queries).unsqueeze(1)).expand(1, -1, -1)
@@ -139,14 +139,73 @@ def test_a_mask_broadcasts_as_everything_in_torch_does(shape):
     assert torch.equal(masked_softmax(scores, mask), masked_softmax(scores, mask.expand(2, 3, 4)))
 
 
-def test_a_forbidden_key_does_not_matter_however_large():
-    q, k, v = torch.ones(1, 2), torch.tensor([[1.0, 1.0], [3e8, 3e8]]), torch.tensor([[1.0], [9e9]])
-    output, weights = scaled_dot_product_attention(q, k, v, torch.tensor([[True, False]]))
-    assert output.item() == 1.0
-    assert weights.tolist() == [[1.0, 0.0]]
+NUMBERS = st.sampled_from([math.nan, math.inf, -math.inf, 3e38, 0.0])
 
 
-X = torch.zeros(2, 3, 4)
+def outcome(call, inputs, hidden, number, parameters):
+    """Outputs and gradients with `number` at the hidden places of the inputs; gradients of hidden inputs are 0."""
+    given = [x.detach().masked_fill(h, number).requires_grad_() for x, h in zip(inputs, hidden, strict=True)]
+    outputs = call(*given)
+    total = sum((y * torch.arange(1.0, y.numel() + 1).view_as(y).to(y) / y.numel()).sum() for y in outputs)
+    slopes = torch.autograd.grad(total, [*given, *parameters])
+    assert not any(slope[h.expand_as(slope)].any() for slope, h in zip(slopes, hidden, strict=False))
+    return [*outputs, *slopes]
+
+
+@settings(max_examples=30)
+@given(NUMBERS, st.integers(0, 99))
+@pytest.mark.parametrize("kind", ["function", "heads", "additive", "projected"])
+def test_what_stands_at_padding_does_not_matter(kind, number, seed):
+    """Not in the outputs and not in a single gradient; one sentence has no word at all."""
+    torch.manual_seed(seed)
+    mask = torch.arange(5) < torch.tensor([[5], [3], [0]])
+    query, keys, value = torch.randn(3, 2, 4), torch.randn(3, 5, 4), torch.randn(3, 5, 4)
+    padding, no = ~mask.unsqueeze(2), torch.zeros(3, 1, 1, dtype=torch.bool)
+    if kind in ("function", "heads"):
+        module = MultiHeadAttention(4, 2)
+        attend = module if kind == "heads" else scaled_dot_product_attention
+        parameters = module.parameters() if kind == "heads" else []
+        inputs, hidden = (query, keys, value), (no, padding, padding)
+
+        def call(*given):
+            return attend(*given, mask.unsqueeze(1))
+    else:
+        module = AdditiveAttention(4, 4, 6)
+        parameters, inputs, hidden = module.parameters(), (query[:, 0], keys), (no[:, 0], padding)
+
+        def call(query, keys):
+            share = module.project_keys(keys, mask) if kind == "projected" else None
+            return module(query, keys, mask, projected=share)
+
+    parameters = list(parameters)
+    for a, b in zip(*(outcome(call, inputs, hidden, n, parameters) for n in (number, 1.0)), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_a_mask_of_heads_never_means_two_things():
+    """With four sentences of four words a mask (4, 4) could be that of padding or of causality."""
+    torch.manual_seed(0)
+    x, causal = torch.randn(4, 4, 4), torch.ones(4, 4, dtype=torch.bool).tril()
+    with pytest.raises(ValueError, match=r"^mask must have three dimensions, got \(4, 4\): pass mask.unsqueeze"):
+        HEADS(x, x, x, causal)
+    other = x.clone()
+    other[:, 3] = 9
+    (a, weights), (b, _) = (HEADS(y, y, y, causal.unsqueeze(0)) for y in (x, other))
+    assert torch.equal(a[:, :3], b[:, :3])
+    assert not weights[..., ~causal].any()
+    assert not HEADS(x, x, x, causal.unsqueeze(1))[1][0, :, :, 1:].any()  # the first sentence has one word
+
+
+def test_batches_broadcast_as_in_torch():
+    torch.manual_seed(0)
+    query, keys = torch.randn(3, 1, 2, 4), torch.randn(2, 5, 4)
+    mask = torch.rand(3, 2, 2, 5) < 0.7
+    output, weights = scaled_dot_product_attention(query, keys, keys, mask)
+    assert weights.shape == (3, 2, 2, 5)
+    torch.testing.assert_close(output, torch_attention(query, keys, keys, mask))
+
+
+X, HEADS = torch.zeros(2, 3, 4), MultiHeadAttention(4, 2)
 
 
 @pytest.mark.parametrize(
@@ -182,13 +241,27 @@ X = torch.zeros(2, 3, 4)
         (lambda: MultiHeadAttention(4, 2)(X, X[:1], X), ValueError, "^key must have the query's batch, 2, got 1"),
         (lambda: MultiHeadAttention(4, 2)(X, X, X[..., :2]), ValueError, r"value .* got \(2, 3, 2\)"),
         (lambda: MultiHeadAttention(4, 2)(X, X, X[:, :2]), ValueError, "value must have a row for each key"),
+        (lambda: HEADS(X, X, X, torch.ones(2, 3) > 0), ValueError, r"three dimensions, got \(2, 3\): pass .*unsqueeze"),
+        (lambda: HEADS(X, X, X, torch.ones(3, 3, 3) > 0), ValueError, r"keys\) = \(2, 3, 3\), got \(3, 3, 3\)"),
+        (lambda: HEADS(X, X, X, torch.ones(2, 1, 3, 3) > 0), ValueError, r"\(2, 3, 3\), got \(2, 1, 3, 3\)"),
+        (lambda: HEADS(X, X, X, torch.ones(2, 3)), TypeError, "mask must be a boolean tensor"),
+        (lambda: HEADS(X, X, X, [[True] * 3] * 2), TypeError, "mask must be a boolean tensor, .* got list"),
+        (lambda: HEADS([[1.0]], X, X), TypeError, "^query must be a tensor of floating point numbers, got list"),
+        (lambda: masked_softmax([1.0]), TypeError, "^scores must be a tensor of floating point numbers, got list"),
+        (lambda: masked_softmax(X.long()), TypeError, "^scores must be a tensor of .* got torch.int64"),
+        (lambda: scaled_dot_product_attention(X, X.long(), X), TypeError, "^key must be a tensor of .* torch.int64"),
+        (lambda: scaled_dot_product_attention(X[..., :0], X, X), ValueError, r"^query must have .* got \(2, 3, 0\)"),
+        (lambda: scaled_dot_product_attention(X, X[:1].expand(3, 3, 4), X), ValueError, "^value must have a row"),
+        (lambda: scaled_dot_product_attention(X, *[torch.zeros(3, 3, 4)] * 2), ValueError, r"got \(2,\) and \(3,\)"),
+        (lambda: scaled_dot_product_attention(X, X, X, torch.ones(2, 2) > 0), ValueError, r"\(2, 3, 3\), got \(2, 2\)"),
+        (lambda: scaled_dot_product_attention(X, X, X, torch.ones(3, 3)), TypeError, "^mask must be a boolean"),
+        (lambda: AdditiveAttention(4, 4, 6)([1.0], X), TypeError, "^query must be a tensor of .* got list"),
+        (lambda: AdditiveAttention(4, 4, 6)(X[:, 0], X, [[True]]), TypeError, "^mask must be a boolean tensor"),
         (
-            lambda: MultiHeadAttention(4, 2)(X, X, X, torch.ones(2, 2) > 0),
+            lambda: AdditiveAttention(4, 4, 6).project_keys(X, torch.ones(2, 2) > 0),
             ValueError,
-            r"mask .*\(2, 3\) or .* \(2, 2\)",
+            r"\(2, 3\), got \(2, 2\)",
         ),
-        (lambda: MultiHeadAttention(4, 2)(X, X, X, torch.ones(3, 3, 3) > 0), ValueError, "mask must broadcast"),
-        (lambda: MultiHeadAttention(4, 2)(X, X, X, torch.ones(2, 3)), TypeError, "mask must be a boolean tensor"),
     ],
 )
 def test_errors(call, error, message):

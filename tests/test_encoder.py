@@ -1,5 +1,7 @@
 """scratch.encoder against torch's modules with the same weights, packed and masked; and what an encoder promises."""
 
+import math
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -8,6 +10,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from scratch.check import check_encoder
 from scratch.encoder import Encoder, TransformerEncoder
+from scratch.text import mask
 
 DTYPES = [(torch.float64, 1e-12, 1e-12), (torch.float32, 1e-6, 1e-5)]  # outputs within, gradients within
 ENCODERS = [
@@ -80,8 +83,8 @@ def test_the_transformer_equals_torchs(dtype, value, slope, batch, width, layers
     assert not unexpected
     ids, lengths = sentences(batch, width)
     lengths = lengths if with_lengths else torch.full((batch,), width)
-    mask = torch.arange(width) < lengths.unsqueeze(1)
-    expected = theirs(ours.input(ids), src_key_padding_mask=~mask) * mask.unsqueeze(2)
+    words = mask(lengths, width)
+    expected = theirs(ours.input(ids), src_key_padding_mask=~words) * words.unsqueeze(2)
     given_lengths = lengths if with_lengths else None
     found = ours.states(ids, given_lengths)
     close([found, ours(ids, given_lengths)], [expected, expected], value)
@@ -110,6 +113,48 @@ def test_padding_changes_nothing_and_a_sentence_alone_is_itself(make):
         torch.testing.assert_close(alone[0], states[row, :n], atol=1e-6, rtol=0)
         assert not states[row, n:].any()
         torch.testing.assert_close(encoder.vectors(ids[row : row + 1, :n])[0], vectors[row], atol=1e-6, rtol=0)
+
+
+@settings(max_examples=10)
+@given(st.sampled_from([math.nan, math.inf, -math.inf, 3e38, 1.0]), st.integers(0, 99))
+@pytest.mark.parametrize("make", ENCODERS)
+def test_what_stands_at_padding_does_not_matter(make, number, seed):
+    """Whatever ids, of whatever vectors, fill up a sentence: outputs and gradients are the same, to the bit."""
+    torch.manual_seed(seed)
+    encoder, (ids, lengths) = make(), sentences(4, 7, vocab_size=19)
+    lengths[0] = 5
+    table = encoder.embedding if isinstance(encoder, Encoder) else encoder.input.token
+    gain = torch.randn(4, 7, encoder.vectors(ids, lengths).shape[1])
+    found = []
+    for strange in (False, True):
+        with torch.no_grad():
+            table.weight[19] = number if strange else 0.0
+        given = ids.masked_fill(~mask(lengths, 7), 19) if strange else ids
+        outputs = encoder.states(given, lengths), encoder.vectors(given, lengths)
+        total = (outputs[0] * gain).sum() + (outputs[1] * gain[:, 0]).sum()
+        found.append([*outputs, *torch.autograd.grad(total, list(encoder.parameters()))])
+    assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
+
+
+@pytest.mark.parametrize("make", ENCODERS)
+def test_lists_do_as_well_as_tensors(make):
+    encoder, ids, lengths = make(), [[4, 5, 6], [7, 0, 0]], [3, 1]
+    for call in (encoder.states, encoder.vectors):
+        assert torch.equal(call(ids, lengths), call(torch.tensor(ids), torch.tensor(lengths)))
+        assert torch.equal(call(ids), call(torch.tensor(ids)))
+
+
+@pytest.mark.parametrize("make", ENCODERS)
+def test_ids_and_lengths_come_to_the_device_of_the_weights(make):
+    """The meta device stands in for a GPU: it has shapes and no numbers."""
+    encoder = make().to("meta")
+    for ids, lengths in (
+        (torch.tensor([[4, 5, 6]]), torch.tensor([2])),
+        ([[4, 5, 6]], [2]),
+        (torch.ones(1, 3).int(), None),
+    ):
+        assert encoder.states(ids, lengths).shape[:2] == (1, 3)
+        assert encoder.vectors(ids, lengths).device.type == "meta"
 
 
 @pytest.mark.parametrize("make", ENCODERS)
@@ -184,6 +229,10 @@ def test_errors(make, ids, lengths, error, message):
         (lambda: TransformerEncoder(9, 0, 1, 2), ValueError, "dim must be at least 1, got 0"),
         (lambda: TransformerEncoder(9, 4, 1, 3), ValueError, "heads must divide dim = 4, got 3"),
         (lambda: TransformerEncoder(9, 4, 1, 2, dropout=1), ValueError, "dropout must be at least 0 and below 1"),
+        (lambda: Encoder(9, 4, 4, 1, bidirectional=0.5), TypeError, "bidirectional must be True or False, got 0.5"),
+        (lambda: TransformerEncoder(9, 4, 1, 2, norm_first=1), TypeError, "norm_first must be True or False, got 1"),
+        (lambda: TransformerEncoder(9, 4, 1, 2, 8, 0.1), TypeError, "positional arguments"),
+        (lambda: Encoder(9, 4, 4, 1)([["cat"]]), TypeError, r"^ids must be integers, got \[\['cat'\]\]"),
         (lambda: TransformerEncoder(9, 4, 1, 2, 0), ValueError, "feed_forward must be at least 1, got 0"),
         (lambda: TransformerEncoder(9, 4, 1, 2, max_length=2)(IDS), ValueError, "from 1 to max_length = 2, got 3"),
     ],

@@ -31,7 +31,7 @@ def test_a_layer_equals_torchs(dtype, value, slope, norm_first, batch, length, h
     causal = torch.ones(length, length, dtype=torch.bool).tril()
     keys = torch.arange(length) < torch.randint(1, length + 1, (batch, 1))
     if kind == "keys":
-        output, expected = ours(x, keys), theirs(x, src_key_padding_mask=~keys)
+        output, expected = ours(x, keys.unsqueeze(1)), theirs(x, src_key_padding_mask=~keys)
     else:
         mask = causal if kind == "causal" else None
         output = ours(x, mask if mask is None else mask.unsqueeze(0))
@@ -49,7 +49,8 @@ def test_a_layer_equals_torchs(dtype, value, slope, norm_first, batch, length, h
 def test_it_is_post_norm_unless_one_says_otherwise():
     torch.manual_seed(0)
     x = torch.randn(2, 3, 4)
-    sizes = [layer(x).square().mean(-1).sqrt() for layer in (EncoderLayer(4, 2, 8), EncoderLayer(4, 2, 8, 0, True))]
+    layers = EncoderLayer(4, 2, 8), EncoderLayer(4, 2, 8, norm_first=True)
+    sizes = [layer(x).square().mean(-1).sqrt() for layer in layers]
     torch.testing.assert_close(sizes[0], torch.ones(2, 3), atol=1e-3, rtol=0)  # what comes out is normalised
     assert (sizes[1] - 1).abs().max() > 0.05
 
@@ -68,6 +69,17 @@ def test_dropout_acts_in_training_only():
         (lambda: EncoderLayer(4, 2, 0), ValueError, "feed_forward must be at least 1, got 0"),
         (lambda: EncoderLayer(4, 2, 8, 1.0), ValueError, "dropout must be at least 0 and below 1, got 1.0"),
         (lambda: EncoderLayer(4, 2, 8, "no"), TypeError, "dropout must be a float, got 'no'"),
+        (
+            lambda: EncoderLayer(8, 2, 16, 0.1, "gelu"),
+            TypeError,
+            "positional arguments",
+        ),  # torch has an activation there
+        (lambda: EncoderLayer(4, 2, 8, norm_first="False"), TypeError, "norm_first must be True or False, got 'False'"),
+        (
+            lambda: EncoderLayer(4, 2, 8)(torch.zeros(3, 3, 4), torch.ones(3, 3) > 0),
+            ValueError,
+            r"^mask must have three dimensions, got \(3, 3\)",
+        ),
         (
             lambda: EncoderLayer(4, 2, 8)(torch.zeros(1, 3, 5)),
             ValueError,

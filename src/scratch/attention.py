@@ -15,24 +15,25 @@ from scratch._arguments import at_least_1, batch_of_vectors
 def masked_softmax(scores: Tensor, mask: Tensor | None = None) -> Tensor:
     """The softmax along the last axis, over the places where the mask is True; exactly 0 at the others.
 
-    scores (…, length); mask, of a shape that broadcasts to it, or None for all places.
+    scores (…, length); mask, of a shape that broadcasts to it, or None for all places. What stands at the other places,
+    NaN and infinities too, changes neither the result nor a gradient.
 
     >>> mask = torch.tensor([[True, True, False], [False, False, False]])
     >>> masked_softmax(torch.tensor([[0.0, 0.0, 9.0], [1.0, 2.0, 3.0]]), mask)
     tensor([[0.5000, 0.5000, 0.0000],
             [0.0000, 0.0000, 0.0000]])
 
-    Raises TypeError for a mask that is not boolean, ValueError for one of another shape.
+    Raises TypeError for scores that are no floating point numbers or a mask that is not boolean, ValueError for a mask
+    of another shape.
     """
+    _floats("scores", scores)
     if mask is None:
         return scores.softmax(-1)
-    if not isinstance(mask, Tensor) or mask.dtype != torch.bool:
-        kind = mask.dtype if isinstance(mask, Tensor) else type(mask).__name__
-        raise TypeError(f"mask must be a boolean tensor, True where attention is allowed, got {kind}")
-    if not _broadcasts(mask.shape, scores.shape):
+    hidden = ~_booleans(mask, scores)
+    if not _broadcasts(hidden.shape, scores.shape):
         raise ValueError(f"mask must broadcast to the scores' shape {tuple(scores.shape)}, got {tuple(mask.shape)}")
     least = torch.finfo(scores.dtype).min  # and not -inf, of which a whole row would give 0 / 0
-    return scores.masked_fill(~mask, least).softmax(-1).masked_fill(~mask, 0)
+    return scores.masked_fill(hidden, least).softmax(-1).masked_fill(hidden, 0)
 
 
 def scaled_dot_product_attention(
@@ -41,7 +42,8 @@ def scaled_dot_product_attention(
     """softmax(Q Kᵀ / √d) V (Vaswani et al. 2017, arXiv 1706.03762, eq. 1).
 
     query (…, queries, dim), key (…, keys, dim), value (…, keys, value_dim); mask, of a shape that broadcasts to
-    (…, queries, keys). Returns the output (…, queries, value_dim) and the weights (…, queries, keys).
+    (…, queries, keys). Returns the output (…, queries, value_dim) and the weights (…, queries, keys). What stands at a
+    key that no query may see, NaN and infinities too, changes neither them nor a gradient.
 
     >>> one = torch.ones(1, 1)
     >>> scaled_dot_product_attention(one, torch.zeros(2, 1), torch.tensor([[1.0], [3.0]]))  # equal scores: the mean
@@ -49,13 +51,9 @@ def scaled_dot_product_attention(
 
     Raises TypeError or ValueError for a mask that is not boolean or shapes that do not fit.
     """
-    for name, x in (("query", query), ("key", key), ("value", value)):
-        if x.ndim < 2:
-            raise ValueError(f"{name} must have the shape (..., length, dim), got {tuple(x.shape)}")
-    if key.shape[-1] != query.shape[-1]:
-        raise ValueError(f"key must have the query's dim, {query.shape[-1]}, got {key.shape[-1]}")
-    if value.shape[:-1] != key.shape[:-1]:
-        raise ValueError(f"value must have a row for each key, {tuple(key.shape[:-1])}, got {tuple(value.shape[:-1])}")
+    _check(query, key, value, mask)
+    if mask is not None:
+        key, value = _unseen_as_zeros(mask, key), _unseen_as_zeros(mask, value)
     scores = query * query.shape[-1] ** -0.5 @ key.transpose(-1, -2)  # (…, queries, keys)
     weights = masked_softmax(scores, mask)
     return weights @ value, weights
@@ -85,32 +83,34 @@ class AdditiveAttention(nn.Module):
         self.U = nn.Linear(self.key_dim, self.hidden_dim, bias=False)
         self.v = nn.Linear(self.hidden_dim, 1, bias=False)
 
-    def project_keys(self, keys: Tensor) -> Tensor:
-        """keys (batch, length, key_dim) -> their share of the scores' network (batch, length, hidden_dim)."""
-        return self.U(batch_of_vectors("keys", keys, "key_dim", self.key_dim))
-
     def forward(
         self, query: Tensor, keys: Tensor, mask: Tensor | None = None, *, projected: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """query (batch, query_dim), keys (batch, length, key_dim), mask (batch, length), True where a key may be used.
 
-        `projected` is what `project_keys(keys)` returned, if it is there already. Returns the context (batch, key_dim)
-        and the weights (batch, length).
+        `projected` is what `project_keys(keys, mask)` returned, if it is there already. Returns the context (batch,
+        key_dim) and the weights (batch, length). Keys that may not be used do not matter, whatever numbers they hold.
         """
-        batch, length, _ = batch_of_vectors("keys", keys, "key_dim", self.key_dim).shape
-        projected = self.U(keys) if projected is None else projected
-        if query.shape != (batch, self.query_dim):
-            expected = f"(batch, query_dim) = ({batch}, {self.query_dim})"
-            raise ValueError(f"query must have the shape {expected}, got {tuple(query.shape)}")
-        if projected.shape != (batch, length, self.hidden_dim):
-            expected = f"(batch, length, hidden_dim) = ({batch}, {length}, {self.hidden_dim})"
-            raise ValueError(f"projected must have the shape {expected}, got {tuple(projected.shape)}")
-        if mask is not None and mask.shape != (batch, length):
-            expected = f"(batch, length) = ({batch}, {length})"
-            raise ValueError(f"mask must have the shape {expected}, got {tuple(mask.shape)}")
+        keys, projected = self._checked(query, keys, mask, projected)
         scores = self.v(torch.tanh(self.W(query).unsqueeze(1) + projected)).squeeze(2)  # (batch, length)
         weights = masked_softmax(scores, mask)
         return (weights.unsqueeze(1) @ keys).squeeze(1), weights
+
+    def project_keys(self, keys: Tensor, mask: Tensor | None = None) -> Tensor:
+        """keys (batch, length, key_dim) -> their share of the scores' network (batch, length, hidden_dim)."""
+        return self.U(_zeros_at(mask, batch_of_vectors("keys", keys, "key_dim", self.key_dim)))
+
+    def _checked(
+        self, query: Tensor, keys: Tensor, mask: Tensor | None, projected: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """The keys and their share, with zeros where the mask is False (0 · NaN would be NaN); or an error."""
+        batch, length, _ = batch_of_vectors("keys", keys, "key_dim", self.key_dim).shape
+        _has_shape("query", query, "(batch, query_dim)", (batch, self.query_dim))
+        keys = _zeros_at(mask, keys)
+        if projected is None:
+            return keys, self.U(keys)
+        _has_shape("projected", projected, "(batch, length, hidden_dim)", (batch, length, self.hidden_dim))
+        return keys, _zeros_at(mask, projected)
 
 
 class MultiHeadAttention(nn.Module):
@@ -120,7 +120,7 @@ class MultiHeadAttention(nn.Module):
 
     >>> attention = MultiHeadAttention(dim=4, heads=2)
     >>> x, mask = torch.ones(1, 3, 4), torch.tensor([[True, True, False]])
-    >>> output, weights = attention(x, x, x, mask)
+    >>> output, weights = attention(x, x, x, mask.unsqueeze(1))
     >>> output.shape, weights[0, 0, 0].tolist()  # of the first head and the first query
     (torch.Size([1, 3, 4]), [0.5, 0.5, 0.0])
 
@@ -141,14 +141,21 @@ class MultiHeadAttention(nn.Module):
     def forward(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """query (batch, queries, dim), key and value (batch, keys, dim); mask, True where a key may be seen.
 
-        mask (batch, keys) holds for all queries; one of three dimensions, which broadcasts to (batch, queries, keys),
-        says it for each. Returns the output (batch, queries, dim) and the weights (batch, heads, queries, keys).
+        The mask has three dimensions and broadcasts to (batch, queries, keys): that of padding is (batch, 1, keys), one
+        for all sentences (1, queries, keys). Two would not do: (4, 4) could be either. Returns the output (batch,
+        queries, dim) and the weights (batch, heads, queries, keys). Keys that no query may see do not matter, whatever
+        numbers they hold (but in self-attention each row is also a query, with an output of its own).
         """
         for name, x in (("query", query), ("key", key), ("value", value)):
             if len(batch_of_vectors(name, x, "dim", self.dim)) != len(query):
                 raise ValueError(f"{name} must have the query's batch, {len(query)}, got {len(x)}")
+        if mask is not None:
+            mask = _mask_of_pairs(mask, (len(query), query.shape[1], key.shape[1]))
+            if key is not query:
+                key, value = _unseen_as_zeros(mask, key), _unseen_as_zeros(mask, value)
+            mask = mask.unsqueeze(1)  # (batch, 1, queries, keys): for all heads alike
         q, k, v = self._projected(query, key, value)  # (batch, heads, length, dim / heads) each
-        output, weights = scaled_dot_product_attention(q, k, v, self._by_head(mask, *key.shape[:2]))
+        output, weights = scaled_dot_product_attention(q, k, v, mask)
         return self.out_proj(output.transpose(1, 2).flatten(2)), weights
 
     def _projected(self, query: Tensor, key: Tensor, value: Tensor) -> list[Tensor]:
@@ -159,14 +166,72 @@ class MultiHeadAttention(nn.Module):
             parts = [linear(x, weight, bias) for x, weight, bias in shares]
         return [x.unflatten(2, (self.heads, -1)).transpose(1, 2) for x in parts]
 
-    def _by_head(self, mask: Tensor | None, batch: int, keys: int) -> Tensor | None:
-        if not isinstance(mask, Tensor) or mask.ndim == 3:
-            return mask if mask is None else mask.unsqueeze(1)
-        if mask.shape != (batch, keys):
-            expected = f"(batch, keys) = ({batch}, {keys}) or (batch, queries, keys)"
-            raise ValueError(f"mask must have the shape {expected}, got {tuple(mask.shape)}")
-        return mask[:, None, None]
+
+def _mask_of_pairs(mask: Tensor, shape: tuple[int, int, int]) -> Tensor:
+    """The mask, if it has three dimensions and broadcasts to (batch, queries, keys)."""
+    if _booleans(mask, mask).ndim == 2:
+        hint = "mask.unsqueeze(1) if its rows are sentences, mask.unsqueeze(0) if they are queries"
+        raise ValueError(f"mask must have three dimensions, got {tuple(mask.shape)}: pass {hint}")
+    if mask.ndim != 3 or not _broadcasts(mask.shape, shape):
+        expected = f"(batch, queries, keys) = {shape}"
+        raise ValueError(f"mask must have three dimensions and broadcast to {expected}, got {tuple(mask.shape)}")
+    return mask
 
 
-def _broadcasts(shape: torch.Size, to: torch.Size) -> bool:
+def _floats(name: str, x: Tensor) -> None:
+    if not isinstance(x, Tensor) or not x.is_floating_point():
+        kind = x.dtype if isinstance(x, Tensor) else type(x).__name__
+        raise TypeError(f"{name} must be a tensor of floating point numbers, got {kind}")
+
+
+def _booleans(mask: Tensor, like: Tensor) -> Tensor:
+    """The mask, on the device of what it masks."""
+    if not isinstance(mask, Tensor) or mask.dtype != torch.bool:
+        kind = mask.dtype if isinstance(mask, Tensor) else type(mask).__name__
+        raise TypeError(f"mask must be a boolean tensor, True where attention is allowed, got {kind}")
+    return mask.to(like.device)
+
+
+def _broadcasts(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
     return len(shape) <= len(to) and all(a in (1, b) for a, b in zip(shape[::-1], to[::-1], strict=False))
+
+
+def _unseen_as_zeros(mask: Tensor, x: Tensor) -> Tensor:
+    """x (…, keys, dim), with zeros at keys that no query may see: a weight of 0 times NaN would be NaN."""
+    seen = torch.atleast_2d(_booleans(mask, x)).any(-2)  # (…, keys)
+    return x.masked_fill(~seen.unsqueeze(-1), 0)
+
+
+def _has_shape(name: str, x: Tensor, words: str, shape: tuple[int, ...]) -> None:
+    _floats(name, x)
+    if x.shape != shape:
+        raise ValueError(f"{name} must have the shape {words} = {shape}, got {tuple(x.shape)}")
+
+
+def _zeros_at(mask: Tensor | None, x: Tensor) -> Tensor:
+    """x (batch, length, dim), with zeros where the mask (batch, length) is False."""
+    if mask is None:
+        return x
+    hidden = ~_booleans(mask, x)
+    if hidden.shape != x.shape[:2]:
+        raise ValueError(f"mask must have the shape (batch, length) = {tuple(x.shape[:2])}, got {tuple(mask.shape)}")
+    return x.masked_fill(hidden.unsqueeze(2), 0)
+
+
+def _check(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> None:
+    """That they can be the query, key, value and mask of one attention."""
+    for name, x in (("query", query), ("key", key), ("value", value)):
+        _floats(name, x)
+        if x.ndim < 2 or not x.shape[-1]:
+            raise ValueError(f"{name} must have the shape (..., length, dim), got {tuple(x.shape)}")
+    if key.shape[-1] != query.shape[-1]:
+        raise ValueError(f"key must have the query's dim, {query.shape[-1]}, got {key.shape[-1]}")
+    if value.shape[:-1] != key.shape[:-1]:
+        raise ValueError(f"value must have a row for each key, {tuple(key.shape[:-1])}, got {tuple(value.shape[:-1])}")
+    *batch, queries, _ = query.shape
+    *others, keys, _ = key.shape
+    if any(m != n and 1 not in (m, n) for m, n in zip(batch[::-1], others[::-1], strict=False)):
+        raise ValueError(f"query and key must have batches that broadcast, got {tuple(batch)} and {tuple(others)}")
+    shape = (*torch.broadcast_shapes(batch, others), queries, keys)
+    if mask is not None and not _broadcasts(_booleans(mask, query).shape, shape):
+        raise ValueError(f"mask must broadcast to the scores' shape {shape}, got {tuple(mask.shape)}")
