@@ -10,7 +10,7 @@ from collections import Counter
 from pathlib import Path
 
 import nbformat
-from run import BOOK, chapters
+from chapters import BOOK, in_order
 
 # by its path, since there is another conftest.py in tests/
 spec = importlib.util.spec_from_file_location("book_conftest", BOOK / "conftest.py")
@@ -36,9 +36,8 @@ def count(path: Path) -> Counter:
 
 def table() -> str:
     """One row for each chapter, in the order of the book, and one for all."""
-    toc = (BOOK.parent / "_toc.yml").read_text("utf-8")
-    order = sorted(chapters(), key=lambda path: toc.find(f"{path.parent.name}/{path.stem}\n"))
-    rows = {path.stem: count(path.with_suffix(".ipynb")) for path in order}
+    named = Counter(chapter.name for chapter in in_order())  # a name that two parts share stands there with its part
+    rows = {c.name if named[c.name] == 1 else str(c): count(c.notebook) for c in in_order()}
     rows["**all**"] = sum(rows.values(), Counter())
     lines = [("chapter", "code cells", *WAYS), ("---", *["--:"] * (1 + len(WAYS)))]
     lines += [(name, ways.total(), *(ways[way] for way in WAYS)) for name, ways in rows.items()]

@@ -14,6 +14,8 @@ import sys
 import time
 from pathlib import Path
 
+from chapters import chapters, find
+
 ROOT = Path(__file__).resolve().parents[1]
 THREADS = {"OMP_NUM_THREADS": "2", "OMP_WAIT_POLICY": "PASSIVE"}  # active waiting on busy cores takes ten times as long
 DISGUISES = (
@@ -90,11 +92,12 @@ def bits(disguise):
 
 
 def notebooks(names):
-    """The paths to hand to pytest."""
-    found = [path for path in sorted(ROOT.glob("book/*/*.ipynb")) if not names or path.stem in names]
-    if not found or len(names) > len(found):
-        sys.exit(f"no notebooks of these names: {' '.join(names)}")
-    return [str(path.relative_to(ROOT)) for path in found]
+    """The paths to hand to pytest, the longest first."""
+    try:
+        found = find(names, chapters()) or chapters(language="en")
+    except ValueError as error:
+        sys.exit(str(error))
+    return [str(c.english.notebook.relative_to(ROOT)) for c in sorted(found, key=lambda c: -c.english.seconds)]
 
 
 def has_avx512():
@@ -107,7 +110,9 @@ def main(names):
     paths, plain, well = notebooks(names), bits({}), True
     if not plain or bits({}) != plain:
         sys.exit("The probe failed, or gave other bits the second time, without any disguise: it can tell nothing.")
-    command = "-m pytest -p no:cacheprovider -n 2 --dist loadfile --nbval --nbval-current-env --nbval-cell-timeout=3600"
+    command = (
+        "-m pytest -p no:cacheprovider -n auto --dist loadfile --nbval --nbval-current-env --nbval-cell-timeout=3600"
+    )
     for disguise in DISGUISES:
         changed = [name for name, value in bits(disguise).items() if value != plain[name]]
         print(" ".join(f"{key}={value}" for key, value in disguise.items()))

@@ -3,9 +3,11 @@
     python scripts/run.py                 every chapter whose cells are not those of its notebook
     python scripts/run.py one-hot         this chapter (or these), whether it changed or not
     python scripts/run.py --all           every chapter
+    python scripts/run.py --list one-hot  executes nothing, and prints the paths of the notebooks
 
 A notebook holds nothing that depends on when or where it was made, so a second run writes the same bytes. It is written
-only if every cell ran without an error and without a word on stderr.
+only if every cell ran without an error and without a word on stderr. A translation is not executed: it is woven with
+the English notebook (scripts/weave.py) whenever one of the two has changed. A name is as scripts/chapters.py says.
 """
 
 import argparse
@@ -15,20 +17,20 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before any kernel starts
 
 import jupytext
 import matplotlib.font_manager  # noqa: F401  builds the font cache now: a kernel that has to would say so on stderr
 import nbformat
+from chapters import BOOK, chapters, find
 from jupyter_client import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbval.kernel import CURRENT_ENV_KERNEL_NAME, NbvalKernelspecManager
 from traitlets import Instance
+from weave import is_woven, weave
 
-BOOK = Path(__file__).resolve().parents[1] / "book"
 KEPT = ("tags", "mystnb", "cellView")  # the cell metadata that means something
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -42,11 +44,6 @@ class BookKernel(AsyncKernelManager):
     """This environment's Python, as for nbval, whatever kernels the user has registered."""
 
     kernel_spec_manager = Instance(NbvalKernelspecManager, args=())
-
-
-def chapters(book=BOOK):
-    """The chapters' sources: every script in a folder of the book that begins with jupytext's header."""
-    return sorted(path for path in book.glob("*/*.py") if path.read_text("utf-8").startswith("# ---\n# jupyter:"))
 
 
 def read_source(path):
@@ -64,14 +61,18 @@ def contents(notebook):
     return notebook.metadata, [(cell.cell_type, cell.id, cell.metadata, cell.source) for cell in notebook.cells]
 
 
-def is_current(path):
-    """Whether the script's notebook exists, has the script's cells, and was run."""
-    notebook_path = path.with_suffix(".ipynb")
-    if not notebook_path.exists():
+def is_current(chapter):
+    """Whether the chapter's notebook has the script's cells, all run; or is what weaving would write now."""
+    if chapter != chapter.english:
+        try:
+            return is_woven(chapter, read_source(chapter.path))
+        except (ValueError, OSError):
+            return False
+    if not chapter.notebook.exists():
         return False
-    notebook = nbformat.read(notebook_path, as_version=4)
+    notebook = nbformat.read(chapter.notebook, as_version=4)
     counts = [cell.execution_count for cell in notebook.cells if cell.cell_type == "code"]
-    return contents(notebook) == contents(read_source(path)) and counts == list(range(1, len(counts) + 1))
+    return contents(notebook) == contents(read_source(chapter.path)) and counts == list(range(1, len(counts) + 1))
 
 
 def failure(notebook):
@@ -110,38 +111,67 @@ def execute(path):
     return notebook
 
 
-def run(path):
+def cores():
+    """How many processor cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def write(notebook, path):
+    """Replace a notebook in one step: whoever reads it sees the old one or the new one."""
+    draft = path.with_suffix(".ipynb.tmp")
+    nbformat.write(notebook, draft)
+    os.replace(draft, path)
+
+
+def run(chapter):
     """Execute one chapter and write its notebook; return whether that went well."""
     start = time.perf_counter()
     try:
-        notebook = execute(path)
+        write(execute(chapter.path), chapter.notebook)
     except RuntimeError as error:
-        print(f"FAILED {path.name}, {error}", flush=True)
+        print(f"FAILED {chapter}, {error}", flush=True)
         return False
-    draft = path.with_suffix(".ipynb.tmp")
-    nbformat.write(notebook, draft)
-    os.replace(draft, path.with_suffix(".ipynb"))
     seconds = time.perf_counter() - start
     warning = f"   WARNING: more than {CHAPTER_SECONDS} s, too long for a chapter" if seconds > CHAPTER_SECONDS else ""
-    print(f"{seconds:6.1f} s  {path.parent.name}/{path.stem}{warning}", flush=True)
+    print(f"{seconds:6.1f} s  {chapter}{warning}", flush=True)
     return True
 
 
-def main():
+def weave_one(chapter):
+    """Weave one translation and write its notebook; return whether that went well."""
+    try:
+        write(weave(read_source(chapter.path), nbformat.read(chapter.english.notebook, 4)), chapter.notebook)
+    except (ValueError, OSError) as error:
+        print(f"FAILED {chapter}, {error}", flush=True)
+        return False
+    print(f"   woven  {chapter}", flush=True)
+    return True
+
+
+def main(argv=None, book=BOOK):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*")
     parser.add_argument("--all", action="store_true")
-    arguments = parser.parse_args()
-    paths = {path.stem: path for path in chapters()}
-    if unknown := set(arguments.names) - set(paths):
-        parser.error(f"no such chapter: {', '.join(sorted(unknown))}; there are {', '.join(paths)}")
-    chosen = [paths[name] for name in arguments.names] or list(paths.values())
-    wanted = [path for path in chosen if arguments.all or arguments.names or not is_current(path)]
-    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(2) as pool:
+    parser.add_argument("--list", action="store_true")
+    arguments = parser.parse_args(argv)
+    everything = chapters(book)
+    try:
+        named = find(arguments.names, everything) or everything
+    except ValueError as error:
+        parser.error(str(error))
+    chosen = sorted({chapter.english for chapter in named}, key=lambda chapter: -chapter.seconds)  # the longest first
+    if arguments.list:
+        print(*(os.path.relpath(chapter.notebook) for chapter in chosen), sep="\n")
+        return
+    wanted = [chapter for chapter in chosen if arguments.all or arguments.names or not is_current(chapter)]
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(cores()) as pool:
         os.environ["IPYTHONDIR"] = folder  # no startup file and no history of the user's
         succeeded = list(pool.map(run, wanted))
-    print(f"{sum(succeeded)} executed, {len(chosen) - len(wanted)} unchanged, {succeeded.count(False)} failed")
-    sys.exit(not all(succeeded))
+    translations = [chapter for chapter in everything if chapter != chapter.english and chapter.english in chosen]
+    woven = [weave_one(chapter) for chapter in translations if not is_current(chapter)]
+    failed = [*succeeded, *woven].count(False)
+    print(f"{sum(succeeded)} executed, {sum(woven)} woven, {len(chosen) - len(wanted)} unchanged, {failed} failed")
+    sys.exit(failed > 0)
 
 
 if __name__ == "__main__":
