@@ -12,7 +12,7 @@ without outputs, and lets a tag or a comment exempt a cell. This file decides in
 - **Every cell counts**: run once, in order, nothing on stderr, no exemption. nbval's own tags and comments are errors.
 
 Cells run as they did in `scripts/run.py`: in their notebook's folder, on one thread, with history, without which
-IPython forgets that a final `;` hides a result.
+IPython forgets that a final `;` hides a result. A cell that runs out of time says so in its first line.
 """
 
 import base64
@@ -39,6 +39,8 @@ FLOAT = re.compile(
     r"(?<![\w.])[-+]?(?:\d*\.\d+(?:[eE][-+]?\d+)?(?!\d|\.\d)|\d+[eE][-+]?\d+(?!\w|\.\d))"
 )
 BAND = re.compile(r"(atol|rtol|rms)=(\d+(?:\.\d+)?(?:e-?\d+)?)")
+SECONDS = re.compile(r"\babout\s+(\d+)\s+(second|minute)")
+COST = {"colab": 60, "slow": 15, "browser": 4}  # seconds for each test of a kind
 WIDENS = {"atol": "float", "rtol": "float", "rms": "picture"}
 ADVICE = (
     "If the new output is right, execute the notebook again (make notebooks) and read what its prose says of it.\n"
@@ -167,13 +169,63 @@ def compare_outputs(item, fresh, stored):
     return not wrong and not differing
 
 
+def timed_out(item, excinfo):
+    """What nbval prints of a cell that failed, with the reason in the first line if that is the clock."""
+    said = str(IPyNbCell.repr_failure(item, excinfo))
+    if not item.parent.timed_out:
+        return said
+    limit = item.config.option.nbval_cell_timeout
+    return (
+        f"timeout: the cell ran longer than {limit:g} s (--nbval-cell-timeout)\n{said}"
+    )
+
+
 def pytest_itemcollected(item):
     if isinstance(item, IPyNbCell):
         item.options = defaultdict(
             bool, check=True
         )  # whatever tags, comments and --nbval-lax say
         item.compare_outputs = functools.partial(compare_outputs, item)
+        item.repr_failure = functools.partial(timed_out, item)
         item.output_timeout = 3600  # nbval's 5 seconds are too short on a busy machine
+
+
+def cost(items):
+    """About how many seconds the tests of one file take: what a chapter says of itself, and a guess for the others."""
+    if isinstance(items[0], IPyNbCell):
+        text = " ".join(
+            cell.source
+            for cell in items[0].parent.nb.cells
+            if cell.cell_type == "markdown"
+        )
+        said = SECONDS.search(text)
+        return 0 if not said else int(said[1]) * (60 if said[2] == "minute" else 1)
+    return sum(
+        COST[mark.name]
+        for item in items
+        for mark in item.iter_markers()
+        if mark.name in COST
+    )
+
+
+def pytest_collection_modifyitems(items):
+    """The longest files first, so that no process is left alone with one of them in the end."""
+    files = defaultdict(list)
+    for item in items:
+        files[item.path].append(item)
+    items[:] = [
+        item for own in sorted(files.values(), key=cost, reverse=True) for item in own
+    ]
+
+
+def pytest_configure(config):
+    # xdist would sort the files by the number of their tests
+    config.option.loadscopereorder = False
+
+
+collect_ignore = [
+    "zh"
+]  # a translation's code and outputs are the English chapter's, which is tested
 
 
 @pytest.hookimpl(wrapper=True)

@@ -2,6 +2,7 @@
 
 import copy
 import importlib.util
+import re
 import subprocess
 import sys
 from decimal import Decimal
@@ -9,8 +10,9 @@ from xml.etree import ElementTree
 
 import nbformat
 import pytest
-from nbformat.v4 import new_notebook, new_output
-from run import BOOK, execute
+from chapters import BOOK
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from run import execute
 
 spec = importlib.util.spec_from_file_location("book_outputs", BOOK / "conftest.py")
 rules = importlib.util.module_from_spec(spec)
@@ -186,6 +188,27 @@ def test_lax_is_not_lax(tmp_path):
     swap("loss", "Loss")(cell)
     write(tmp_path, "stale", [cell])
     assert "stored 'Loss" in compare(tmp_path, "--nbval-lax")["stale"][0]
+
+
+def test_a_cell_that_runs_out_of_time_says_so(tmp_path):
+    """In the first line, which pytest's summary repeats: not the KeyboardInterrupt by which nbval ends it."""
+    write(tmp_path, "slow", [new_code_cell("import time; time.sleep(3600)", execution_count=1, id="cell-000")])
+    (said,) = compare(tmp_path, "--nbval", "--nbval-cell-timeout=1")["slow"]
+    assert said.startswith("timeout: the cell ran longer than 1 s")
+
+
+def test_the_longest_files_are_run_first(tmp_path):
+    """By what a chapter says of itself and by a guess for tests, also when xdist deals out the files."""
+    lengths = {"a": "about 5 seconds", "b": "about 2 minutes", "c": "about\n40 seconds", "d": "a moment"}
+    for name, length in lengths.items():
+        cells = [new_markdown_cell(f"It runs in {length}."), new_code_cell("pass", execution_count=1)]
+        write(tmp_path, name, cells)
+    (tmp_path / "test_e.py").write_text("import pytest\n@pytest.mark.colab\ndef test_a(): pass\n", "utf-8")
+    (tmp_path / "conftest.py").write_text((BOOK / "conftest.py").read_text("utf-8"), "utf-8")
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-v", "-n1", "--dist=loadfile", "--nbval"]
+    command += ["--nbval-current-env", f"--rootdir={tmp_path}", "."]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert re.findall(r"\] (?:PASSED|FAILED) (\w+)", ended.stdout) == ["b", "test_e", "c", "a", "d"], ended.stdout
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ import re
 import nbformat
 import pytest
 from chapters import BOOK, chapters
-from count import table
 from nbformat.v4 import new_output
 from rules import BOOTSTRAP, cited, labels, markdown, references, shape
 from run import read_source
@@ -230,8 +229,3 @@ def test_references_and_labels_bite(chapter):
     assert cited(["{cite:p}`a2001, b2002` and {cite}`c2003`"]) == {"a2001", "b2002", "c2003"}
     assert labels([chapter]) == []
     assert labels([chapter, chapter]) == ["fig-clock stands 2 times", "eq-hand stands 2 times"]
-
-
-def test_the_page_on_checks_counts_right():
-    page = (BOOK / "checks.md").read_text("utf-8")
-    assert table() in page, "the table in book/checks.md is old: make notebooks writes the new one"

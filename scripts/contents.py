@@ -1,0 +1,56 @@
+"""Write the list of chapters where pages show it, from _toc.yml and each chapter's title and question.
+
+    python scripts/contents.py
+
+The list stands between `<!-- chapters -->` and `<!-- /chapters -->` in the pages named below.
+"""
+
+import re
+from itertools import groupby
+
+import yaml
+from chapters import BOOK, Chapter, in_order
+
+PAGES = (BOOK / "intro.md", BOOK.parent / "README.md")
+PLACE = re.compile(r"(<!-- chapters -->\n).*?(<!-- /chapters -->)", re.DOTALL)
+
+
+def opening(chapter: Chapter) -> tuple[str, str]:
+    """A chapter's title, and the question that it asks in bold."""
+    text = re.sub(r"^# ?", "", chapter.path.read_text("utf-8"), flags=re.MULTILINE)
+    title = re.search(r"^# (.+)$", text, re.MULTILINE)[1]
+    question = re.search(r"\*\*([^*]+[?？])\*\*", text)[1]
+    return title, re.sub(r"\s+", " ", question)
+
+
+def parts() -> dict[str, str]:
+    """The caption of each part that _toc.yml lists, by its folder."""
+    toc = yaml.safe_load((BOOK.parent / "_toc.yml").read_text("utf-8"))
+    return {page["file"].split("/")[-2]: part["caption"] for part in toc["parts"] for page in part["chapters"]}
+
+
+def table(folder) -> str:
+    """The chapters as a Markdown table for a page in that folder: where each is, and what it asks."""
+    lines = []
+    for part, own in groupby(in_order(), key=lambda chapter: chapter.part):
+        lines += ["", f"| {parts()[part]} | its question |", "| --- | --- |"]
+        for chapter in own:
+            title, question = opening(chapter)
+            lines.append(f"| [{title}]({chapter.notebook.relative_to(folder).as_posix()}) | {question} |")
+    return "\n".join([*lines[1:], ""])
+
+
+def renewed(text: str, folder) -> str:
+    """A page's text with the list in its place."""
+    return PLACE.sub(lambda found: f"{found[1]}\n{table(folder)}\n{found[2]}", text)
+
+
+def write() -> None:
+    for page in PAGES:
+        old = page.read_text("utf-8")
+        if (new := renewed(old, page.parent)) != old:
+            page.write_text(new, "utf-8")
+
+
+if __name__ == "__main__":
+    write()
