@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
@@ -57,18 +58,47 @@ def test_a_word_beside_itself_counts_both_ways():
         (([[0]], 0), ValueError, "vocab_size must be at least 1, got 0"),
         (([[0]], 1, 0), ValueError, "window must be at least 1, got 0"),
         (([[0]], 1, 1.5), TypeError, "window must be an int, got 1.5"),
-        (([[0, 3]], 3), IndexError, "sentences must hold ids from 0 to vocab_size - 1 = 2, got 3"),
+        (([[0, 3]], 3), IndexError, "sentences must lie between 0 and 2, the last of 3, got 3"),
         (([[-1]], 3), IndexError, "got -1"),
-        (([[0.5]], 3), TypeError, "sentences must hold integer ids, got 0.5"),
+        (([[0.5]], 3), TypeError, "sentences must be integers, got 0.5"),
+        (([[1.0]], 3), TypeError, "sentences must be integers, got 1.0"),
         (([[0, 2**40]], 3), IndexError, "got 1099511627776"),
-        ((["the cat"], 3), TypeError, "sentences must hold integer ids, got 't'"),
-        (([[0], ["1", "2"]], 3), TypeError, "sentences must hold integer ids, got '1'"),
-        (([[0, None]], 3), TypeError, "sentences must hold integer ids, got None"),
+        (([[2**70, 1]], 3), IndexError, f"got {2**70}"),
+        ((["the cat"], 3), TypeError, "sentences must hold lists of ids, got 'the cat'"),
+        (("the cat", 3), TypeError, "sentences must be a list of lists of ids, got 'the cat'"),
+        (([0, 1], 3), TypeError, r"sentences must hold lists of ids, got 0 \(int\)"),
+        ((7, 3), TypeError, r"sentences must be a list of lists of ids, got 7 \(int\)"),
+        (([[0], ["1", "2"]], 3), TypeError, "sentences must be integers, got '1'"),
+        (([[0, None]], 3), TypeError, "sentences must be integers, got None"),
+        (([[0, [1]]], 3), TypeError, r"sentences must be integers, got \[1\]"),
     ],
 )
 def test_bad_text_is_named(arguments, error, message):
     with pytest.raises(error, match=message):
         cooccurrence(*arguments)
+
+
+def test_any_reading_of_the_text_gives_the_same_counts():
+    rows = [[0, 1, 2, 1], [], [2, 0]]
+    expected = cooccurrence(rows, 3, 2).toarray()
+    once = (iter(row) for row in rows)
+    arrays, tensors = [np.array(row, dtype=np.uint64) for row in rows], [torch.tensor(row).long() for row in rows]
+    mixed = [[0, np.uint64(1), np.int8(2), 1], (), range(2, -1, -2)]
+    for read in (once, arrays, tensors, mixed):
+        assert np.array_equal(cooccurrence(read, np.int64(3), torch.tensor(2)).toarray(), expected)
+    for nothing in ([], [[]], iter(())):
+        assert cooccurrence(nothing, 3).nnz == 0
+
+
+def test_cost_follows_the_text():
+    """A vocabulary or a window of a thousand million costs nothing that the text does not ask for."""
+    counts = cooccurrence([[5, 10**9 - 1, 5]], 10**9, window=10**9)
+    assert counts.shape == (10**9, 10**9)
+    assert sorted(zip(*(place.tolist() for place in counts.coords), counts.data.tolist(), strict=True)) == [
+        (5, 5, 1.0),
+        (5, 10**9 - 1, 2.0),
+        (10**9 - 1, 5, 2.0),
+    ]
 
 
 @pytest.mark.parametrize("smoothing", [1.0, 0.75])
@@ -96,11 +126,11 @@ def test_only_shares_matter():
 @pytest.mark.parametrize(
     ("counts", "smoothing", "message"),
     [
-        ([[1.0]], 0, "smoothing must be above 0 and at most 1, got 0"),
+        ([[1.0]], 0, "smoothing must be positive and finite, got 0"),
         ([[1.0]], 1.5, "smoothing must be above 0 and at most 1, got 1.5"),
-        ([[1.0, -1.0]], 1, "counts must be finite, none negative"),
+        ([[1.0, -1.0]], 1, "counts must not be negative, got -1.0"),
         ([[1.0, np.inf]], 1, "counts must be finite"),
-        ([[0.0, 0.0]], 1, r"^counts must be finite, none negative and some positive$"),
+        ([[0.0, 0.0]], 1, r"^counts must not all be zero"),
     ],
 )
 def test_bad_counts_are_named(counts, smoothing, message):
@@ -137,3 +167,8 @@ def test_svd_twice_is_the_same_to_the_bit():
 def test_svd_names_a_bad_dim(dim):
     with pytest.raises(ValueError, match=r"dim must be (at least 1|below 3, the smaller side of the matrix), got"):
         svd_vectors(sparse.csr_array(COUNTS), dim)
+
+
+def test_svd_names_a_bad_power():
+    with pytest.raises(ValueError, match="power must be finite, got nan"):
+        svd_vectors(sparse.csr_array(COUNTS), 1, float("nan"))

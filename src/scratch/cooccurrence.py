@@ -2,58 +2,102 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable
 from itertools import chain
 
 import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import svds
 
-from scratch._arguments import at_least_1
+from scratch._arguments import at_least_1, known_ids, positive
 
 _CHUNK = 1_000_000  # places of the text that are counted at once: what bounds the memory
 
 
-def cooccurrence(sentences: Iterable[Sequence[int]], vocab_size: int, window: int = 10) -> sparse.csr_array:
+def cooccurrence(sentences: Iterable[Iterable[int]], vocab_size: int, window: int = 10) -> sparse.coo_array:
     """How often each word stands near each other one: every two places k ≤ `window` apart add 1 / k, both ways.
 
-    sentences: lists of ids; no pair reaches over the end of a sentence. Returns X (V, V), symmetric, float64; a word
-    that stands near itself adds to the diagonal, twice per pair. The weights are those of Pennington et al. 2014,
-    Section 4.2. Memory grows with the pairs that occur, not with V².
+    sentences: lists of ids; no pair reaches over the end of a sentence. Returns X (V, V), symmetric, float64, its cells
+    sorted by row and column; a word that stands near itself adds to the diagonal, twice per pair. The weights are those
+    of Pennington et al. 2014, Section 4.2. Time and memory grow with the pairs that occur, not with V.
 
     >>> cooccurrence([[0, 1, 2], [0, 1]], vocab_size=3).toarray()
     array([[0. , 2. , 0.5],
            [2. , 0. , 1. ],
            [0.5, 1. , 0. ]])
 
-    Raises ValueError if a size is below 1, IndexError for an id outside 0 … vocab_size - 1, TypeError if an id is no
-    integer.
+    Raises ValueError if a size is below 1, IndexError for an id outside 0 … vocab_size - 1, TypeError if a sentence is
+    no list or an id is no integer.
     """
     vocab_size, window = at_least_1("vocab_size", vocab_size), at_least_1("window", window)
-    sentences = [sentence for sentence in sentences if len(sentence)]
-    lengths = np.fromiter(map(len, sentences), dtype=np.int64)  # (N,)
-    words = list(chain.from_iterable(sentences))
-    ids = np.array(words, dtype=None if words else int)  # (n,)
-    if ids.dtype.kind not in "biu":
-        other = next(word for word in words if not isinstance(word, (int, np.integer)))
-        raise TypeError(f"sentences must hold integer ids, got {other!r}")
-    if len(ids) and not (ids.min() >= 0 and ids.max() < vocab_size):
-        outside = ids[(ids < 0) | (ids >= vocab_size)][0]
-        raise IndexError(f"sentences must hold ids from 0 to vocab_size - 1 = {vocab_size - 1}, got {outside}")
-    ids = ids.astype(np.int32)
+    rows = _rows(sentences)
+    lengths = np.array([len(row) for row in rows], dtype=np.int64)  # (N,)
+    known, ids = np.unique(_checked(list(chain.from_iterable(rows)), vocab_size), return_inverse=True)
+    ids = ids.astype(np.int32)  # (n,) the place of each word of the text among the U known ones
     sentence = np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)  # (n,) the number of each place's sentence
 
-    ahead = sparse.csr_array((vocab_size, vocab_size))  # the pairs in the order of the text
+    ahead = sparse.csr_array((len(known), len(known)))  # (U, U) the pairs in the order of the text
     for start in range(0, len(ids), _CHUNK):
-        pairs = []
-        for k in range(1, window + 1):
+        pairs = [(ids[:0], ids[:0], np.empty(0))]
+        for k in range(1, min(window, lengths.max(initial=1) - 1) + 1):
             left = slice(start, max(start, min(start + _CHUNK, len(ids) - k)))
             right = slice(left.start + k, left.stop + k)
             same = sentence[left] == sentence[right]
             pairs.append((ids[left][same], ids[right][same], np.full(same.sum(), 1 / k)))
         i, j, weights = map(np.concatenate, zip(*pairs, strict=True))  # (pairs,)
         ahead = ahead + sparse.coo_array((weights, (i, j)), ahead.shape).tocsr()  # adds up equal pairs
-    return (ahead + ahead.T).tocsr()
+    both = (ahead + ahead.T).tocsr().tocoo()  # by rows
+    i, j = both.coords
+    return sparse.coo_array((both.data, (known[i], known[j])), (vocab_size, vocab_size))
+
+
+def _rows(sentences: Iterable[Iterable[int]]) -> list[list[int]]:
+    """The sentences as lists, read once, whatever they came as: generators, tuples, arrays, tensors."""
+    if isinstance(sentences, str) or not isinstance(sentences, Iterable):
+        raise TypeError(f"sentences must be a list of lists of ids, got {sentences!r:.40} ({type(sentences).__name__})")
+    rows = []
+    for sentence in sentences:
+        if isinstance(sentence, str) or not isinstance(sentence, Iterable):
+            raise TypeError(f"sentences must hold lists of ids, got {sentence!r:.40} ({type(sentence).__name__})")
+        rows.append(sentence.tolist() if hasattr(sentence, "tolist") else list(sentence))
+    return rows
+
+
+def _checked(words: list[int], vocab_size: int) -> np.ndarray:
+    """The ids as an array, if all are integers from 0 to vocab_size - 1."""
+    try:
+        ids = np.array(words, dtype=None if words else np.int64)
+    except ValueError:  # some are lists
+        ids = np.array("")
+    if ids.dtype.kind not in "iu" or ids.size and not (ids.min() >= 0 and ids.max() < vocab_size):
+        ids = np.array(known_ids("sentences", words, vocab_size))  # slower; finds the id that is wrong, and says so
+    return ids.astype(np.int64)
+
+
+def positive_cells(counts: sparse.sparray) -> sparse.coo_array:
+    """The cells of `counts` (V, V') that are not zero, each once, as float64; `counts` may be sparse or dense.
+
+    >>> positive_cells(np.array([[0, 2], [3, 0]])).data
+    array([2., 3.])
+
+    Raises ValueError if a count is negative or not finite or if all are zero, TypeError if they are no matrix of numbers.
+    """
+    try:
+        cells = sparse.coo_array(counts, dtype=np.float64, copy=True)
+    except (TypeError, ValueError):
+        cells = None
+    if cells is None or cells.ndim != 2:
+        raise TypeError(f"counts must be a matrix of numbers, got {type(counts).__name__}")
+    cells.sum_duplicates()
+    cells.eliminate_zeros()
+    if not cells.nnz:
+        raise ValueError(f"counts must not all be zero, got a matrix {cells.shape} of zeros")
+    if not np.isfinite(cells.data).all():
+        raise ValueError(f"counts must be finite, got {cells.data[~np.isfinite(cells.data)][0]}")
+    if cells.data.min() < 0:
+        raise ValueError(f"counts must not be negative, got {cells.data.min()}")
+    return cells
 
 
 def ppmi(counts: sparse.sparray, smoothing: float = 1.0) -> sparse.csr_array:
@@ -67,15 +111,12 @@ def ppmi(counts: sparse.sparray, smoothing: float = 1.0) -> sparse.csr_array:
     array([[0.693, 0.   ],
            [0.   , 0.693]])
 
-    Raises ValueError if a count is negative or not finite, if all are zero, or if `smoothing` is not in (0, 1].
+    Raises ValueError if a count is negative or not finite, if all are zero, or if `smoothing` is not in (0, 1];
+    TypeError if an argument is of the wrong kind.
     """
-    if not 0 < smoothing <= 1:
+    if not positive("smoothing", smoothing) <= 1:
         raise ValueError(f"smoothing must be above 0 and at most 1, got {smoothing}")
-    cells = sparse.coo_array(counts, dtype=np.float64)
-    cells.sum_duplicates()
-    cells.eliminate_zeros()
-    if not (np.isfinite(cells.data).all() and (cells.data > 0).all() and len(cells.data)):
-        raise ValueError("counts must be finite, none negative and some positive")
+    cells = positive_cells(counts)
     word = cells.sum(axis=1)  # (V,)
     context = cells.sum(axis=0) ** smoothing  # (V',)
     i, j = cells.coords
@@ -97,10 +138,13 @@ def svd_vectors(matrix: sparse.sparray, dim: int, power: float = 0.5) -> np.ndar
            [3., 0.],
            [0., 2.]])
 
-    Raises ValueError if `dim` is not between 1 and min(V, V') - 1.
+    Raises ValueError if `dim` is not between 1 and min(V, V') - 1, or if `power` is not finite.
     """
+    if not math.isfinite(power):
+        raise ValueError(f"power must be finite, got {power}")
     least = min(matrix.shape)
-    if at_least_1("dim", dim) >= least:
+    dim = at_least_1("dim", dim)
+    if dim >= least:
         raise ValueError(f"dim must be below {least}, the smaller side of the matrix, got {dim}")
     start = np.random.default_rng(0).standard_normal(least)
     u, sigma, _ = svds(sparse.csr_array(matrix, dtype=np.float64), k=dim, v0=start)  # ARPACK
