@@ -5,11 +5,13 @@ import math
 from pathlib import Path
 
 import contextual as script
+import numpy as np
 import pytest
 import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
@@ -101,6 +103,49 @@ def test_rows_start_with_a_length_of_about_1_and_the_bias_with_0(kind):
             assert abs(table.weight.mean().item()) < 0.01
     assert model.bias.shape == (2000,)
     assert not model.bias.any()
+
+
+@pytest.mark.parametrize("kind", ["bilm", "masked"])
+def test_lists_and_any_integer_type(kind):
+    model = small(kind).eval()
+    expected = model.layers(torch.tensor([[1, 2]]), torch.tensor([2]))
+    torch.testing.assert_close(model.layers([[1, 2]], [2]), expected)
+    torch.testing.assert_close(model.layers(torch.tensor([[1, 2]], dtype=torch.uint8), torch.tensor([2])), expected)
+    for dtype in (torch.int32, torch.int16):
+        ids, lengths = torch.tensor([[1, 2, 3], [4, 5, 0]], dtype=dtype), torch.tensor([3, 2], dtype=dtype)
+        more = (torch.tensor([[-1, 2, -1], [4, -1, -1]], dtype=dtype),) if kind == "masked" else ()
+        found = model.losses(ids, lengths, *more)
+        torch.testing.assert_close(found, model.losses(ids.long(), lengths.long(), *(x.long() for x in more)))
+
+
+@pytest.mark.parametrize("kind", ["bilm", "masked"])
+def test_what_comes_on_another_device_is_moved_to_the_ids(kind):
+    """A second device that every machine has: meta, with shapes and no numbers."""
+    model = small(kind).to("meta")
+    ids, lengths = some_ids([3, 2], 11)
+    segments = (torch.zeros_like(ids),) if kind == "masked" else ()
+    found = model.layers(ids.to("meta"), lengths, *segments)
+    assert (found.device.type, found.shape[1:3]) == ("meta", (2, 3))
+    inputs, labels = mask_tokens(ids.to("meta"), 10, torch.Generator())
+    assert (inputs.device.type, labels.device.type, labels.shape) == ("meta", "meta", (2, 3))
+
+
+@pytest.mark.parametrize("kind", ["bilm", "masked"])
+def test_a_default_device_is_not_for_the_inputs(kind):
+    model, (ids, lengths) = small(kind), some_ids([3, 2], 11)
+    expected = model.layers(ids, lengths)
+    with torch.device("meta"):
+        torch.testing.assert_close(model.layers(ids, lengths), expected)
+        inputs, _ = mask_tokens(ids, 10, torch.Generator(device="cpu"))
+    assert inputs.device.type == "cpu"
+
+
+@pytest.mark.parametrize("kind", ["bilm", "masked"])
+def test_fake_tensors_pass(kind):
+    with FakeTensorMode():
+        model = BiLM(11, 4) if kind == "bilm" else MaskedLM(11, 8, 2, 2)
+        found = model.layers(torch.zeros(2, 3, dtype=torch.long), torch.zeros(2, dtype=torch.long))
+    assert found.shape == (3, 2, 3, 8)
 
 
 # --- The bidirectional language model -------------------------------------------------------------------------------
@@ -232,6 +277,34 @@ def test_masked_losses_equal_a_loop():
     torch.testing.assert_close(model.losses(ids, lengths, labels, segments), torch.stack(expected))
 
 
+@pytest.mark.parametrize(
+    ("segments", "error", "message"),
+    [
+        ([[0, 2, 1]], ValueError, "segments must be 0 or 1, got 2"),
+        ([[0, -1, 1]], IndexError, "segments must lie between 0 and .*, got -1"),
+        ([[0, 1]], ValueError, r"segments must have the shape \(1, 3\) of ids, got \(1, 2\)"),
+        ([[0.0, 1.0, 1.0]], TypeError, "segments must be integers"),
+    ],
+)
+def test_bad_segments_are_named(segments, error, message):
+    with pytest.raises(error, match=message):
+        small("masked").layers(torch.tensor([[1, 2, 3]]), torch.tensor([3]), torch.tensor(segments))
+
+
+@pytest.mark.parametrize(
+    ("labels", "error", "message"),
+    [
+        ([[11, -1]], IndexError, "labels must lie between -1 and vocab_size - 1 = 10, got 11"),
+        ([[-100, 1]], IndexError, "labels must lie between -1 and .* got -100"),
+        ([[1]], ValueError, r"labels must have the shape \(1, 2\) of inputs, got \(1, 1\)"),
+        ([[1.0, 2.0]], TypeError, "labels must be integers"),
+    ],
+)
+def test_bad_labels_are_named(labels, error, message):
+    with pytest.raises(error, match=message):
+        small("masked").losses(torch.tensor([[1, 2]]), torch.tensor([2]), torch.tensor(labels))
+
+
 def test_more_places_than_positions_are_refused():
     assert small("masked").layers(*some_ids([9], 11)).shape == (3, 1, 9, 8)
     ids, lengths = some_ids([10], 11)
@@ -274,7 +347,26 @@ def test_proportions_are_80_10_10_of_15():
     assert torch.equal(again[0], inputs)
 
 
-@pytest.mark.parametrize("share", [-0.1, 1.5])
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"share": "a"}, TypeError, r"share must be a float, got 'a' \(str\)"),
+        ({"share": True}, TypeError, "share must be a float, got True"),
+        ({"mask_id": 4}, ValueError, "mask_id must be at least 5, got 4"),
+        ({"mask_id": 9.0}, TypeError, "mask_id must be an int"),
+        ({"generator": 0}, TypeError, "generator must be a torch.Generator, got int"),
+        ({"ids": torch.tensor([[0.5]])}, TypeError, "ids must be integers"),
+        ({"ids": torch.tensor([[10]])}, IndexError, "ids must lie between 0 and .* = 9, got 10"),
+    ],
+)
+def test_bad_arguments_of_the_masking_are_named(change, error, message):
+    usual = {"ids": torch.tensor([[5]]), "mask_id": 9, "generator": torch.Generator(), "share": np.float32(0.5)}
+    assert mask_tokens(**usual)[0].shape == (1, 1)
+    with pytest.raises(error, match=message):
+        mask_tokens(**usual | change)
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.5, math.nan])
 def test_a_share_outside_0_and_1_is_refused(share):
     with pytest.raises(ValueError, match=f"share must lie between 0 and 1, got {share}"):
         mask_tokens(torch.tensor([[5]]), 9, torch.Generator(), share)
@@ -303,6 +395,8 @@ def test_an_untrained_mix_is_the_plain_mean():
 def test_the_mix_names_a_wrong_count():
     with pytest.raises(ValueError, match="layers must be 3, got 2"):
         LayerMix(3)(torch.zeros(2, 4))
+    with pytest.raises(TypeError, match=r"layers must be a tensor \(count, ..., dim\), got list"):
+        LayerMix(1)([torch.zeros(4)])
     with pytest.raises(ValueError, match="count must be at least 1, got 0"):
         LayerMix(0)
 

@@ -35,6 +35,11 @@ def test_numbers_and_lists():
         ([-1], 5, IndexError, "got -1"),
         ([0.0], 5, TypeError, "ids must be integers, got torch.float32"),
         ([True], 5, TypeError, "ids must be integers, got torch.bool"),
+        (["cat"], 5, TypeError, r"ids must be integers, got \['cat'\] \(list\)"),
+        ("cat", 5, TypeError, r"ids must be integers, got 'cat' \(str\)"),
+        ([[1], [1, 2]], 5, TypeError, "ids must be integers"),
+        (None, 5, TypeError, "ids must be integers, got None"),
+        ([0], 2**70, ValueError, rf"vocab_size must be below 2 \*\* 61, .* got {2**70}"),
         ([0], 0, ValueError, "vocab_size must be at least 1, got 0"),
         ([0], -3, ValueError, "vocab_size must be at least 1, got -3"),
         ([0], 2.0, TypeError, r"vocab_size must be an int, got 2.0 \(float\)"),
@@ -47,3 +52,22 @@ def test_bad_input_is_named(ids, vocab_size, error, message):
 
 def test_ids_of_one_byte_work_in_a_large_vocabulary():
     assert one_hot(torch.tensor([255], dtype=torch.uint8), 300).argmax() == 255
+
+
+def test_float32_whatever_the_default_is():
+    try:
+        torch.set_default_dtype(torch.float64)
+        assert one_hot([1], 2).dtype == torch.float32
+        assert one_hot([], 2).dtype == torch.float32
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+def test_the_device_is_the_ids():
+    with torch.device("meta"):
+        assert one_hot(torch.tensor([1], device="cpu"), 2).device.type == "cpu"
+    assert one_hot(torch.tensor([[1, 9]], device="meta"), 3).shape == (1, 2, 3)
+
+
+def test_no_ids_cost_nothing_however_large_the_vocabulary():
+    assert one_hot([], 10**15).shape == (0, 10**15)

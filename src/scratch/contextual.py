@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 import zlib
 from collections.abc import Sequence
 
@@ -9,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from scratch import corpora
-from scratch._arguments import at_least_1, ids_below, lengths_within
-from scratch.text import Vocabulary
+from scratch._arguments import at_least, at_least_1, ids_below, lengths_within, readable
+from scratch.text import Vocabulary, mask
 
 
 class BiLM(nn.Module):
@@ -40,15 +41,15 @@ class BiLM(nn.Module):
         knows the words up to and with its own, the second half its own and those after. Zeros at padded places.
         Raises IndexError for an id outside the vocabulary, ValueError for a length below 1 or above the width.
         """
-        mask = _mask(ids, lengths, len(self.bias))  # (batch, length)
+        ids, lengths, inside = _batch(ids, lengths, len(self.bias))  # (batch, length), (batch,), (batch, length)
         places = torch.arange(ids.shape[1], device=ids.device).expand_as(ids)  # (batch, length)
-        turned = torch.where(mask, lengths.unsqueeze(1) - 1 - places, places).unsqueeze(2)  # padding stays at the end
+        turned = torch.where(inside, lengths.unsqueeze(1) - 1 - places, places).unsqueeze(2)  # padding stays at the end
         words = self.table(ids)  # (batch, length, d)
         turned = turned.expand_as(words)
         ahead = _climb(self.ahead, words)
         back = [states.gather(1, turned) for states in _climb(self.back, words.gather(1, turned))]
         both = [torch.cat(pair, 2) for pair in zip(ahead, back, strict=True)]  # (batch, length, 2 * d) each
-        return torch.stack(both) * mask.unsqueeze(2)
+        return torch.stack(both) * inside.unsqueeze(2)
 
     def scores(self, states: Tensor) -> Tensor:
         """states (..., dim) of one direction's last layer -> (..., V): softmax makes them probabilities."""
@@ -56,8 +57,9 @@ class BiLM(nn.Module):
 
     def losses(self, ids: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """The surprise -ln p at each next word, and at each word before: two tensors (n,), one entry a guess."""
+        ids, lengths, inside = _batch(ids, lengths, len(self.bias))
         ahead, back = self.layers(ids, lengths)[-1].chunk(2, 2)  # (batch, length, d) each
-        pair = _mask(ids, lengths, len(self.bias))[:, 1:]  # (batch, length - 1): a word that has one before it
+        pair = inside[:, 1:]  # (batch, length - 1): a word that has one before it
         next_words = nn.functional.cross_entropy(self.scores(ahead[:, :-1][pair]), ids[:, 1:][pair], reduction="none")
         words_before = nn.functional.cross_entropy(self.scores(back[:, 1:][pair]), ids[:, :-1][pair], reduction="none")
         return next_words, words_before
@@ -94,17 +96,18 @@ class MaskedLM(nn.Module):
 
         ids (batch, length), lengths (batch,), segments (batch, length) of 0 and 1, all 0 if there is none ->
         (layers + 1, batch, length, dim). Zeros at padded places. Raises IndexError for an id outside the vocabulary,
-        ValueError for a length below 1 or above the width, or for more places than there are positions.
+        ValueError for a length below 1 or above the width, a segment that is not 0 or 1, or for more places than there
+        are positions.
         """
-        mask = _mask(ids, lengths, len(self.bias))  # (batch, length)
+        ids, lengths, inside = _batch(ids, lengths, len(self.bias))  # (batch, length), (batch,), (batch, length)
         if ids.shape[1] > len(self.position.weight):
             raise ValueError(f"ids must have at most {len(self.position.weight)} places, got {ids.shape[1]}")
-        segments = torch.zeros_like(ids) if segments is None else segments
+        segments = torch.zeros_like(ids) if segments is None else _segments(segments, ids)
         places = torch.arange(ids.shape[1], device=ids.device)  # (length,)
         found = [self.norm(self.token(ids) + self.segment(segments) + self.position(places))]  # (batch, length, d)
         for block in self.blocks:
-            found.append(block(found[-1], src_key_padding_mask=~mask))  # torch's mask is True where nobody may look
-        return torch.stack(found) * mask.unsqueeze(2)
+            found.append(block(found[-1], src_key_padding_mask=~inside))  # torch's mask is True where nobody may look
+        return torch.stack(found) * inside.unsqueeze(2)
 
     def scores(self, states: Tensor) -> Tensor:
         """states (..., dim) of the last layer -> (..., V): softmax makes them probabilities."""
@@ -112,6 +115,10 @@ class MaskedLM(nn.Module):
 
     def losses(self, inputs: Tensor, lengths: Tensor, labels: Tensor, segments: Tensor | None = None) -> Tensor:
         """The surprise -ln p at the words that were chosen: labels (batch, length), -1 elsewhere -> (n,)."""
+        inputs, lengths, _ = _batch(inputs, lengths, len(self.bias))
+        labels = ids_below("labels", labels, len(self.bias), least=-1).to(inputs.device)
+        if labels.shape != inputs.shape:
+            raise ValueError(f"labels must have the shape {tuple(inputs.shape)} of inputs, got {tuple(labels.shape)}")
         chosen = labels >= 0
         states = self.layers(inputs, lengths, segments)[-1][chosen]  # (n, d)
         return nn.functional.cross_entropy(self.scores(states), labels[chosen], reduction="none")
@@ -121,18 +128,26 @@ def mask_tokens(ids: Tensor, mask_id: int, generator: torch.Generator, share: fl
     """Choose words for a masked language model to guess, and hide most of them (Devlin et al. 2019, appendix A.1).
 
     ids (batch, length). Each word, special tokens excepted, is chosen with probability `share`. A chosen one becomes
-    `mask_id` with probability 0.8, a random word with 0.1, and else stays. Returns the inputs (batch, length) and the
-    labels (batch, length): the word that was chosen, -1 elsewhere. Raises ValueError if `share` is not between 0 and 1.
+    `mask_id`, which comes after all words, with probability 0.8, a random word with 0.1, and else stays. Returns the
+    inputs (batch, length) and the labels (batch, length): the word that was chosen, -1 elsewhere. Both are int64, and
+    on the device of `ids`, whatever the generator's is. Raises TypeError for a wrong type, IndexError for an id above
+    `mask_id`, ValueError if `share` is not between 0 and 1 or if there are no words below `mask_id`.
 
     >>> mask_tokens(torch.tensor([[2, 5, 6, 3, 0]]), mask_id=9, generator=torch.Generator(), share=1.0)[1]
     tensor([[-1,  5,  6, -1, -1]])
     """
+    if not isinstance(share, numbers.Real) or isinstance(share, bool):
+        raise TypeError(f"share must be a float, got {share!r} ({type(share).__name__})")
     if not 0 <= share <= 1:
         raise ValueError(f"share must lie between 0 and 1, got {share}")
+    if not isinstance(generator, torch.Generator):
+        raise TypeError(f"generator must be a torch.Generator, got {type(generator).__name__}")
     specials = len(Vocabulary.SPECIALS)
-    chosen = (ids >= specials) & (torch.rand(ids.shape, generator=generator) < share)
-    fate = torch.rand(ids.shape, generator=generator)
-    others = torch.randint(specials, mask_id, ids.shape, generator=generator)
+    mask_id = at_least("mask_id", mask_id, specials + 1)
+    ids = ids_below("ids", ids, mask_id + 1)
+    luck, fate = (torch.rand(ids.shape, generator=generator, device=generator.device).to(ids.device) for _ in range(2))
+    others = torch.randint(specials, mask_id, ids.shape, generator=generator, device=generator.device).to(ids.device)
+    chosen = (ids >= specials) & (luck < share)
     inputs = torch.where(fate < 0.8, mask_id, torch.where(fate < 0.9, others, ids))
     return torch.where(chosen, inputs, ids), torch.where(chosen, ids, -1)
 
@@ -150,7 +165,9 @@ class LayerMix(nn.Module):
         self.gamma = nn.Parameter(torch.ones(()))
 
     def forward(self, layers: Tensor) -> Tensor:
-        """layers (count, ..., dim) -> (..., dim). Raises ValueError for another number of layers."""
+        """layers (count, ..., dim) -> (..., dim). Raises ValueError for another count, TypeError for no tensor."""
+        if not isinstance(layers, Tensor):
+            raise TypeError(f"layers must be a tensor (count, ..., dim), got {type(layers).__name__}")
         if len(layers) != len(self.weights):
             raise ValueError(f"layers must be {len(self.weights)}, got {len(layers)}")
         return self.gamma * torch.einsum("j,j...->...", self.weights.softmax(0), layers)
@@ -197,9 +214,21 @@ def _climb(lstms: nn.ModuleList, words: Tensor) -> list[Tensor]:
     return found
 
 
-def _mask(ids: Tensor, lengths: Tensor, vocab_size: int) -> Tensor:
-    """(batch, length), True where there is a word."""
+def _batch(ids: Tensor, lengths: Tensor, vocab_size: int) -> tuple[Tensor, Tensor, Tensor]:
+    """The ids (batch, length) and lengths (batch,), checked and on one device, and the mask (batch, length)."""
+    ids = ids_below("ids", ids, vocab_size)
     if ids.ndim != 2:
         raise ValueError(f"ids must have the shape (batch, length), got {tuple(ids.shape)}")
-    batch, width = ids_below("ids", ids, vocab_size).shape
-    return torch.arange(width, device=ids.device) < lengths_within(lengths, width, batch).unsqueeze(1)
+    batch, width = ids.shape
+    lengths = lengths_within(lengths, width, batch).to(ids.device)
+    return ids, lengths, mask(lengths, width)
+
+
+def _segments(segments: Tensor, ids: Tensor) -> Tensor:
+    """The segments (batch, length), each 0 or 1, on the ids' device."""
+    segments = ids_below("segments", segments, 2**62)
+    if segments.shape != ids.shape:
+        raise ValueError(f"segments must have the shape {tuple(ids.shape)} of ids, got {tuple(segments.shape)}")
+    if readable(segments) and (segments > 1).any():
+        raise ValueError(f"segments must be 0 or 1, got {segments.max()}")
+    return segments.to(ids.device)
