@@ -229,6 +229,54 @@ def test_vectors_that_do_not_fit(words, rows, message):
     assert torch.equal(layer.token.weight, before)
 
 
+def test_a_model_or_a_list_is_named():
+    layer = InputLayer(len(VOCABULARY), 2, 5)
+    with pytest.raises(TypeError, match=r"vectors must be gensim KeyedVectors, such as model\.wv, got dict"):
+        layer.load_vectors({"cat": [1, 2]}, VOCABULARY)
+    with pytest.raises(TypeError, match=r"vocabulary must be a scratch\.text\.Vocabulary, got list"):
+        layer.load_vectors(keyed(["cat"], [[1, 2]]), ["cat"])
+
+
+def test_vectors_of_all_of_gensims_kinds_are_loaded():
+    from gensim.models import FastText, Word2Vec
+
+    sentences = [["cat", "sat", "mat"]] * 5
+    for kind in (FastText, Word2Vec):
+        vectors = kind(sentences, vector_size=6, min_count=1, epochs=1, seed=1).wv
+        layer = InputLayer(len(VOCABULARY), 6, 5)
+        share = layer.load_vectors(vectors, VOCABULARY)
+        assert share == (1 if kind is FastText else 3 / 5)  # fastText makes a vector of any word's letters
+        row = layer.token.weight[VOCABULARY.encode(["cat"])[0]].detach()
+        cosine = torch.nn.functional.cosine_similarity(row, torch.tensor(vectors["cat"]), dim=0)
+        assert cosine.item() == pytest.approx(1, abs=1e-5)
+
+
+def test_what_stands_at_padding_does_not_matter_elsewhere():
+    for kind in KINDS:
+        layer = InputLayer(9, 4, 6, kind, generator=seeded()).double()
+        with torch.no_grad():
+            layer.token.weight[0] = torch.tensor([float("nan"), float("inf"), 1e300, -1.0])
+        output = layer(torch.tensor([[4, 5, 0], [6, 7, 8]]))
+        real = torch.tensor([[True, True, False], [True, True, True]])
+        output[real].square().sum().backward()
+        assert output[real].isfinite().all()
+        assert all(p.grad.isfinite().all() for p in layer.parameters())
+        assert not layer.token.weight.grad[0].any()
+
+
+def test_a_length_that_is_only_allowed_costs_nothing():
+    for kind in ("sinusoidal", "none"):
+        assert InputLayer(9, 4, 10**15, kind)(torch.tensor([[1, 2]])).shape == (1, 2, 4)
+
+
+def test_numbers_of_numpy_and_a_default_device():
+    assert InputLayer(np.int64(9), np.int32(4), 6, dropout=np.float32(0.1)).dropout.p == pytest.approx(0.1)
+    layer = InputLayer(9, 4, 6)
+    with torch.device("meta"):
+        assert layer(IDS).device.type == "cpu"
+        assert InputLayer(9, 4, 6, "learned", generator=seeded()).token.weight.device.type == "meta"
+
+
 def test_a_vocabulary_that_does_not_fit():
     with pytest.raises(ValueError, match="vocabulary must have vocab_size = 8 entries, got 9"):
         InputLayer(8, 2, 5).load_vectors(keyed(["cat"], [[1, 2]]), VOCABULARY)

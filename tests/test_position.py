@@ -113,6 +113,32 @@ def test_dtypes_and_devices(dtype):
     assert rotate(x.to("meta"), torch.arange(3)).device.type == "meta"
 
 
+def test_a_default_device_is_where_new_tensors_go_and_inputs_stay_where_they_are():
+    module, x = SinusoidalPosition(5, 4), torch.zeros(1, 3, 4)
+    with torch.device("meta"):
+        assert {sinusoidal(3, 4).device.type, alibi_bias(2, 3).device.type} == {"meta"}
+        assert LearnedPosition(5, 4, generator=torch.Generator()).weight.device.type == "meta"
+        assert torch.equal(sinusoidal(3, 4, device="cpu"), sinusoidal(3, 4, start=0, device="cpu"))
+        turned, added = rotate(x + 1, torch.arange(3, device="cpu")), module(x)
+    assert torch.equal(turned, rotate(x + 1, torch.arange(3)))
+    assert torch.equal(added[0], sinusoidal(3, 4))
+
+
+def test_a_length_that_is_only_allowed_costs_nothing():
+    module = SinusoidalPosition(10**15, 4)
+    for length in (3, 2000, 1500, 5000):
+        assert torch.equal(module(torch.zeros(1, length, 4))[0], sinusoidal(length, 4))
+    assert len(module._table) <= 10_000
+
+
+@given(st.integers(0, 4000), st.integers(0, 4000), st.integers(1, 8))
+def test_rotate_turns_by_fractions_of_a_place(m, n, pairs):
+    """As position interpolation has it: turning by m / 2 twice is turning by m."""
+    x = torch.randn(1, 2 * pairs, dtype=DOUBLE, generator=torch.Generator().manual_seed(2))
+    half, rest = torch.tensor([m / 2], dtype=DOUBLE), torch.tensor([n + m / 2], dtype=DOUBLE)
+    torch.testing.assert_close(rotate(rotate(x, half), rest), rotate(x, torch.tensor([m + n])), rtol=0, atol=1e-9)
+
+
 def test_sizes_may_be_of_any_integer_type():
     assert torch.equal(sinusoidal(np.int64(3), torch.tensor(4), start=np.uint8(2)), sinusoidal(3, 4, start=2))
 
@@ -246,7 +272,15 @@ def test_alibi_is_minus_slope_times_distance(heads, length):
         (lambda: sinusoidal(4, 2.0), TypeError, "dim must be an int, got 2.0"),
         (lambda: sinusoidal(4, 4, start=-1), ValueError, "start must be at least 0, got -1"),
         (lambda: sinusoidal(4, 4, start=0.5), TypeError, "start must be an int, got 0.5"),
-        (lambda: sinusoidal(4, 4, dtype=torch.int64), TypeError, "dtype must hold floating point numbers"),
+        (
+            lambda: sinusoidal(4, 4, dtype=torch.int64),
+            TypeError,
+            "dtype must be one of torch's floating point types, got torch.int64",
+        ),
+        (lambda: sinusoidal(4, 4, dtype="float32"), TypeError, "dtype must be one of torch's .* got float32"),
+        (lambda: sinusoidal(4, 4, start=2**53), ValueError, r"start \+ length must be at most 2\*\*53, got"),
+        (lambda: alibi_bias(2, 4, dtype=torch.int64), TypeError, "dtype must be one of torch's floating point types"),
+        (lambda: LearnedPosition(4, 4, std=-1.0), ValueError, "std must be positive and finite, got -1.0"),
         (lambda: SinusoidalPosition(0, 4), ValueError, r"^max_length must be at least 1, got 0"),
         (lambda: SinusoidalPosition(4, 0), ValueError, r"^dim must be at least 1, got 0"),
         (lambda: LearnedPosition(0, 4), ValueError, r"^max_length must be at least 1, got 0"),
@@ -256,7 +290,14 @@ def test_alibi_is_minus_slope_times_distance(heads, length):
         (lambda: rotate(torch.zeros(4), torch.arange(4)), ValueError, r"x must have the shape .* got \(4,\)"),
         (lambda: rotate(torch.zeros(3, 4), torch.arange(4)), ValueError, r"shape \(3,\), one .* got \(4,\)"),
         (lambda: rotate(torch.zeros(3, 4), torch.tensor(1)), ValueError, r"positions must have .* got \(\)"),
-        (lambda: rotate(torch.zeros(3, 4).long(), torch.arange(3)), TypeError, "x must hold floating point"),
+        (lambda: rotate(torch.zeros(3, 4).long(), torch.arange(3)), TypeError, "x must be a tensor of floating point"),
+        (lambda: rotate([[1.0, 2.0]], torch.arange(1)), TypeError, "x must be a tensor .* got list"),
+        (
+            lambda: rotate(torch.zeros(3, 4), [0, 1, 2]),
+            TypeError,
+            "positions must be a tensor of real numbers, got list",
+        ),
+        (lambda: rotate(torch.zeros(1, 4), torch.tensor([True])), TypeError, r"real numbers, got torch\.bool"),
         (lambda: alibi_bias(0, 4), ValueError, "heads must be at least 1, got 0"),
         (lambda: alibi_bias(4, 0), ValueError, "length must be at least 1, got 0"),
         (lambda: alibi_slopes(2.5), TypeError, "heads must be an int, got 2.5"),
@@ -272,12 +313,12 @@ def test_bad_input_is_named(call, error, message):
     ("shape", "message"),
     [
         ((1, 6, 4), "x must have a length of at most max_length = 5, got 6"),
-        ((1, 3, 5), r"x must have the shape \(batch, length, 4\), got \(1, 3, 5\)"),
-        ((3, 4), r"x must have the shape \(batch, length, 4\), got \(3, 4\)"),
+        ((1, 3, 5), r"x must have the shape \(batch, length, dim = 4\), got \(1, 3, 5\)"),
+        ((3, 4), r"x must have the shape \(batch, length, dim = 4\), got \(3, 4\)"),
     ],
 )
 def test_modules_refuse_what_does_not_fit(kind, shape, message):
     with pytest.raises(ValueError, match=message):
         kind(5, 4)(torch.zeros(shape))
-    with pytest.raises(TypeError, match=r"x must hold floating point numbers, got torch\.int64"):
+    with pytest.raises(TypeError, match=r"x must be a tensor of floating point numbers, got torch\.int64"):
         kind(5, 4)(torch.zeros(1, 3, 4, dtype=torch.int64))

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from scratch._arguments import at_least_1, ids_below, share_below_1
-from scratch.position import LearnedPosition, SinusoidalPosition
+from scratch.position import LearnedPosition, SinusoidalPosition, normal
 from scratch.text import Vocabulary
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class InputLayer(nn.Module):
         self.max_length = at_least_1("max_length", max_length)
         if position not in ("sinusoidal", "learned", "none"):
             raise ValueError(f"position must be 'sinusoidal', 'learned' or 'none', got {position!r}")
-        table = torch.randn(self.vocab_size, self.dim, generator=generator) * self.dim**-0.5  # (V, d)
+        table = normal(self.vocab_size, self.dim, generator) * self.dim**-0.5  # (V, d)
         table[Vocabulary.pad_id] = 0
         self.token = nn.Embedding.from_pretrained(table, freeze=False, padding_idx=Vocabulary.pad_id)
         if position == "sinusoidal":
@@ -77,8 +77,13 @@ class InputLayer(nn.Module):
         All are scaled by one factor, to a root mean square length of 1, the size of random rows: angles and relative
         lengths stay as they were. Words without a vector keep their rows, and so do the special tokens. The rows go on
         learning; `layer.token.requires_grad_(False)` freezes them, those of the missing words too. Raises ValueError if
-        the sizes do not fit, if no word has a vector, or if the vectors have no length to scale by (zeros, infinities).
+        the sizes do not fit, if no word has a vector, or if the vectors have no length to scale by (zeros, infinities);
+        TypeError if they are no `KeyedVectors`, such as a whole model, whose vectors are `model.wv`.
         """
+        if not hasattr(vectors, "key_to_index"):
+            raise TypeError(f"vectors must be gensim KeyedVectors, such as model.wv, got {type(vectors).__name__}")
+        if not isinstance(vocabulary, Vocabulary):
+            raise TypeError(f"vocabulary must be a scratch.text.Vocabulary, got {type(vocabulary).__name__}")
         if vectors.vector_size != self.dim:
             raise ValueError(f"vectors must have dim = {self.dim} numbers each, got {vectors.vector_size}")
         if len(vocabulary) != self.vocab_size:
@@ -87,7 +92,7 @@ class InputLayer(nn.Module):
         found = [word for word in words if word in vectors]
         if not found:
             raise ValueError(f"vectors must have some of the vocabulary's words, got none of {len(words)}")
-        rows = torch.from_numpy(vectors[found]).double()  # (found, d)
+        rows = torch.from_numpy(vectors[found]).to("cpu", torch.float64)  # (found, d)
         size = rows.square().sum(1).mean().sqrt()
         if not (size.isfinite() and size > 0):
             raise ValueError(f"vectors must be finite and not all zero, got a root mean square length of {size}")
