@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scratch.bptt import lstm_steps
+from scratch.bptt import lstm_steps, one_by_one
 from scratch.recurrent import lstm_step
 
 
@@ -35,6 +35,7 @@ def test_the_gradient_is_that_of_finite_differences(shape, full):
 def test_it_equals_one_step_after_the_other(shape):
     inputs, alive = arguments(*shape)
     x, h, c, weight_ih, weight_hh, bias = inputs
+    torch.testing.assert_close(one_by_one(*inputs, alive), lstm_steps(*inputs, alive), atol=1e-12, rtol=0)
     expected = []
     for t, now in enumerate(x):
         new = lstm_step(now @ weight_ih.T + bias, (h, c), weight_hh)
@@ -57,7 +58,11 @@ def test_the_gradient_is_only_taken_where_it_is_wanted():
     assert inputs[3].grad.abs().sum() > 0
 
 
-def test_a_second_derivative_is_refused():
-    inputs, alive = arguments(2, 1, 1, 1, 0)
-    with pytest.raises(RuntimeError, match=r"^lstm_steps has no second derivative: create_graph must be False"):
-        torch.autograd.grad(lstm_steps(*inputs, alive)[1].sum(), inputs[:1], create_graph=True)
+@settings(max_examples=5)
+@given(sizes(4, 2, 2, 2), st.booleans(), st.booleans())
+def test_it_has_a_second_derivative(shape, full, only_weights):
+    inputs, alive = arguments(*shape)
+    alive = torch.ones_like(alive) if full else alive
+    if only_weights:
+        inputs[:3] = [x.detach() for x in inputs[:3]]
+    assert torch.autograd.gradgradcheck(lambda *tensors: lstm_steps(*tensors, alive), inputs)

@@ -65,7 +65,7 @@ def test_a_network_equals_torchs(Ours, Theirs, dtype, value, slope, shapes, kind
     batch, width, input_dim, hidden_dim, layers, bidirectional, seed = shapes
     torch.manual_seed(seed)
     theirs = Theirs(input_dim, hidden_dim, layers, batch_first=True, bidirectional=bidirectional).to(dtype)
-    ours = Ours(input_dim, hidden_dim, layers, bidirectional).to(dtype)
+    ours = Ours(input_dim, hidden_dim, layers, bidirectional=bidirectional).to(dtype)
     ours.load_state_dict(theirs.state_dict())
     x = torch.randn(batch, width, input_dim, dtype=dtype, requires_grad=True)
     state = torch.randn(2, layers * (1 + bidirectional), batch, hidden_dim, dtype=dtype).unbind()
@@ -88,7 +88,7 @@ def test_a_network_equals_torchs(Ours, Theirs, dtype, value, slope, shapes, kind
 @pytest.mark.parametrize("bidirectional", [False, True])
 def test_padding_changes_nothing_and_comes_out_as_zeros(Network, bidirectional):
     torch.manual_seed(0)
-    network, lengths = Network(5, 7, 2, bidirectional), torch.tensor([4, 1, 6])
+    network, lengths = Network(5, 7, 2, bidirectional=bidirectional), torch.tensor([4, 1, 6])
     x = torch.randn(3, 6, 5)
     output, last = network(x, lengths)
     wide = torch.cat([x, 9 * torch.randn(3, 11, 5)], 1)
@@ -183,3 +183,89 @@ def test_a_cell_refuses_what_is_no_batch_of_its_inputs(Cell, shape):
 def test_an_lstm_refuses_a_state_that_is_no_pair(state):
     with pytest.raises(TypeError, match=rf"^state must be the two tensors \(h, c\), got {type(state).__name__}$"):
         LSTMCell(2, 3)(torch.zeros(4, 2), state)
+
+
+@settings(max_examples=10)
+@given(
+    st.sampled_from([float("nan"), float("inf"), -float("inf"), 1e30]),
+    st.integers(1, 2),
+    st.booleans(),
+    st.integers(0, 99),
+)
+@pytest.mark.parametrize("Network", [RNN, LSTM, GRU])
+def test_no_number_at_padding_matters_in_outputs_or_in_any_gradient(Network, odd, layers, bidirectional, seed):
+    torch.manual_seed(seed)
+    network, lengths = Network(3, 4, layers, bidirectional=bidirectional).double(), torch.randint(1, 6, (3,))
+    clean = torch.randn(3, 7, 3, dtype=torch.float64)  # wider than the longest
+    words = torch.arange(7) < lengths.unsqueeze(1)
+    found = []
+    for x in (clean, clean.masked_fill(~words.unsqueeze(2), odd)):
+        x = x.requires_grad_()
+        output, last = network(x, lengths)
+        _, slopes = gradients(network, (output, *tensors(last)), x, seed)
+        found.append([output, *tensors(last), *slopes])
+    assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
+    assert not found[0][0][~words].any()
+
+
+@pytest.mark.parametrize("Network", [RNN, LSTM, GRU])
+def test_it_costs_what_the_longest_sentence_costs(Network):
+    """Counted in products, whatever the width."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    network, costs = Network(3, 4), []
+    for width in (5, 500):
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            network(torch.zeros(2, width, 3), [5, 2])
+        costs.append(counter.get_total_flops())
+    assert costs[0] == costs[1] > 0
+
+
+@pytest.mark.parametrize("Network", [RNN, LSTM, GRU])
+def test_torchs_order_of_arguments_with_another_meaning_is_refused(Network):
+    x = torch.zeros(2, 4, 3)
+    state = torch.zeros(1, 2, 5)
+    with pytest.raises(TypeError, match=r"^lengths must be integers .* a state is given as state=$"):
+        Network(3, 5)(x, (state, state) if Network is LSTM else state)
+    with pytest.raises(TypeError, match="positional argument"):
+        Network(3, 5, 2, 0.5)
+    with pytest.raises(TypeError, match=r"^bidirectional must be True or False, got 0.5"):
+        Network(3, 5, bidirectional=0.5)
+    with pytest.raises(TypeError, match=r"^x must be of the type torch.float32, got torch.float64$"):
+        Network(3, 5)(x.double())
+    with pytest.raises(TypeError, match=r"^x must be a tensor of floating point numbers, got list$"):
+        Network(3, 5)(x.tolist())
+    with pytest.raises(TypeError, match=r"^state must be of the type torch.float32, got torch.float64$"):
+        Network(3, 5)(x, state=(state.double(),) * 2 if Network is LSTM else state.double())
+
+
+@pytest.mark.parametrize("Cell", [RNNCell, LSTMCell, GRUCell])
+@pytest.mark.parametrize("x", [[[0.0, 0.0]], torch.zeros(1, 2, dtype=torch.int64)])
+def test_a_cell_refuses_what_is_no_tensor_of_numbers(Cell, x):
+    with pytest.raises(TypeError, match=r"^x must be a tensor of floating point numbers, got (list|torch.int64)$"):
+        Cell(2, 3)(x)
+
+
+def test_the_reset_is_a_flag():
+    with pytest.raises(TypeError, match=r"^reset_after must be True or False, got 'False'"):
+        GRUCell(2, 3, reset_after="False")
+
+
+@pytest.mark.parametrize("Network", [RNN, LSTM, GRU])
+def test_lengths_come_to_the_device_of_the_inputs(Network):
+    network = Network(3, 5, 2, bidirectional=True).to("meta")
+    output, _ = network(torch.zeros(2, 4, 3, device="meta"), torch.tensor([4, 1]))
+    assert (output.shape, output.device.type) == ((2, 4, 10), "meta")
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_the_lstm_by_hand_reads_as_the_others_do(monkeypatch, bidirectional):
+    torch.manual_seed(0)
+    network, x = LSTM(3, 5, 2, bidirectional=bidirectional).double(), torch.randn(3, 6, 3, dtype=torch.float64)
+    x.requires_grad_()
+    found = []
+    for by_hand in (True, False):
+        monkeypatch.setattr("scratch.recurrent._by_hand", lambda _, by_hand=by_hand: by_hand)
+        output, last = network(x, [6, 2, 3])
+        found.append([output, *last, *gradients(network, (output, *last), x, 0)[1]])
+    close(found[0], found[1], 1e-12)
