@@ -52,8 +52,8 @@ def joined(text: str) -> str:
 
 def shows_a_space(before: str, after: str) -> bool:
     """Whether a line break between these would show as a space that does not belong there."""
-    if before.endswith(("  ", "\\", "$$")) or after.startswith("$$"):
-        return False  # a break that is meant, or a formula's own line
+    if before.endswith(("  ", "\\", "$$")) or after.startswith("$$") or (before[-1:] == "*" == after[:1]):
+        return False  # a break that is meant, a formula's own line, or marks that would run together
     before, after = before.rstrip("*_ "), after.lstrip("*_ ")
     return bool(before and after) and (wide(before[-1]) or wide(after[0]))
 

@@ -70,7 +70,7 @@ class Cat(Animal):
 
 
 class Dog:
-    def __init__(self, name, very_long_argument_name: int = 1, another_very_long_argument_name: int = 2):
+    def __init__(self, name, very_long_argument_name: int = 1, yet_another_very_long_argument_name: int = 2):
         """A dog of that name."""
 '''
 EXPECTED = r"""### `sit`
@@ -114,7 +114,7 @@ Some cats.
 Dog(
     name,
     very_long_argument_name: int = 1,
-    another_very_long_argument_name: int = 2,
+    yet_another_very_long_argument_name: int = 2,
 )
 ```
 
