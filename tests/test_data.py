@@ -202,3 +202,26 @@ def test_building_again_gives_the_shipped_files(tmp_path):
     shipped = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in FOLDER.iterdir()}
     others = {"NOTICE.md", *(record["file"] for record in OWN)}
     assert made == {name: sha256 for name, sha256 in shipped.items() if name not in others}
+
+
+def test_data_is_whole_in_a_checkout_with_other_line_ends(tmp_path):
+    """`git clone -c core.autocrlf=true`, as git is set on many a Windows machine: the files' hashes still hold."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("this is no git repository: an archive was unpacked, whose line ends git did not change")
+    clone = tmp_path / "clone"
+    work = ["git", "-c", "core.autocrlf=true", "-c", "core.eol=crlf"]
+    subprocess.run([*work, "init", "-q", clone], check=True)
+    wanted = [".gitattributes", "pyproject.toml", "src/scratch/data"]
+    for name in subprocess.run(
+        ["git", "ls-files", *wanted], cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout.split():
+        (clone / name).parent.mkdir(parents=True, exist_ok=True)
+        (clone / name).write_bytes((ROOT / name).read_bytes())
+    subprocess.run([*work, "add", "."], cwd=clone, check=True, capture_output=True)
+    for name in ("pyproject.toml", "src"):  # written anew by git, under these settings
+        subprocess.run(["rm", "-rf", clone / name], check=True)
+    subprocess.run([*work, "checkout", "-q", "--", "."], cwd=clone, check=True)
+    for record in (*SHIPPED, *OWN):
+        content = (clone / "src" / "scratch" / "data" / record["file"]).read_bytes()
+        assert hashlib.sha256(content).hexdigest() == record["sha256"], record["file"]
+    assert b"\r" not in (clone / "pyproject.toml").read_bytes()

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from gensim.models import KeyedVectors
+from gensim.models import FastText, KeyedVectors
 from gensim.test.utils import datapath
 
 from scratch.corpora import load_analogies, load_ratings
@@ -84,3 +84,65 @@ def test_nothing_to_judge():
         analogies(vectors)
     with pytest.raises(ValueError, match="name must be one of"):
         similarity(vectors, "simlex")
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float64, np.int16])
+def test_any_kind_of_number_will_do(vectors, kind):
+    whole = keyed(vectors.index_to_key, vectors.vectors)
+    whole.vectors = (vectors.vectors * (1000 if kind == np.int16 else 1)).astype(kind)
+    ours, plain = similarity(whole, "simlex-999")[1], similarity(vectors, "simlex-999")[1]
+    assert np.allclose(ours, plain, atol=3e-3)
+    assert (analogies(whole)[0] == analogies(vectors)[0]).mean() > 0.99
+
+
+def test_vectors_on_disk_and_a_zero_vector(vectors, tmp_path):
+    saved = keyed(vectors.index_to_key, vectors.vectors)
+    saved.save(str(tmp_path / "vectors"), sep_limit=0)
+    mapped = KeyedVectors.load(str(tmp_path / "vectors"), mmap="r")
+    assert isinstance(mapped.vectors, np.memmap)
+    assert np.array_equal(analogies(mapped)[0], analogies(vectors)[0])
+    assert np.array_equal(similarity(mapped, "simlex-999")[1], similarity(vectors, "simlex-999")[1])
+    saved.vectors[:] = 0
+    assert (similarity(saved, "simlex-999")[1] == 0).all()
+
+
+def test_keys_in_capitals_and_several_of_one_word(vectors):
+    """As gensim's own evaluation: the first of London, LONDON, london counts, and the others are no answers."""
+    keys = [key.title() for key in vectors.index_to_key] + vectors.index_to_key[:200]
+    rng = np.random.default_rng(3)
+    mixed = keyed(keys, np.concatenate([vectors.vectors, vectors.vectors[:200] + rng.normal(size=(200, 30)) / 9]))
+    _, theirs, oov = mixed.evaluate_word_pairs(datapath("wordsim353.tsv"), case_insensitive=True)
+    people, cosines, left_out = similarity(mixed, "wordsim-353")
+    assert spearman(people, cosines) == pytest.approx(theirs.statistic, abs=1e-6)
+    assert left_out * 100 == pytest.approx(oov)
+    assert np.array_equal(analogies(mixed)[0], analogies(vectors)[0])
+    theirs = mixed.evaluate_word_analogies(datapath("questions-words.txt"))[0]  # it looks at the five nearest rows only
+    assert analogies(mixed)[0].mean() == pytest.approx(theirs, abs=0.001)
+
+
+def test_fast_text(vectors):
+    """Its vectors answer to any word: only those with a row of their own count, as in gensim's evaluation."""
+    text = [vectors.index_to_key[i : i + 8] for i in range(0, 800, 4)]
+    model = FastText(text, vector_size=8, min_count=1, epochs=2, bucket=100, seed=1, workers=1)
+    people, cosines, left_out = similarity(model.wv, "simlex-999")
+    _, theirs, oov = model.wv.evaluate_word_pairs(datapath("simlex999.txt"), case_insensitive=True)
+    assert spearman(people, cosines) == pytest.approx(theirs.statistic, abs=1e-6)
+    assert left_out * 100 == pytest.approx(oov)
+    assert "neverseen" in model.wv
+    assert analogies(model.wv)[1] == pytest.approx(analogies(keyed(model.wv.index_to_key, model.wv.vectors))[1])
+    with pytest.raises(TypeError, match=r"^vectors must be gensim KeyedVectors, got FastText, whose .wv are"):
+        similarity(model, "simlex-999")
+
+
+@pytest.mark.parametrize("vectors_given", [None, np.eye(3), {"cat": [1.0]}])
+def test_what_are_no_vectors_is_named(vectors_given):
+    for judge in (analogies, lambda vectors: similarity(vectors, "simlex-999")):
+        with pytest.raises(TypeError, match=f"vectors must be gensim KeyedVectors, got {type(vectors_given).__name__}"):
+            judge(vectors_given)
+
+
+def test_vectors_whose_keys_are_numbers_have_no_words():
+    numbered = KeyedVectors(2)
+    numbered.add_vectors([0, 1], np.eye(2, dtype=np.float32))
+    with pytest.raises(ValueError, match="vectors must have both words of at least one pair"):
+        similarity(numbered, "simlex-999")

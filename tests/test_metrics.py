@@ -6,6 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import scipy.stats
+import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
@@ -73,7 +74,7 @@ def test_interval_can_be_repeated():
 
 
 def test_interval_refuses_samples_that_do_not_belong_together():
-    with pytest.raises(ValueError, match=r"samples must have one length, got \[3, 2\]"):
+    with pytest.raises(ValueError, match=r"samples must have one length, at least 1, got \[3, 2\]"):
         interval(spearman, np.arange(3), np.arange(2))
 
 
@@ -88,3 +89,43 @@ def test_t_interval_equals_scipys(count):
 def test_t_interval_refuses_too_few(values):
     with pytest.raises(ValueError, match="values must be a list of at least 2 numbers, got the shape"):
         t_interval(values)
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: spearman(["a", "b"], [1, 2]), TypeError, r"x must be a list of numbers, got \['a', 'b'\]"),
+        (lambda: spearman([1, 2], None), TypeError, "y must be a list of numbers, got None"),
+        (lambda: spearman([1j, 2], [1, 2]), TypeError, "x must be a list of numbers"),
+        (lambda: t_interval([1, float("nan")]), ValueError, "values must be finite numbers, got nan"),
+        (lambda: t_interval("ab"), TypeError, "values must be a list of numbers, got 'ab'"),
+        (lambda: interval(np.mean, []), ValueError, r"samples must have one length, at least 1, got \[0\]"),
+        (lambda: interval(np.mean), ValueError, r"samples must have one length, at least 1, got \[\]"),
+        (lambda: interval(np.mean, 3), ValueError, "samples must have one length"),
+        (lambda: interval(np.mean, [1, 2], draws=0), ValueError, "draws must be at least 1, got 0"),
+        (lambda: interval(np.mean, [1, 2], draws=1.5), TypeError, "draws must be an int, got 1.5"),
+        (lambda: interval(np.mean, [1, 2], seed=None), TypeError, "seed must be an int, got None"),
+    ],
+)
+def test_what_is_wrong_is_named(make, error, message):
+    with pytest.raises(error, match=message):
+        make()
+
+
+def test_lists_tensors_and_what_is_read_once():
+    x, y = [3, 1, 4, 1, 5], [2, 7, 1, 8, 2]
+    assert spearman(torch.tensor(x), iter(y)) == spearman(np.array(x, "int8"), y) == spearman(x, y)
+    assert t_interval(iter(x)) == t_interval(torch.tensor(x)) == t_interval(x)
+    assert interval(np.mean, x, draws=np.int64(50), seed=np.int64(1)) == interval(
+        np.mean, np.array(x), draws=50, seed=1
+    )
+
+
+def test_the_interval_of_a_difference_is_paired():
+    """Two that err on the same things differ surely, although each by itself is uncertain."""
+    rng = np.random.default_rng(0)
+    first = rng.normal(size=100)
+    second = first + 0.1 + 0.01 * rng.normal(size=100)
+    low, high = interval(lambda a, b: np.mean(b) - np.mean(a), first, second)
+    assert 0.09 < low < high < 0.11
+    assert interval(np.mean, first)[1] > interval(np.mean, second)[0]

@@ -91,9 +91,11 @@ class BytePairEncoder:
         pair (section 3.2 of Sennrich et al. advises an index). Raises TypeError if `texts` is a string or holds
         anything but strings, ValueError if `vocab_size < 256` or if a text holds half a surrogate pair.
         """
-        at_least("vocab_size", vocab_size, 256)  # one id for each byte
+        vocab_size = at_least("vocab_size", vocab_size, 256)  # one id for each byte
         if isinstance(texts, str):
             raise TypeError(f"texts must be a list of str, got the str {texts[:20]!r}: put it into a list")
+        if not isinstance(texts, Iterable):
+            raise TypeError(f"texts must be a list of str, got {texts!r:.40} ({type(texts).__name__})")
         pieces = Counter(piece for text in texts for piece in pre_tokenize(text))
         merges = learn_merges(pieces, vocab_size - 256)
         ours = [*_BYTES, *range(256, 256 + len(merges))]  # from the library's ids, in which the bytes are in its order
@@ -121,6 +123,8 @@ class BytePairEncoder:
 
         Raises TypeError if an id is no integer, IndexError if it lies outside 0 … len - 1.
         """
+        if not isinstance(ids, Iterable):
+            raise TypeError(f"ids must be a list of integers, got {ids!r:.40} ({type(ids).__name__})")
         return b"".join(self.tokens[i] for i in known_ids("ids", ids, len(self))).decode("utf-8", errors="replace")
 
     def _encode(self, piece: bytes) -> list[int]:
@@ -150,7 +154,15 @@ class BytePairEncoder:
 
 
 def learn_merges(pieces: dict[str, int], steps: int) -> list[Pair]:
-    """At most `steps` merges, in the library's ids: place in `_BYTES`, then 256 for the first merge, and so on."""
+    """At most `steps` merges, in the library's ids: place in `_BYTES`, then 256 for the first merge, and so on.
+
+    pieces: how often each piece of text was seen. A queue holds every pair under the count that it had when it was put
+    in. Counts only fall, unless a merge makes the pair; so if the pair on top has lost some since, it is put back under
+    its present count, and what then comes to the top is the most frequent pair.
+
+    >>> learn_merges({"low": 5, "lot": 2}, steps=2)  # lo, then lo + w; l, o and w are the 76th, 79th and 87th byte
+    [(75, 78), (256, 86)]
+    """
     number = {byte: i for i, byte in enumerate(_BYTES)}
     words, times = [[number[b] for b in _utf8(piece)] for piece in pieces], list(pieces.values())
     counts: dict[Pair, int] = Counter()

@@ -70,7 +70,7 @@ def _checked(words: list[int], vocab_size: int) -> np.ndarray:
         ids = np.array(words, dtype=None if words else np.int64)
     except ValueError:  # some are lists
         ids = np.array("")
-    if ids.dtype.kind not in "iu" or ids.size and not (ids.min() >= 0 and ids.max() < vocab_size):
+    if ids.dtype.kind not in "iu" or (ids.size and not (ids.min() >= 0 and ids.max() < vocab_size)):
         ids = np.array(known_ids("sentences", words, vocab_size))  # slower; finds the id that is wrong, and says so
     return ids.astype(np.int64)
 
@@ -81,7 +81,7 @@ def positive_cells(counts: sparse.sparray) -> sparse.coo_array:
     >>> positive_cells(np.array([[0, 2], [3, 0]])).data
     array([2., 3.])
 
-    Raises ValueError if a count is negative or not finite or if all are zero, TypeError if they are no matrix of numbers.
+    Raises ValueError if a count is negative or not finite or if all are zero, TypeError for what is no matrix.
     """
     try:
         cells = sparse.coo_array(counts, dtype=np.float64, copy=True)

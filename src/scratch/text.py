@@ -99,8 +99,8 @@ class Vocabulary:
 def pad(sequences: Iterable[Sequence[int] | Tensor], pad_id: int = 0) -> tuple[Tensor, Tensor]:
     """Make one tensor of sequences of ids that have different lengths: the short ones are filled up at their end.
 
-    sequences: lists, arrays or tensors (length,), of integers. Returns ids (batch, length) with `pad_id` after the end of
-    each, and lengths (batch,), both int64 and on the device that the first sequence is on. An empty sequence has
+    sequences: lists, arrays or tensors (length,), of integers. Returns ids (batch, length) with `pad_id` after the end
+    of each, and lengths (batch,), both int64 and on the device that the first sequence is on. An empty sequence has
     length 0; without any sequence the shapes are (0, 0) and (0,).
 
     >>> ids, lengths = pad([[5, 6, 7], [8], []])
@@ -111,8 +111,8 @@ def pad(sequences: Iterable[Sequence[int] | Tensor], pad_id: int = 0) -> tuple[T
     >>> lengths
     tensor([3, 1, 0])
 
-    Raises TypeError if `sequences` holds anything but sequences of integers, or if `pad_id` is no integer; ValueError if
-    a number is too large for int64.
+    Raises TypeError if `sequences` holds anything but sequences of integers, or if `pad_id` is no integer; ValueError
+    if a number is too large for int64.
     """
     if not isinstance(sequences, Iterable):
         raise TypeError(f"sequences must be a list of lists, got {sequences!r:.40} ({type(sequences).__name__})")
