@@ -14,9 +14,18 @@ FOLDER = Path(scratch.__file__).parent
 # a module may import those before it
 ORDER = (
     *("_arguments", "training", "byte_pairs", "text", "corpora", "metrics", "evaluation", "one_hot"),
-    *("windows", "huffman", "hogwild", "full_softmax", "negative_sampling", "hierarchical_softmax", "word2vec", "replay"),
+    *(
+        "windows",
+        "huffman",
+        "hogwild",
+        "full_softmax",
+        "negative_sampling",
+        "hierarchical_softmax",
+        "word2vec",
+        "replay",
+    ),
     *("cooccurrence", "glove", "ngram", "contextual", "position", "input_layer"),
-    *("bptt", "recurrent", "attention", "encoder", "check"),
+    *("bptt", "recurrent", "attention", "encoder", "_probe", "check"),
 )
 
 

@@ -51,7 +51,7 @@ def trained(cbow, busy, monkeypatch):
     tree = huffman([5, 3, 2, 1])
     W, U = torch.randn(4, 3, generator=generator).double(), torch.randn(3, 3, generator=generator).double()
     before = W.clone(), U.clone()
-    paths = HierarchicalSoftmax(W, U, tree, cbow=cbow, window=2, batch_size=10, generator=generator)
+    paths = HierarchicalSoftmax(W, U, tree, cbow=cbow, batch_size=10, generator=generator)
     (batch,) = paths.batches(text, left, right)
     paths.step(batch, 0.1)
     return text, left, right, tree, before, (W, U)
@@ -94,7 +94,7 @@ def test_the_order_depends_on_the_generator_alone_and_leaves_out_who_sees_nobody
     others, runs = torch.get_rng_state(), []
     for seed in (0, 0, 1):
         generator = torch.Generator().manual_seed(seed)
-        options = {"cbow": False, "window": 3, "batch_size": 7, "generator": generator}
+        options = {"cbow": False, "batch_size": 7, "generator": generator}
         batches = HierarchicalSoftmax(*torch.zeros(2, 3, 2), huffman([1, 1, 1, 1]), **options).batches(
             left, left, right
         )

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.functional import logsigmoid
 
-from scratch.negative_sampling import NegativeSampling, cbow_step, skip_gram_step
+from scratch.negative_sampling import NegativeSampling, band, cbow_step, plain_loss, skip_gram_step
 from scratch.windows import neighbours
 
 SHAPES = st.tuples(*(st.integers(1, n) for n in (3, 6, 8, 5)), st.integers(0, 999))
@@ -84,7 +84,7 @@ def test_an_epoch_is_the_loss_of_every_pair_of_neighbours(cbow, lengths, window,
     W, U = torch.randn(2, len(text[0]), 2, generator=generator, dtype=torch.float64).unbind()
     noise = torch.zeros(len(W))
     noise[0] = 1
-    options = {"cbow": cbow, "window": window, "negative": 5, "batch_size": 10_000, "generator": generator}
+    options = {"cbow": cbow, "negative": 5, "batch_size": 10_000, "generator": generator}
     blocks = NegativeSampling(W.clone(), U.clone(), noise, **options)
     (batch,) = blocks.batches(*text)
     blocks.step(batch, 0.1)
@@ -94,13 +94,53 @@ def test_an_epoch_is_the_loss_of_every_pair_of_neighbours(cbow, lengths, window,
     torch.testing.assert_close(blocks.U, U.detach() - 0.1 * U.grad)
 
 
+@settings(max_examples=15)
+@given(st.lists(st.integers(1, 40), min_size=1, max_size=4), st.integers(1, 4), st.integers(1, 7), st.integers(0, 99))
+@pytest.mark.parametrize("cbow", [False, True])
+def test_a_step_goes_down_the_plain_loss(cbow, lengths, window, negative, seed):
+    generator = torch.Generator().manual_seed(seed)
+    text = little_text(lengths, window, generator)
+    W, U = torch.randn(2, len(text[0]), 2, generator=generator, dtype=torch.float64).unbind()
+    options = {"cbow": cbow, "negative": negative, "batch_size": 64, "generator": generator}
+    blocks = NegativeSampling(W.clone(), U.clone(), torch.ones(len(W)), **options)
+    batch = blocks.batches(*text)[0]
+    blocks.step(batch, 0.1)
+    W, U = W.requires_grad_(), U.requires_grad_()
+    loss = plain_loss(W, U, batch, cbow=cbow, negative=negative)
+    if loss.requires_grad:  # somebody sees somebody
+        loss.backward()
+        W, U = (x.detach() - 0.1 * (0 if x.grad is None else x.grad) for x in (W, U))
+    torch.testing.assert_close([blocks.W, blocks.U], [W.detach(), U.detach()])
+
+
+@given(st.integers(1, 3), st.integers(1, 5), st.integers(0, 4), st.integers(0, 99))
+def test_the_band_is_a_loop_over_centres_and_places(b, L, w, seed):
+    generator = torch.Generator().manual_seed(seed)
+    left, right = torch.randint(w + 1, (2, b, L), generator=generator).unbind()
+    expected = torch.zeros(b, L, w + L + w)
+    for block in range(b):
+        for t in range(L):
+            for k in range(1, w + 1):
+                expected[block, t, w + t - k] += k <= left[block, t]
+                expected[block, t, w + t + k] += k <= right[block, t]
+    assert torch.equal(band(left, right, w), expected)
+
+
+def test_a_wide_window_costs_no_more_than_the_text_needs():
+    text = torch.arange(5)
+    left, right = torch.tensor([0, 1, 2, 3, 4]), torch.tensor([4, 3, 2, 1, 0])  # whatever the window
+    options = {"cbow": False, "negative": 5, "batch_size": 10**12, "generator": torch.Generator()}
+    (batch,) = NegativeSampling(*torch.zeros(2, 5, 2), torch.ones(5), **options).batches(text, left, right)
+    assert batch[0].shape == (1, 4 + 32 + 4)
+
+
 def test_a_batch_has_as_many_centres_as_asked_for_and_every_block_is_in_one():
     generator, text = torch.Generator().manual_seed(0), torch.arange(1000)
     reach = torch.ones(1000, dtype=torch.long)
-    options = {"cbow": True, "window": 3, "negative": 5, "batch_size": 100, "generator": generator}
+    options = {"cbow": True, "negative": 5, "batch_size": 100, "generator": generator}
     batches = NegativeSampling(*torch.zeros(2, 1000, 2), torch.ones(1000), **options).batches(text, reach, reach)
     assert [len(words) for words, *_ in batches] == [3] * 10 + [2]  # of 32 centres
-    first = torch.cat([words[:, 3] for words, *_ in batches])
+    first = torch.cat([words[:, 1] for words, *_ in batches])
     assert first.tolist() != sorted(first.tolist())
     assert sorted(first.tolist()) == list(range(0, 1000, 32))
 
@@ -110,7 +150,7 @@ def test_what_is_drawn_depends_on_the_generator_alone(cbow):
     text, others, runs = torch.arange(500), torch.get_rng_state(), []
     for seed in (0, 0, 1):
         generator = torch.Generator().manual_seed(seed)
-        options = {"cbow": cbow, "window": 2, "negative": 5, "batch_size": 10_000, "generator": generator}
+        options = {"cbow": cbow, "negative": 5, "batch_size": 10_000, "generator": generator}
         (batch,) = NegativeSampling(*torch.zeros(2, 500, 2), torch.ones(500), **options).batches(
             text, text * 0, text * 0
         )
@@ -122,11 +162,11 @@ def test_what_is_drawn_depends_on_the_generator_alone(cbow):
 @pytest.mark.parametrize(("cbow", "negatives"), [(False, 32), (True, 16)])
 def test_the_least_batch_is_a_block_with_its_negatives(cbow, negatives):
     text, generator = torch.zeros(70, dtype=torch.long), torch.Generator().manual_seed(0)
-    options = {"cbow": cbow, "window": 2, "negative": 5, "batch_size": 1, "generator": generator}
+    options = {"cbow": cbow, "negative": 5, "batch_size": 1, "generator": generator}
     blocks = NegativeSampling(*torch.zeros(2, 3, 2), torch.tensor([0, 1, 0]), **options)
     batches = blocks.batches(text, text, text)
     assert [len(words) for words, *_ in batches] == [1, 1, 1]
-    drawn = torch.cat([others[:, 32 + (0 if cbow else 4) :] for *_, others in batches])
+    drawn = torch.cat([drawn for *_, drawn in batches])
     assert drawn.shape == (3, negatives)
     assert (
         blocks.noise_table == 1
@@ -136,8 +176,8 @@ def test_the_least_batch_is_a_block_with_its_negatives(cbow, negatives):
 @pytest.mark.parametrize("cbow", [False, True])
 def test_negatives_follow_the_noise(cbow):
     text, generator = torch.zeros(64_000, dtype=torch.long), torch.Generator().manual_seed(0)
-    options = {"cbow": cbow, "window": 2, "negative": 5, "batch_size": 512, "generator": generator}
+    options = {"cbow": cbow, "negative": 5, "batch_size": 512, "generator": generator}
     blocks = NegativeSampling(*torch.zeros(2, 4, 2), torch.tensor([1, 0, 3, 4]), **options)
-    drawn = torch.cat([others[:, -blocks.shared :].flatten() for *_, others in blocks.batches(text, text, text)])
+    drawn = torch.cat([drawn.flatten() for *_, drawn in blocks.batches(text, text, text)])
     share = drawn.bincount(minlength=4) / len(drawn)
     torch.testing.assert_close(share, torch.tensor([1, 0, 3, 4]) / 8, atol=0.01, rtol=0)

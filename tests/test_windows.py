@@ -1,5 +1,7 @@
 """scratch.windows against loops over the text, and against gensim."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,7 @@ from gensim.models import Word2Vec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scratch.windows import keep_probability, sample, windows
+from scratch.windows import keep_probability, neighbours, running_text, sample, windows
 
 SENTENCES = st.lists(st.lists(st.integers(0, 5), max_size=7), min_size=1, max_size=5)
 
@@ -72,10 +74,74 @@ def test_no_words_have_no_windows(sentences):
 
 
 def test_windows_refuse_negative_ids():
-    with pytest.raises(IndexError, match=r"^sentences must hold ids of 0 or more, got a negative one$"):
+    with pytest.raises(IndexError, match=r"^sentences must lie between 0 and .*, got -5$"):
         windows([[1, -5]], 1)
 
 
 def test_windows_refuse_a_window_of_zero():
     with pytest.raises(ValueError, match="window must be at least 1, got 0"):
         windows([[1]], 0)
+
+
+@given(SENTENCES, st.integers(1, 3))
+def test_windows_of_iterators_tensors_and_other_integers_are_those_of_lists(sentences, window):
+    expected = windows(sentences, window)
+    for same in (
+        ((i for i in s) for s in sentences),
+        [torch.tensor(s, dtype=torch.int32) for s in sentences],
+        tuple(np.array(s, dtype=np.uint8) for s in sentences),
+    ):
+        assert all(torch.equal(a, b) for a, b in zip(windows(same, window), expected, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("sentences", "error", "message"),
+    [
+        ([[1.7]], TypeError, r"^sentences must be integers, got 1.7 \(float\)$"),
+        ([["cat"]], TypeError, r"^sentences must be integers, got 'cat' \(str\)$"),
+        ([[2**70]], IndexError, r"^sentences must lie between 0 and \d+, .*, got 1180591620717411303424$"),
+        (["the cat"], TypeError, "^sentences must be lists of ids, got a str among them"),
+        ([3], TypeError, r"^sentences must be lists of ids, got 3 \(int\)$"),
+        (5, TypeError, r"^sentences must be a list of lists of ids, got 5 \(int\)$"),
+        ("the cat", TypeError, r"^sentences must be a list of lists of ids, got 'the cat' \(str\)$"),
+    ],
+)
+def test_what_holds_no_ids_is_named(sentences, error, message):
+    with pytest.raises(error, match=message):
+        windows(sentences, 1)
+
+
+WORDS = st.lists(st.lists(st.sampled_from(["a", "b", "c", "<unk>", "<pad>", "", "é"]), max_size=6), max_size=6)
+
+
+@given(WORDS, st.integers(1, 3))
+def test_running_text_equals_counting_and_looking_up(sentences, min_count):
+    counted = Counter(word for s in sentences for word in s)
+    kept = sorted((w for w in counted if counted[w] >= min_count), key=lambda w: (-counted[w], w))
+    if not kept:
+        with pytest.raises(ValueError, match="^min_count must leave some words"):
+            running_text(sentences, min_count)
+        return
+    counts, text, sentence = running_text((iter(s) for s in sentences), min_count)  # each is read once
+    assert list(counts.items()) == [(w, counted[w]) for w in kept]
+    pairs = [(kept.index(w), k) for k, s in enumerate(sentences) for w in s if w in kept]
+    assert list(zip(text.tolist(), sentence.tolist(), strict=True)) == pairs
+
+
+@pytest.mark.parametrize("bad", [[["a", 3]], [["a", None]]])
+def test_a_token_that_is_no_str_is_named(bad):
+    with pytest.raises(TypeError, match=r"^sentences must hold tokens of type str, got (3|None)"):
+        running_text(bad, 1)
+
+
+@pytest.mark.parametrize("window", [6, 10**6, 2**70])
+def test_a_radius_may_be_larger_than_any_sentence(window):
+    text, number = torch.arange(3), torch.zeros(3)
+    _, left, right = sample(text, number, torch.ones(3), window, torch.Generator().manual_seed(0))
+    assert max(left.max(), right.max()) <= 2
+
+
+def test_neighbours_are_where_the_text_is():
+    text = torch.zeros(3, dtype=torch.long, device="meta")
+    sides = torch.tensor([0, 1, 1]), torch.tensor([1, 1, 0])
+    assert neighbours(text, *sides, 2, torch.tensor([0, 2])).device.type == "meta"

@@ -301,19 +301,29 @@ def test_word2vec_format_both_ways(binary, tmp_path):
         ({"workers": 0}, ValueError, "workers must be at least 1, got 0"),
         ({"loss": "softmax", "workers": 2}, ValueError, "workers must be 1 with loss='softmax', got 2"),
         ({"dtype": torch.int64}, TypeError, "dtype must be torch.float32 or torch.float64, got torch.int64"),
-        ({"power": -1}, ValueError, "power must be 0 or positive, got -1"),
-        ({"power": 900}, ValueError, "power must leave count \\*\\* power finite, got 900"),
+        ({"power": -1}, ValueError, "power must be 0 or positive, and finite, got -1"),
+        ({"power": 900}, ValueError, "power must leave count .* finite, got 900"),
         ({"dim": 2.0}, TypeError, r"dim must be an int, got 2.0 \(float\)"),
         ({"dim": 0}, ValueError, "dim must be at least 1, got 0"),
         ({"window": 0}, ValueError, "window must be at least 1, got 0"),
         ({"epochs": -1}, ValueError, "epochs must be at least 1, got -1"),
         ({"batch_size": 0}, ValueError, "batch_size must be at least 1, got 0"),
-        ({"learning_rate": 0}, ValueError, "learning_rate must be positive, got 0"),
-        ({"subsample": -1}, ValueError, "subsample must be 0 .* or positive, got -1"),
+        ({"learning_rate": 0}, ValueError, "learning_rate must be positive and finite, got 0"),
+        ({"subsample": -1}, ValueError, "subsample must be 0 or positive, and finite, got -1"),
         ({"min_count": 99}, ValueError, "min_count must leave some words, got 99"),
         ({"sentences": ["the king"]}, TypeError, r"^sentences must be lists of tokens, got a str"),
         ({"sentences": [["king"], ["queen"]]}, ValueError, "left no word with a neighbour"),
         ({"sentences": []}, ValueError, "min_count must leave some words"),
+        ({"sentences": None}, TypeError, "sentences must be a list of lists of tokens, got None"),
+        ({"sentences": "the king"}, TypeError, "sentences must be a list of lists of tokens, got 'the king'"),
+        ({"sentences": [["king", 3]]}, TypeError, "sentences must hold tokens of type str, got 3"),
+        ({"seed": None}, TypeError, r"seed must be an int, got None \(NoneType\)"),
+        ({"seed": 2**64}, ValueError, r"seed must be below 2\*\*64, got 18446744073709551616"),
+        ({"seed": -1}, ValueError, "seed must be at least 0, got -1"),
+        ({"learning_rate": math.nan}, ValueError, "learning_rate must be positive and finite, got nan"),
+        ({"learning_rate": "0.1"}, TypeError, r"learning_rate must be a float, got '0.1' \(str\)"),
+        ({"subsample": math.inf}, ValueError, "subsample must be 0 or positive, and finite, got inf"),
+        ({"power": None}, TypeError, r"power must be a float, got None \(NoneType\)"),
     ],
 )
 def test_bad_input_is_named(change, error, message):
@@ -335,3 +345,46 @@ def test_ids_outside_the_vocabulary_are_named(bad):
         CBOW(5, 2)(torch.tensor([[0, bad]]))
     with pytest.raises(IndexError, match=f"targets must lie between -1 and vocab_size - 1 = 4, got {bad}"):
         softmax_loss(torch.zeros(1, 2), torch.zeros(5, 2), torch.tensor([[bad]]))
+
+
+@pytest.mark.parametrize("loss", ["softmax", "negative", "hierarchical"])
+def test_sentences_are_read_once_and_any_integer_will_do(loss):
+    options = {"loss": loss, "min_count": 1, "subsample": 0}
+    expected = train(ROYAL + ANIMAL, dim=4, window=2, seed=3, epochs=2, **options)
+    sizes = {"dim": np.int64(4), "window": np.int32(2), "seed": np.int64(3), "epochs": np.uint8(2)}
+    same = train(((word for word in s) for s in ROYAL + ANIMAL), **sizes, **options)
+    assert np.array_equal(expected.vectors, same.vectors)
+
+
+@pytest.mark.parametrize("loss", ["softmax", "negative", "hierarchical"])
+@pytest.mark.parametrize("architecture", ["skip-gram", "cbow"])
+def test_no_argument_costs_more_than_the_text(architecture, loss):
+    """Each of these would ask for more memory than there is, or more threads, if anything were made as large."""
+    huge = {"window": 2**70, "batch_size": 10**15, "workers": 1 if loss == "softmax" else 10**9}
+    vectors = train(ROYAL, architecture, loss, dim=3, min_count=1, subsample=0, epochs=1, **huge)
+    assert np.isfinite(vectors.vectors).all()
+
+
+def test_reserved_tokens_are_words_like_any_other():
+    """As gensim takes them: what the corpus says is not lost, and neighbours do not close up."""
+    sentences = [["the", "<unk>", "sat"], ["<pad>", "the", "<eos>"]] * 3
+    ours = train(sentences, dim=4, min_count=1, subsample=0)
+    theirs = Word2Vec(sentences, vector_size=4, min_count=1).wv
+    assert set(ours.index_to_key) == set(theirs.index_to_key)
+
+
+@pytest.mark.parametrize("negative", [0, 5])
+def test_the_tree_asks_for_no_negatives(negative):
+    options = {"loss": "hierarchical", "dim": 4, "min_count": 1, "subsample": 0}
+    assert np.array_equal(train(ROYAL, negative=negative, **options).vectors, train(ROYAL, **options).vectors)
+
+
+@pytest.mark.parametrize("shape", [(1, 3), (3, 3), (2,), (2, 3, 1)])
+def test_a_table_that_does_not_fit_its_words_is_named(shape):
+    with pytest.raises(ValueError, match=r"^table must have the shape \(V = 2, d\), got \("):
+        keyed_vectors({"a": 1, "b": 1}, torch.zeros(shape))
+
+
+def test_a_table_may_be_numpys_or_a_parameter_of_any_precision():
+    for table in (np.eye(2), torch.nn.Parameter(torch.eye(2)), torch.eye(2, dtype=torch.bfloat16)):
+        assert np.array_equal(keyed_vectors({"a": 1, "b": 1}, table).vectors, np.eye(2))

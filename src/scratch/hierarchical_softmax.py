@@ -7,9 +7,9 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from scratch.hogwild import gather, scatter
-from scratch.windows import neighbours
+from scratch.windows import neighbours, reach
 
-BUSY = 32
+BUSY = 32  # how many predictions at most add up at one node
 
 
 @torch.no_grad()
@@ -47,26 +47,26 @@ class HierarchicalSoftmax:
         tree: tuple[Tensor, Tensor],
         *,
         cbow: bool,
-        window: int,
         batch_size: int,
         generator: torch.Generator,
     ):
-        self.W, self.U, self.cbow, self.window = W, U, cbow, window
+        self.W, self.U, self.cbow = W, U, cbow
         self.codes, self.paths = tree
         self.batch_size, self.generator = batch_size, generator
 
-    def batches(self, text: Tensor, left: Tensor, right: Tensor) -> list[tuple[Tensor, ...]]:
+    def batches(self, text: Tensor, left: Tensor, right: Tensor) -> list[tuple[Tensor, Tensor, Tensor, int, Tensor]]:
         """Put an epoch's centres, those that see a word, into batches, in random order.
 
         text (n,): ids; left, right (n,): how many neighbours each word sees, as `scratch.windows.sample` returns them.
         """
         seeing = (left + right).nonzero().flatten()
         order = seeing[torch.randperm(len(seeing), generator=self.generator)]
-        return [(text, left, right, places) for places in order.split(self.batch_size)]
+        w = reach(left, right)
+        return [(text, left, right, w, places) for places in order.split(self.batch_size)]
 
-    def step(self, batch: tuple[Tensor, ...], size: float) -> None:
-        W, U, (text, left, right, places) = self.W, self.U, batch
-        words = neighbours(text, left, right, self.window, places)  # (n, 2w)
+    def step(self, batch: tuple[Tensor, Tensor, Tensor, int, Tensor], size: float) -> None:
+        W, U, (text, left, right, w, places) = self.W, self.U, batch
+        words = neighbours(text, left, right, w, places)  # (n, 2w)
         present = (words >= 0).to(W.dtype).unsqueeze(2)  # (n, 2w, 1)
         centres, words = text[places], words.clamp(min=0)
         path, code = self.paths[centres].clamp(min=0), self.codes[centres]  # (n, longest), (n, longest)

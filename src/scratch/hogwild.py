@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+MOST = 64  # threads; workers beyond that wait for their turn
+
 
 def descend(
     epochs: Iterable[Sequence[Any]],
@@ -38,7 +40,7 @@ def descend(
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        with ThreadPoolExecutor(workers) as pool:
+        with ThreadPoolExecutor(min(workers, MOST)) as pool:
             for epoch, batches in enumerate(epochs):
 
                 def work(worker: int, epoch: int = epoch, batches: Sequence[Any] = batches) -> None:
@@ -52,7 +54,7 @@ def descend(
                                     f"lower learning_rate={learning_rate} or the batch size"
                                 )
 
-                list(pool.map(work, range(workers)))
+                list(pool.map(work, range(min(workers, len(batches)))))
     finally:
         torch.set_num_threads(threads)
 

@@ -1,19 +1,45 @@
 """Negative sampling, fast: skip-gram and CBOW on blocks of running text, each step a few matrix products.
 
 The loss is Mikolov et al.'s (arXiv 1310.4546, Eq. 4). That a window's neighbours share their negatives, so that matrix
-products do the work, is Ji et al.'s idea (arXiv 1604.04661); here a block of consecutive centres shares them.
+products do the work, is Ji et al.'s idea (arXiv 1604.04661); here a block of consecutive centres shares them. What a
+step does is first written out pair by pair, in `plain_loss`; the rest of the file does the same in few operations.
 """
 
 from __future__ import annotations
 
+from functools import cache
+
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
+from torch.nn.functional import logsigmoid, pad
 
 from scratch.hogwild import gather, scatter
+from scratch.windows import reach
 
 BLOCK = 32  # L consecutive centres make a block,
 SHARED = {"skip-gram": 32, "cbow": 16}  # and share N negatives: fewer in CBOW, where a centre is one pair only
+CELLS = 2**20  # of the noise table: a word with a smaller share of the noise than 1 / CELLS may have none
+
+
+def plain_loss(W: Tensor, U: Tensor, batch: tuple[Tensor, ...], *, cbow: bool, negative: int) -> Tensor:
+    """The loss of a batch of blocks, pair by pair: slow, and what `NegativeSampling.step` goes down.
+
+    W, U (V, d): the tables; batch: words (b, w + L + w), the L centres of each block with the w words before and after
+    them; left, right (b, L): how many neighbours each centre sees; drawn (b, N): the negatives of each block, which
+    count as much as `negative` for each pair. Returns the sum over all pairs ().
+    """
+    loss = W.new_zeros(())
+    for words, left, right, drawn in zip(*batch, strict=True):
+        w = (len(words) - len(left)) // 2
+        for t, (before, after) in enumerate(zip(left, right, strict=True), start=w):  # the centre stands at place t
+            around = torch.cat([words[t - before : t], words[t + 1 : t + 1 + after]])
+            if cbow:  # the mean of the neighbours predicts the centre
+                pairs = [(W[around].mean(0), words[t])] if len(around) else []
+            else:  # the centre predicts each neighbour
+                pairs = [(W[words[t]], o) for o in around]
+            for h, o in pairs:
+                loss = loss - logsigmoid(U[o] @ h) - negative / len(drawn) * logsigmoid(-U[drawn] @ h).sum()
+    return loss
 
 
 class NegativeSampling:
@@ -31,57 +57,71 @@ class NegativeSampling:
         noise: Tensor,
         *,
         cbow: bool,
-        window: int,
         negative: int,
         batch_size: int,
         generator: torch.Generator,
     ):
-        self.W, self.U, self.cbow, self.window, self.generator = W, U, cbow, window, generator
+        self.W, self.U, self.cbow, self.negative, self.generator = W, U, cbow, negative, generator
         self.blocks_a_batch = max(1, batch_size // BLOCK)
-        self.shared = SHARED["cbow" if cbow else "skip-gram"]
-        chance = (noise.double() / noise.double().sum()).cumsum(0)  # (V,)
-        self.noise_table = torch.searchsorted(chance, (torch.arange(2**20, dtype=torch.float64) + 0.5) / 2**20)
-
-        # For each number of neighbours on the left, on the right, and each centre of a block: the places it sees.
-        reach = torch.arange(window + 1)
-        distance = torch.arange(BLOCK + 2 * window) - window - torch.arange(BLOCK).unsqueeze(1)  # (L, L + 2w)
-        sees = (distance >= -reach.view(-1, 1, 1, 1)) & (distance <= reach.view(-1, 1, 1)) & (distance != 0)
-        sees = sees.flatten(0, 2).to(W.dtype)  # (rows, L + 2w), with rows = (w + 1)² L
-        pairs = sees.sum(1, keepdim=True)  # (rows, 1)
-        weight = negative / self.shared
-        if cbow:  # one pair for each centre, of the mean of what it sees and itself
-            self.bands = sees / pairs.clamp(min=1)  # (rows, L + 2w)
-            self.label = pad(torch.eye(BLOCK, dtype=W.dtype), (0, self.shared))  # (L, L + N)
-            self.weight = pad(self.label[:, :BLOCK], (0, self.shared), value=weight)  # (L, L + N)
-        else:  # a pair for each place that a centre sees
-            self.bands = torch.cat([sees, (pairs * weight).expand(-1, self.shared)], 1)  # (rows, L + 2w + N)
-            self.label = pad(torch.ones(BLOCK + 2 * window, dtype=W.dtype), (0, self.shared))  # (L + 2w + N,)
+        self.shared = SHARED["cbow" if cbow else "skip-gram"]  # N
+        ends = (noise.double() / noise.double().sum()).cumsum(0)  # (V,) where each word's part of the table ends
+        self.noise_table = torch.searchsorted(ends, (torch.arange(CELLS, dtype=torch.float64) + 0.5) / CELLS)
 
     def batches(self, text: Tensor, left: Tensor, right: Tensor) -> list[tuple[Tensor, ...]]:
         """Cut an epoch's text into blocks, and put these into batches, in random order: a text repeats itself locally.
 
         text (n,): ids; left, right (n,): how many neighbours each word sees, as `scratch.windows.sample` returns them.
+        A batch is what `plain_loss` says, with w the most that a word of this text sees on a side.
         """
-        blocks, w = len(text) // BLOCK + 1, self.window
+        blocks, w = len(text) // BLOCK + 1, reach(left, right)
         fill = blocks * BLOCK - len(text)  # the last block is filled up with centres that see nothing
         order = torch.randperm(blocks, generator=self.generator)
-        words = pad(text, (w, w + fill)).unfold(0, BLOCK + 2 * w, BLOCK)[order]  # (blocks, L + 2w)
-        views = pad((w + 1) * left + right, (0, fill)).view(blocks, BLOCK)[order]  # (blocks, L)
-        views = views * BLOCK + torch.arange(BLOCK)  # rows of the bands
-        places = torch.randint(len(self.noise_table), (blocks, self.shared), generator=self.generator)
-        drawn = self.noise_table[places]  # (blocks, N)
-        centres = words[:, w:-w].contiguous()  # (blocks, L)
-        given, others = (words, centres) if self.cbow else (centres, words)
-        tables = given, views, torch.cat([others, drawn], 1)
-        return list(zip(*(table.split(self.blocks_a_batch) for table in tables), strict=True))
+        words = pad(text, (w, w + fill)).unfold(0, w + BLOCK + w, BLOCK)[order]  # (blocks, w + L + w)
+        sides = [pad(side, (0, fill)).view(blocks, BLOCK)[order] for side in (left, right)]  # (blocks, L)
+        cells = torch.randint(CELLS, (blocks, self.shared), generator=self.generator)
+        drawn = self.noise_table[cells]  # (blocks, N)
+        return list(zip(*(part.split(self.blocks_a_batch) for part in (words, *sides, drawn)), strict=True))
 
     def step(self, batch: tuple[Tensor, ...], size: float) -> None:
-        given, views, others = batch
-        band = gather(self.bands, views)
-        if self.cbow:
-            cbow_step(self.W, self.U, given, band, others, self.label, self.weight, size)
+        W, U, (words, left, right, drawn) = self.W, self.U, batch
+        w = (words.shape[1] - BLOCK) // 2
+        centres = words[:, w : w + BLOCK].contiguous()  # (b, L)
+        sees = band(left, right, w, W.dtype)  # (b, L, w + L + w)
+        pairs = (left + right).to(W.dtype).unsqueeze(2)  # (b, L, 1)
+        share = self.negative / self.shared  # how much a negative counts in a pair
+        if self.cbow:  # a mean is paired with its own centre only
+            label = pad(torch.eye(BLOCK, dtype=W.dtype), (0, self.shared))  # (L, L + N)
+            weight = pad(label[:, :BLOCK], (0, self.shared), value=share)  # (L, L + N)
+            mean = sees.div_(pairs.clamp(min=1))  # (b, L, w + L + w)
+            cbow_step(W, U, words, mean, torch.cat([centres, drawn], 1), label, weight, size)
         else:
-            skip_gram_step(self.W, self.U, given, others, self.label, band, size)
+            label = pad(torch.ones(words.shape[1], dtype=W.dtype), (0, self.shared))  # (w + L + w + N,)
+            weight = torch.cat([sees, (pairs * share).expand(-1, -1, self.shared)], 2)  # (b, L, w + L + w + N)
+            skip_gram_step(W, U, centres, torch.cat([words, drawn], 1), label, weight, size)
+
+
+def band(left: Tensor, right: Tensor, w: int, dtype: torch.dtype = torch.float32) -> Tensor:
+    """Which of the w + L + w words of a block each of its L centres sees.
+
+    left, right (b, L): how many neighbours each centre sees, at most w. Returns (b, L, w + L + w): 1 where it does.
+
+    >>> band(torch.tensor([[0, 1, 1]]), torch.tensor([[1, 1, 0]]), w=1)[0]
+    tensor([[0., 0., 1., 0., 0.],
+            [0., 1., 0., 1., 0.],
+            [0., 0., 1., 0., 0.]])
+    """
+    distance = _distances(left.shape[1], w, dtype)
+    left, right = left.to(dtype).unsqueeze(2), right.to(dtype).unsqueeze(2)  # (b, L, 1)
+    within = torch.minimum(left + distance, right - distance)  # (b, L, w + L + w) how far inside the window, from 0 on
+    return within.add_(1).clamp_(0, 1)
+
+
+@cache
+def _distances(L: int, w: int, dtype: torch.dtype) -> Tensor:
+    """From each of L centres to the w + L + w words of its block: (L, w + L + w), and to itself out of sight."""
+    distance = torch.arange(w + L + w, dtype=dtype) - w - torch.arange(L, dtype=dtype).unsqueeze(1)
+    distance.diagonal(w).fill_(torch.inf)
+    return distance
 
 
 def skip_gram_step(

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
-from itertools import chain, repeat
+import numbers
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 import torch
 from gensim.models import KeyedVectors
 from torch import Tensor, nn
 
-from scratch._arguments import at_least_1, ids_below
+from scratch._arguments import at_least, at_least_1, ids_below, positive, seed_value
+from scratch.full_softmax import FullSoftmax
+from scratch.full_softmax import softmax_loss as softmax_loss  # it belongs to word2vec: found here as well
 from scratch.hierarchical_softmax import HierarchicalSoftmax
 from scratch.hogwild import descend
 from scratch.huffman import huffman
 from scratch.negative_sampling import NegativeSampling
-from scratch.text import Vocabulary
-from scratch.windows import keep_probability, neighbours, sample
+from scratch.windows import keep_probability, running_text, sample
 
 MEETINGS = {"skip-gram": 2.5, "cbow": 5.0}  # how many times, in the batches at work at once, a word may meet itself
 LEARNING_RATES = {"negative": (0.025, 0.1), "hierarchical": (0.025, 0.05), "softmax": (0.02, 0.02)}  # skip-gram, CBOW
@@ -60,26 +61,8 @@ class CBOW(_TwoTables):
         return self.hidden(contexts) @ self.output.T
 
 
-@torch.no_grad()
-def softmax_loss(hidden: Tensor, output: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Cross-entropy of the full softmax, summed over all targets, and its gradient in closed form.
-
-    hidden (n, d), output (V, d), targets (n, m): ids of the words to be predicted from each hidden vector, -1 where
-    there is none. Returns the loss (), its gradient for `hidden` (n, d) and its gradient for `output` (V, d). Raises
-    IndexError for a target below -1 or above V - 1.
-    """
-    targets = ids_below("targets", targets, len(output), least=-1)
-    present = targets >= 0  # (n, m)
-    words = targets.clamp(min=0)  # any id will do where there is none: its share below is zero
-    log_p = (hidden @ output.T).log_softmax(1)  # (n, V)
-    loss = -log_p.gather(1, words)[present].sum()
-    error = log_p.exp_().mul_(present.sum(1, keepdim=True))  # (n, V): what the model expects to see …
-    error.scatter_add_(1, words, -present.to(error.dtype))  # … minus what was there
-    return loss, error @ output, error.T @ hidden
-
-
 def train(
-    sentences: Iterable[Sequence[str]],
+    sentences: Iterable[Iterable[str]],
     architecture: str = "skip-gram",
     loss: str = "negative",
     dim: int = 100,
@@ -98,9 +81,9 @@ def train(
 ) -> KeyedVectors:
     """Train word vectors, and return the input table as gensim `KeyedVectors`, the most frequent word first.
 
-    sentences: lists of tokens. architecture: "skip-gram" or "cbow". loss: "negative", against `negative` words drawn
-    with the chance count ** `power`; "hierarchical", along the paths of Huffman's tree; "softmax", over the whole
-    vocabulary, so that a step's cost grows with it. The vocabulary are the words seen at least `min_count` times.
+    sentences: lists of tokens, read once. architecture: "skip-gram" or "cbow". loss: "negative", against `negative`
+    words drawn with the chance count ** `power`; "hierarchical", along the paths of Huffman's tree; "softmax", over the
+    whole vocabulary, so that a step's cost grows with it. The vocabulary are the words seen at least `min_count` times.
 
     As in the original program, each epoch drops a word whose share of the corpus is f unless chance, with probability
     √(subsample / f) + subsample / f, keeps it (0: keeps all), and each centre sees a radius drawn from 1 … window.
@@ -115,115 +98,89 @@ def train(
     word with a neighbour in any epoch; TypeError if a sentence is a string or a size is no integer; FloatingPointError
     if training diverges.
     """
-    if architecture not in ("skip-gram", "cbow"):
+    if architecture not in MEETINGS:
         raise ValueError(f"architecture must be 'skip-gram' or 'cbow', got {architecture!r}")
     if loss not in LEARNING_RATES:
         raise ValueError(f"loss must be one of {', '.join(map(repr, LEARNING_RATES))}, got {loss!r}")
-    sizes = {"dim": dim, "window": window, "negative": negative, "epochs": epochs, "workers": workers}
-    for name, value in sizes.items():
-        at_least_1(name, value)
+    dim, window, epochs = at_least_1("dim", dim), at_least_1("window", window), at_least_1("epochs", epochs)
+    workers, negative = at_least_1("workers", workers), at_least("negative", negative, int(loss == "negative"))
     if loss == "softmax" and workers > 1:
         raise ValueError(f"workers must be 1 with loss='softmax', got {workers}")
-    if subsample < 0:
-        raise ValueError(f"subsample must be 0 (keep every word) or positive, got {subsample}")
-    if power < 0:
-        raise ValueError(f"power must be 0 or positive, got {power}")
     if dtype not in (torch.float32, torch.float64):
         raise TypeError(f"dtype must be torch.float32 or torch.float64, got {dtype}")
-    if learning_rate is None:
-        learning_rate = LEARNING_RATES[loss][architecture == "cbow"]
-    if learning_rate <= 0:
-        raise ValueError(f"learning_rate must be positive, got {learning_rate}")
-    sentences = list(sentences)  # they are read more than once
-    if any(isinstance(sentence, str) for sentence in sentences):
-        raise TypeError("sentences must be lists of tokens, got a str among them: call tokenize on it first")
-    counts = Vocabulary.from_tokens(chain.from_iterable(sentences), min_count).counts
-    if not counts:
-        raise ValueError(f"min_count must leave some words, got {min_count}: no word is seen that often")
+    subsample, power = _not_negative("subsample", subsample), _not_negative("power", power)
+    cbow = architecture == "cbow"
+    size = positive("learning_rate", LEARNING_RATES[loss][cbow] if learning_rate is None else learning_rate)
+    generator = torch.Generator().manual_seed(seed_value("seed", seed))
 
-    index = {word: i for i, word in enumerate(counts)}
-    ids = map(index.get, chain.from_iterable(sentences), repeat(-1))
-    text = torch.from_numpy(np.fromiter(ids, dtype=np.int64))  # (all words,), -1 for one that is too rare
-    number = torch.arange(len(sentences)).repeat_interleave(torch.tensor([len(s) for s in sentences]))
-    text, number = text[text >= 0], number[text >= 0]  # (n,), (n,): the words, and which sentence each stands in
+    counts, text, sentence = running_text(sentences, min_count)  # V words, and the places (n,), (n,) that hold them
     count = torch.tensor(list(counts.values()))  # (V,)
     keep = keep_probability(count, subsample)  # (V,)
-    generator = torch.Generator().manual_seed(seed)
     if batch_size is None:
-        share = count * keep / (count * keep).sum()  # (V,) of all words, after subsampling
-        same = share.square().sum().item()  # the chance that two of them are the same word
-        most = math.ceil(MEETINGS[architecture] / same / max(workers, 2))
-        batch_size = 512 if loss == "softmax" else min(2048, most)
-    at_least_1("batch_size", batch_size)
-    model = (SkipGram if architecture == "skip-gram" else CBOW)(len(counts), dim, generator).to(dtype)
+        batch_size = 512 if loss == "softmax" else _batch_size(count * keep, MEETINGS[architecture], workers)
+    model = (CBOW if cbow else SkipGram)(len(counts), dim, generator).to(dtype)
+    W, U = model.input.data, model.output.data  # (V, d), (V, d)
+    batch_size = min(at_least_1("batch_size", batch_size), len(text))
+    way: NegativeSampling | HierarchicalSoftmax | FullSoftmax
+    if loss == "negative":
+        noise = _noise(count, power)
+        way = NegativeSampling(W, U, noise, negative=negative, cbow=cbow, batch_size=batch_size, generator=generator)
+    elif loss == "hierarchical":
+        nodes = U[: max(len(U) - 1, 1)]  # (V - 1, d)
+        way = HierarchicalSoftmax(W, nodes, huffman(count), cbow=cbow, batch_size=batch_size, generator=generator)
+    else:
+        way = FullSoftmax(W, U, cbow=cbow, batch_size=batch_size, generator=generator)
+
     seen = 0  # neighbours, in all epochs
 
-    def draw_text() -> tuple[Tensor, Tensor, Tensor]:
+    def batches_of_epochs() -> Iterator[list]:
         nonlocal seen
-        drawn, left, right = sample(text, number, keep, window, generator)
-        seen += int(left.sum() + right.sum())
-        return drawn, left, right
+        for _ in range(epochs):
+            drawn, left, right = sample(text, sentence, keep, window, generator)
+            seen += int(left.sum() + right.sum())
+            yield way.batches(drawn, left, right)
 
-    if loss == "softmax":
-        rest = {"learning_rate": learning_rate, "batch_size": batch_size, "generator": generator}
-        _train_softmax(model, draw_text, window, epochs=epochs, **rest)
-    else:
-        W, options = model.input.data, {"cbow": architecture == "cbow", "window": window, "batch_size": batch_size}
-        if loss == "negative":
-            noise = count ** float(power)  # (V,)
-            if not noise.sum().isfinite():
-                raise ValueError(f"power must leave count ** power finite, got {power}")
-            way = NegativeSampling(W, model.output.data, noise, negative=negative, generator=generator, **options)
-        else:
-            nodes = torch.zeros(max(len(counts) - 1, 1), dim, dtype=dtype)  # (V - 1, d)
-            way = HierarchicalSoftmax(W, nodes, huffman(count), generator=generator, **options)
-        texts = (way.batches(*draw_text()) for _ in range(epochs))
-        descend(texts, way.step, W, total=epochs, workers=workers, learning_rate=learning_rate)
+    descend(batches_of_epochs(), way.step, W, total=epochs, workers=workers, learning_rate=size)
     if not seen:
         raise ValueError(f"subsample={subsample} left no word with a neighbour: these sentences need subsample=0")
-    return keyed_vectors(counts, model.input.detach())
+    return keyed_vectors(counts, W)
 
 
-def keyed_vectors(counts: dict[str, int], table: Tensor) -> KeyedVectors:
+def keyed_vectors(counts: Mapping[str, int], table: Tensor | np.ndarray) -> KeyedVectors:
     """Word vectors as gensim's `KeyedVectors`: table (V, d) has a row for each word of `counts`, in the same order.
 
     >>> keyed_vectors({"the": 2, "cat": 1}, torch.eye(2)).most_similar("cat")
     [('the', 0.0)]
+
+    Raises ValueError if `table` has not as many rows as `counts` has words.
     """
+    table = torch.as_tensor(table)
+    if table.ndim != 2 or len(table) != len(counts):
+        raise ValueError(f"table must have the shape (V = {len(counts)}, d), got {tuple(table.shape)}")
     vectors = KeyedVectors(table.shape[1])
-    vectors.add_vectors(list(counts), table.float().numpy())
+    vectors.add_vectors(list(counts), table.detach().cpu().float().numpy())
     for word, count in counts.items():
         vectors.set_vecattr(word, "count", count)
     return vectors
 
 
-def _train_softmax(
-    model: SkipGram | CBOW,
-    draw_text: Callable[[], tuple[Tensor, Tensor, Tensor]],
-    window: int,
-    *,
-    epochs: int,
-    learning_rate: float,
-    batch_size: int,
-    generator: torch.Generator,
-) -> None:
-    optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
-    for epoch in range(epochs):
-        text, left, right = draw_text()
-        contexts = neighbours(text, left, right, window, torch.arange(len(text)))  # (n, 2 * window)
-        present = (contexts >= 0).any(1)
-        centres, contexts = text[present], contexts[present]
-        if not len(centres):
-            continue  # subsampling has left nothing this time
-        batches = torch.randperm(len(centres), generator=generator).split(batch_size)
-        for i, batch in enumerate(batches):
-            optimizer.param_groups[0]["lr"] = learning_rate * (1 - (epoch + i / len(batches)) / epochs)
-            given, targets = centres[batch], contexts[batch]
-            if isinstance(model, CBOW):
-                given, targets = targets, given.unsqueeze(1)
-            hidden = model.hidden(given)  # (n, d)
-            _, d_hidden, d_output = softmax_loss(hidden, model.output, targets)
-            optimizer.zero_grad()
-            hidden.backward(d_hidden / len(batch))  # on through the look-up, to the input table
-            model.output.grad = d_output / len(batch)
-            optimizer.step()
+def _batch_size(kept: Tensor, meetings: float, workers: int) -> int:
+    """How many centres make a batch, if an epoch keeps the words so often (V,); the docstring above says why."""
+    share = kept / kept.sum()  # (V,) of all words, after subsampling
+    same = share.square().sum().item()  # the chance that two of them are the same word
+    return min(2048, math.ceil(meetings / same / max(workers, 2)))
+
+
+def _noise(count: Tensor, power: float) -> Tensor:
+    noise = count**power  # (V,)
+    if not noise.sum().isfinite():
+        raise ValueError(f"power must leave count ** power finite, got {power}")
+    return noise
+
+
+def _not_negative(name: str, value: float) -> float:
+    if not isinstance(value, numbers.Real) or isinstance(value, bool):
+        raise TypeError(f"{name} must be a float, got {value!r} ({type(value).__name__})")
+    if not 0 <= value < math.inf:
+        raise ValueError(f"{name} must be 0 or positive, and finite, got {value}")
+    return float(value)
