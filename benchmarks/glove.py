@@ -2,19 +2,24 @@
 
     python benchmarks/glove.py [--stanford FOLDER --program "which version, how compiled"] [--only NAME …]
 
-Writes `results/glove.json` and `results/glove.png`, and prints a table. Times are CPU seconds of one process on one
-thread, without reading the corpus. `--stanford` takes a folder with the programs of https://github.com/stanfordnlp/GloVe,
-and trains its `glove` on the very cells that ours learns. `--only` measures these groups of models again and keeps the
-rest: `--only word2vec variants`, after a change in our word2vec.
-The file holds every cosine and every right or wrong answer, so that intervals can be computed from it.
+Writes src/scratch/results/glove.json and prints a table. Every model reads the same sentences, shuffled once, since the
+book's trainers read in random order and gensim's as the text comes. Step sizes, and GloVe's number of passes, are those
+that SimLex-999 prefers (`--only sweep` tries them); it judges no more then, and WordSim-353 and the analogies do.
+
+Times are CPU seconds of one process on one thread, without reading the corpus. `--stanford` takes a folder with the
+programs of https://github.com/stanfordnlp/GloVe, and trains its `glove` on the very cells that ours learns. `--only`
+measures these groups of models again and keeps the rest. The file holds every cosine and every right or wrong answer,
+so that intervals of differences can be computed from it.
 """
 
 import argparse
 import base64
+import contextlib
 import ctypes
 import json
 import os
 import platform
+import random
 import re
 import resource
 import subprocess
@@ -25,6 +30,7 @@ from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import common
 import gensim
 import numpy as np
 import torch
@@ -37,9 +43,18 @@ from scratch.evaluation import analogies, similarity
 from scratch.metrics import interval, spearman
 from scratch.text import Vocabulary
 
-RESULTS = Path(__file__).parent / "results"
-DIM, WINDOW, MIN_COUNT, EPOCHS, X_MAX, SMOOTHING, POWER, SEEDS = 100, 10, 5, 15, 10, 0.75, 0.5, (0, 1, 2)
+DIM, WINDOW, MIN_COUNT, X_MAX, SMOOTHING, POWER, STEP_SIZE, SEEDS = 100, 10, 5, 10, 0.75, 0.5, 0.05, (0, 1)
+PASSES = 15, 50  # of the released example; of the paper for fewer than 300 dimensions
 WORD2VEC = {"window": 5, "negative": 5, "epochs": 5, "min_count": MIN_COUNT}
+RATES = {"skip-gram (gensim)": 0.05, "skip-gram (ours)": 0.05, "CBOW (gensim)": 0.1, "CBOW (ours)": 0.2}
+BEST = {"step_size": 0.2, "epochs": 10}  # of GloVe
+SWEEP = {
+    "GloVe (ours)": [(step, passes) for step in (0.0125, 0.05, 0.1, 0.2, 0.4) for passes in (5, 10, 15)],
+    "skip-gram (gensim)": [(0.0125,), (0.025,), (0.05,), (0.1,)],
+    "skip-gram (ours)": [(0.0125,), (0.025,), (0.05,), (0.1,)],
+    "CBOW (gensim)": [(0.025,), (0.05,), (0.1,), (0.2,)],
+    "CBOW (ours)": [(0.025,), (0.05,), (0.1,), (0.2,), (0.4,)],
+}
 
 
 class Text:
@@ -47,6 +62,7 @@ class Text:
 
     def __init__(self):
         self.sentences = load("english")
+        random.Random(0).shuffle(self.sentences)
         self.counts = Vocabulary.from_tokens((w for s in self.sentences for w in s), MIN_COUNT).counts
         self.words = list(self.counts)
         self.index = {word: i for i, word in enumerate(self.words)}
@@ -102,21 +118,24 @@ def count_models(text):
     yield "PPMI + SVD", seconds + time.process_time() - start, text.keyed(table), {}
 
 
-def gensim_models(text):
-    """gensim's skip-gram and CBOW with negative sampling."""
-    for sg, name in ((1, "skip-gram"), (0, "CBOW")):
-        settings = {**WORD2VEC, "vector_size": DIM, "sg": sg, "workers": 1, "seed": SEEDS[0]}
-        start = time.process_time()
-        keyed = gensim.models.Word2Vec(text.sentences, **settings).wv
-        yield f"{name} (gensim)", time.process_time() - start, reordered(keyed, text), {}
+def predicted(text, name, rate, change=None):
+    """Vectors of gensim's or our word2vec, in the order of our vocabulary, so that all models break ties alike."""
+    architecture, side = name.split()
+    settings = WORD2VEC | (change or {})
+    start = time.process_time()
+    if side == "(gensim)":
+        settings |= {"vector_size": DIM, "sg": int(architecture == "skip-gram"), "workers": 1, "seed": SEEDS[0]}
+        keyed = gensim.models.Word2Vec(text.sentences, alpha=rate, **settings).wv
+    else:
+        settings |= {"dim": DIM, "learning_rate": rate, "seed": SEEDS[0]}
+        keyed = word2vec.train(text.sentences, architecture.lower(), loss="negative", **settings)
+    return time.process_time() - start, text.keyed(keyed[text.words])
 
 
 def word2vec_models(text):
-    """Ours, with the same settings."""
-    for name in ("skip-gram", "CBOW"):
-        start = time.process_time()
-        keyed = word2vec.train(text.sentences, name.lower(), loss="negative", dim=DIM, seed=SEEDS[0], **WORD2VEC)
-        yield f"{name} (ours)", time.process_time() - start, reordered(keyed, text), {}
+    """gensim's and our skip-gram and CBOW with negative sampling, each at its own step size."""
+    for name, rate in RATES.items():
+        yield name, *predicted(text, name, rate), {"step_size": rate}
 
 
 def variants(text):
@@ -125,39 +144,52 @@ def variants(text):
     matrix = ppmi(cooccurrence(text.ids, len(text.words), WORD2VEC["window"]), SMOOTHING)
     table = svd_vectors(matrix, DIM, POWER)
     yield "PPMI + SVD, window 5", time.process_time() - start, text.keyed(table), {}
-    for name, change in ((f"window {WINDOW}", {}), (f"window {WINDOW}, {EPOCHS} passes", {"epochs": EPOCHS})):
-        settings = {**WORD2VEC, "window": WINDOW, **change, "dim": DIM, "seed": SEEDS[0]}
-        start = time.process_time()
-        keyed = word2vec.train(text.sentences, "skip-gram", loss="negative", **settings)
-        yield f"skip-gram (ours), {name}", time.process_time() - start, reordered(keyed, text), {}
-
-
-def reordered(keyed, text):
-    """The same vectors in the order of our vocabulary, so that all models break ties alike."""
-    return text.keyed(keyed[text.words])
+    name = "skip-gram (ours)"
+    for about, change in ((f"window {WINDOW}", {}), (f"window {WINDOW}, 15 passes", {"epochs": 15})):
+        yield f"{name}, {about}", *predicted(text, name, RATES[name], {"window": WINDOW, **change}), {}
 
 
 def glove_models(text):
-    """Ours, for several seeds: the sum of both tables and, for the first seed, the words' table alone."""
-    for seed in SEEDS:
-        losses = []
-        start = time.process_time()
-        model = glove.fit(
-            text.cells, DIM, EPOCHS, seed, x_max=X_MAX, report=lambda _epoch, loss, losses=losses: losses.append(loss)
-        )
-        seconds = text.counting + time.process_time() - start
-        about = {"loss": [round(loss, 6) for loss in losses], "seed": seed, "training_seconds": seconds - text.counting}
-        table = model.vectors()
-        yield "GloVe (ours)" + f", seed {seed}" * bool(seed), seconds, text.keyed(table), about
-        if seed == SEEDS[0]:
-            table = model.words[:, :DIM]
-            yield "GloVe (ours), W alone", seconds, text.keyed(table), {}
+    """Ours, for two seeds: the sum of both tables, and the words' table alone."""
+    settings = {f"{n} passes": {"step_size": STEP_SIZE, "epochs": n} for n in PASSES}
+    settings |= {"best": BEST}
+    for about, choice in settings.items():
+        for seed in SEEDS:
+            losses = []
+            start = time.process_time()
+            model = glove.fit(
+                text.cells, DIM, seed=seed, x_max=X_MAX, report=lambda _, x, s=losses: s.append(x), **choice
+            )
+            seconds = time.process_time() - start
+            details = {"loss": [round(loss, 6) for loss in losses], "seed": seed, "training_seconds": seconds, **choice}
+            name = f"GloVe (ours), {about}" + f", seed {seed}" * bool(seed)
+            yield name, text.counting + seconds, text.keyed(model.vectors()), details
+            yield f"{name}, W alone", text.counting + seconds, text.keyed(model.words), {}
+
+
+def sweep(text):
+    """SimLex-999 for each arm, step size and, for GloVe, number of passes; None where training diverges."""
+    found = []
+    for arm, choices in SWEEP.items():
+        for choice in choices:
+            score = None  # of a training that diverges
+            with contextlib.suppress(FloatingPointError):
+                if arm.startswith("GloVe"):
+                    step_size, passes = choice
+                    vectors = text.keyed(glove.fit(text.cells, DIM, passes, x_max=X_MAX, step_size=step_size).vectors())
+                else:
+                    _, vectors = predicted(text, arm, *choice)
+                people, cosines, _ = similarity(vectors, "simlex-999")
+                score = round(spearman(people, cosines), 4)
+            found.append({"arm": arm, "choice": choice, "simlex-999": score})
+            print(found[-1], flush=True)
+    return found
 
 
 def stanford_models(text, folder):
     """The released program, on the same cells in a random order; the time is its own, with our counting."""
     with tempfile.TemporaryDirectory() as scratch:
-        both, losses, seconds = stanford(folder, Path(scratch), text.cells, text.counts, EPOCHS, DIM)
+        both, losses, seconds = stanford(folder, Path(scratch), text.cells, text.counts, PASSES[0], DIM)
     about = {"loss": losses, "training_seconds": seconds}
     seconds += text.counting
     yield "GloVe (Stanford)", seconds, text.keyed(both[0, :, :DIM] + both[1, :, :DIM]), about
@@ -196,15 +228,15 @@ def parity(folder):
     drawn = np.array([libc.rand() for _ in range(2 * len(counts) * (dim + 1))]) / (2**31 - 1)
     start = ((drawn - 0.5) / (dim + 1)).reshape(dim + 1, 2, len(counts))  # its order: dimension, table, word
     model = glove.GloVe(len(counts), dim, dtype=torch.float64)
-    model.words[:, : dim + 1] = torch.from_numpy(start[:, 0].T.copy())
-    model.contexts[:, :dim] = torch.from_numpy(start[:dim, 1].T.copy())
-    model.contexts[:, dim + 1] = torch.from_numpy(start[dim, 1].copy())
+    model.words[:], model.contexts[:] = torch.from_numpy(start[:dim].transpose(1, 2, 0).copy())
+    model.word_biases[:], model.context_biases[:] = torch.from_numpy(start[dim].copy())
     rows, columns = (torch.from_numpy(place.astype("int64")) for place in cells.coords)
     x = torch.from_numpy(cells.data)
     weights = glove.weighting(x, X_MAX)
     for k in torch.arange(len(x)).split(1):
         model.step(rows[k], columns[k], x[k].log(), weights[k])
-    ours = np.stack([model.words[:, : dim + 1], model.contexts[:, [*range(dim), dim + 1]]])
+    sides = (model.words, model.word_biases), (model.contexts, model.context_biases)
+    ours = np.stack([torch.cat([vectors, biases.unsqueeze(1)], 1) for vectors, biases in sides])
     return {
         "cells": len(x),
         "largest_difference": float(np.abs(ours - theirs).max()),
@@ -226,8 +258,8 @@ def measure(arguments, results):
             "dim": DIM,
             "counts": {"window": WINDOW, "weight": "1/distance", "min_count": MIN_COUNT},
             "ppmi": {"smoothing": SMOOTHING, "power": POWER},
-            "glove": {"epochs": EPOCHS, "x_max": X_MAX},
-            "word2vec": WORD2VEC,
+            "glove": {"passes": PASSES, "x_max": X_MAX, "step_size": STEP_SIZE, "best": BEST},
+            "word2vec": WORD2VEC | {"step_sizes": RATES},
         },
         "text": {"words": text.length, "vocabulary": len(text.words), "cells": text.cells.nnz},
         "counting": {"cpu_seconds": round(text.counting, 2), "words_per_second": round(text.length / text.counting)},
@@ -235,26 +267,26 @@ def measure(arguments, results):
         "questions": {"asked": len(right), "left_out": left_out},
     }
     models = results.setdefault("models", {})
-    groups = {"counts": count_models, "gensim": gensim_models, "word2vec": word2vec_models}
-    groups |= {"variants": variants, "glove": glove_models}
+    groups = {"counts": count_models, "word2vec": word2vec_models, "variants": variants, "glove": glove_models}
     if arguments.stanford:
         results["program"] = arguments.program
         results["parity"] = parity(arguments.stanford)
         print("cell by cell, to Stanford's program:", results["parity"], flush=True)
         groups["stanford"] = lambda text: stanford_models(text, arguments.stanford)
+    if not arguments.only or "sweep" in arguments.only:
+        results["sweep"] = sweep(text)
     for name, group in groups.items():
         if not arguments.only or name in arguments.only:
             for model, seconds, vectors, about in group(text):
                 models[model] = {"cpu_seconds": round(seconds, 1), **about, **judged(vectors, text.index)}
                 print(f"{model:<39}{seconds:8.1f} s", flush=True)
-                (RESULTS / "glove.json").write_text(json.dumps(results) + "\n", "utf-8")
+                (common.RESULTS / "glove.json").write_text(json.dumps(results) + "\n", "utf-8")
 
 
 def table(results):
-    """One row a model: the three scores with their 95 % intervals, and the time. Returns the rows for the plot."""
+    """One row a model: the three scores with their 95 % intervals, and the time."""
     people = {name: np.array(about["ratings"]) for name, about in results["people"].items()}
     print(f"{'':<39}{'WordSim-353':>22}{'SimLex-999':>22}{'analogies %':>22}{'cpu s':>8}")
-    rows = {}
     for model, about in results["models"].items():
         scores = [
             (spearman(people[name], about[name]), *interval(spearman, people[name], np.array(about[name])))
@@ -265,23 +297,6 @@ def table(results):
         scores.append((right.mean(), *interval(np.mean, right)))
         cells = "".join(f"{f'{s:.3g} [{low:.3g}, {high:.3g}]':>22}" for s, low, high in scores)
         print(f"{model:<39}{cells}{about['cpu_seconds']:8.0f}")
-        rows[model] = scores
-    return rows
-
-
-def plot(rows):
-    import matplotlib.pyplot as plt
-
-    plt.style.use("scratch.book")
-    figure, panels = plt.subplots(1, 3, figsize=(9, 4), sharey=True, layout="constrained")
-    for k, (axes, title) in enumerate(zip(panels, ("WordSim-353", "SimLex-999", "analogies (%)"), strict=True)):
-        for y, scores in enumerate(rows.values()):
-            score, low, high = scores[k]
-            axes.plot([low, high], [y, y], color="C0")
-            axes.plot(score, y, "o", color="C0")
-        axes.set(xlabel=title, yticks=range(len(rows)), yticklabels=rows)
-    panels[0].invert_yaxis()
-    figure.savefig(RESULTS / "glove.png", dpi=120)
 
 
 if __name__ == "__main__":
@@ -291,12 +306,12 @@ if __name__ == "__main__":
     parser.add_argument(
         "--only",
         nargs="+",
-        choices=("counts", "gensim", "word2vec", "variants", "glove", "stanford"),
+        choices=("sweep", "counts", "word2vec", "variants", "glove", "stanford"),
         help="these only",
     )
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    path = RESULTS / "glove.json"
+    path = common.RESULTS / "glove.json"
     results = json.loads(path.read_text("utf-8")) if arguments.only and path.exists() else {}
     measure(arguments, results)
-    plot(table(results))
+    table(results)
