@@ -24,15 +24,51 @@ def test_the_rungs_of_the_ladder_are_all_the_same_lstm(monkeypatch):
 
 @pytest.mark.parametrize("more", [{}, {"mixed": True}])
 def test_a_reader_of_the_chapter_is_trained_and_judged(more):
-    job = {"network": "GRU", "keep": 5, "length": 2, "seed": 0, **more}
-    before, after = (recurrent.remember(job | {"steps": steps})["accuracy"] for steps in (0, 100))
+    job = {"network": "GRU", "keep": 5, "length": 2, "seed": 0, "rate": 3e-3, "exam": 1, **more}
+    before, after = (recurrent.remember(job | {"steps": steps}) for steps in (0, 100))
     assert before < 0.5  # one of four names, by chance
     assert after > 0.9
 
 
+def sweep(monkeypatch, share):
+    """A sweep of readers that are right as often as `share(rate)` says; and what was asked of them."""
+    asked = []
+    monkeypatch.setattr(recurrent, "remember", lambda job: asked.append(job) or share(job["rate"]))
+    return recurrent.sweep({"network": "GRU", "keep": 0, "length": 2, "steps": 1}), asked
+
+
+@pytest.mark.parametrize(
+    ("good", "tried", "best"),
+    [
+        ((3e-3, 1e-2), (1e-3, 3e-3, 1e-2, 3e-2), 3e-3),  # the lower of the two in the middle
+        ((1e-3, 3e-3, 1e-2), (1e-3, 3e-3, 1e-2, 3e-2), 3e-3),
+        ((3e-2,), (1e-3, 3e-3, 1e-2, 3e-2, 1e-1), 3e-2),  # at the border: one more is tried
+        ((3e-4, 1e-3), (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2), 3e-4),
+        ((), (3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1), 3e-3),  # given up
+    ],
+)
+def test_a_rate_is_chosen_by_other_seeds_than_it_is_judged_by(monkeypatch, good, tried, best):
+    row, asked = sweep(monkeypatch, lambda rate: 1.0 if rate in good else 0.25)
+    assert row["tried"] == {str(rate): [1.0 if rate in good else 0.25] * 3 for rate in tried}
+    assert (row["rate"], row["judged"]) == (best, [1.0 if good else 0.25] * 5)
+    chosen, judged = ({(j["seed"], j["exam"]) for j in asked if j["exam"] == exam} for exam in (1, 2))
+    assert not {seed for seed, _ in chosen} & {seed for seed, _ in judged}
+    assert {j["rate"] for j in asked if j["exam"] == 2} == {best}
+
+
+def test_the_stored_sweep_is_what_the_benchmark_makes():
+    stored = json.loads((common.RESULTS / "recurrent.json").read_text("utf-8"))
+    assert {part: list(stored["settings"][part]) for part in ("memory", "mixed")}
+    for row in stored["memory"]:
+        shares = {float(rate): found for rate, found in row["tried"].items()}
+        assert recurrent.best(shares) == row["rate"]
+        assert {len(found) for found in shares.values()} == {len(recurrent.CHOOSING)}
+        assert len(row["judged"]) == len(recurrent.JUDGED)
+
+
 def test_the_spellers_of_the_chapter_are_trained_and_examined(monkeypatch):
     monkeypatch.setattr(bottleneck, "GRID", [("attention", 4, 1), ("one vector", 4, 1)])
-    monkeypatch.setattr(bottleneck, "SEEDS", 1)
+    monkeypatch.setattr(bottleneck, "SEEDS", {1: 1})
     default = torch.get_default_dtype()
     try:
         rows = bottleneck.rows()
