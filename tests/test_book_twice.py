@@ -1,0 +1,29 @@
+"""Every cell of every chapter can be run again, and shows the same; and the runner notices one that cannot."""
+
+import pytest
+from chapters import chapters
+from twice import complaints
+
+HEADER = "# ---\n# jupyter:\n#   jupytext:\n#     text_representation:\n#       format_name: percent\n# ---\n\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("chapter", chapters(language="en"), ids=str)
+def test_each_cell_twice(chapter):
+    assert complaints(chapter.path) == []
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        (["x = 1", "print(x)"], []),
+        (["x = 1", "x += 1\nprint(x)", "print(x)"], ["cell-001, run again"]),
+        (["x = [1]", "print(x.pop())"], ["IndexError: pop from empty list"]),
+    ],
+)
+def test_a_cell_that_cannot_be_run_again_is_noticed(cells, expected, tmp_path):
+    path = tmp_path / "clock.py"
+    path.write_text(HEADER + "".join(f"# %%\n{cell}\n\n" for cell in cells), "utf-8")
+    found = complaints(path)
+    assert len(found) == len(expected)
+    assert all(piece in complaint for piece, complaint in zip(expected, found, strict=True))
