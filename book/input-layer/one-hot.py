@@ -264,8 +264,11 @@ print("the look-up is more than 20 times as fast:", product / look_up > 20)
 # derivatives of $L$ for every number that it could change: the *gradient* (梯度). Say our text has $T$ words,
 # with the ids $i_1, \dots, i_T$, and put their one-hot vectors into the rows of
 # $E \in \{0,1\}^{T \times V}$. The layer's output is $Y = EW$, and what comes after it hands us
-# $G \in \mathbb{R}^{T \times d}$, with $G_{tk} = \partial L / \partial Y_{tk}$. Since
-# $Y_{tk} = \sum_i E_{ti} W_{ik}$, the number $W_{ik}$ acts on $L$ through every $Y_{tk}$, each time with
+# $G \in \mathbb{R}^{T \times d}$, with $G_{tk} = \partial L / \partial Y_{tk}$. Take the smallest case: three words
+# in the vocabulary, $d = 1$, and the text *1 2 1*. Then $Y$ is the column $W_1, W_2, W_1$. If $W_1$ grows by a little
+# $\varepsilon$, the first and the third number of $Y$ grow by $\varepsilon$, and $L$ by
+# $(G_1 + G_3)\,\varepsilon$: the derivative for $W_1$ is $G_1 + G_3$, for $W_2$ it is $G_2$, and for $W_0$ it is 0. In
+# general $Y_{tk} = \sum_i E_{ti} W_{ik}$, so the number $W_{ik}$ acts on $L$ through every $Y_{tk}$, each time with
 # the factor $E_{ti}$. The chain rule adds these up,
 # $\partial L / \partial W_{ik} = \sum_t E_{ti}\, G_{tk}$, and that is the matrix product
 #
@@ -280,7 +283,8 @@ print("the look-up is more than 20 times as fast:", product / look_up > 20)
 
 # %%
 G = torch.randn(len(ids), d)  # (length, d) the gradient that arrives from above
-layer(ids).backward(G)  # PyTorch takes G from here back to the layer's weight
+layer.zero_grad()  # PyTorch adds to the gradient that is there already, if any
+layer(ids).backward(G)  # and takes G from here back to the layer's weight
 
 grad = layer.weight.grad  # (V, d)
 same = torch.allclose(one_hot(ids, V).T @ G, grad, atol=1e-6)
@@ -292,13 +296,18 @@ print("'the' gets the sum of both:", torch.allclose(grad[ids[0]], g_the))
 # %% [markdown]
 # This time we only ask for equality to rounding: sums of floats depend, by a little, on their order.
 #
-# > **Pitfall.** A gradient of zero does not mean that a row stays where it is. An optimiser with momentum
-# > or weight decay, and Adam is one, goes on moving it. For plain gradient descent it does stay.
+# > **Pitfall.** A gradient of zero does not mean that a row stays where it is. Plain *gradient descent* takes a
+# > small step against the gradient, and there it does stay. Other optimisers remember: with *momentum* (动量) a step is
+# > a mean of this gradient and the earlier ones, and *Adam* {cite:p}`kingma2015adam` divides such a mean by another, of
+# > the gradients' size; and *weight decay* shrinks all rows at every step. A row that has ever had a gradient goes on
+# > moving with the first two, every row with the third.
 #
 # > **Pitfall.** `nn.Embedding` wants integers. Give it floats and it refuses; give it ids from *another*
 # > vocabulary and, as long as they are small enough, it looks them up without complaint. No error will ever
 # > tell you that the table and the vocabulary do not belong together. Save them together. And mind `<unk>`:
-# > two different words that are both missing from the vocabulary get the same id, and with it the cosine 1.
+# > two different words that are both missing from the vocabulary get the same id, and with it the cosine 1. (Whoever
+# > cannot live with that adds up vectors of pieces: *fastText* gives each run of three to six letters a
+# > row, and a word it has never seen the sum of its runs {cite:p}`bojanowski2017enriching`.)
 #
 # ## A bag of words
 #
@@ -320,7 +329,9 @@ print("the order is gone:", torch.equal(bag, turned))
 # %% [markdown]
 # The order is lost with the sum, and it takes models that read words one after another, or are told where
 # each word stands, to get it back. But for search order matters little. The matrix of all bags, a row for
-# each sentence, is nearly all zeros, so we store it sparse, as the places and counts that are not zero.
+# each sentence, is nearly all zeros, so we store it *sparse* (稀疏): only the numbers that are not zero, with
+# their places. SciPy's `csr_array` takes three lists, the numbers, their rows and their columns, and multiplies
+# like any matrix. (CSR, *compressed sparse rows*, is the order in which it keeps them.)
 
 # %%
 import numpy as np
@@ -387,7 +398,29 @@ one = search("physicians for the needy", idf)
 # %% [markdown]
 # Now the rare words lead: every sentence has *needy* or *physicians* in it. A decent search engine, in a
 # dozen lines. (scikit-learn adds 1 to the idf, so that no word vanishes altogether; exercise 4 compares.)
-# But now ask for the same thing in other words:
+#
+# Real search engines use a close relative, *BM25* {cite:p}`robertson2009probabilistic`. It has two more ideas. A word's
+# tenth occurrence tells less than its second, so counts are bent, $b_i / (b_i + \kappa)$, which never passes 1; and
+# long texts hold more words by chance, so $\kappa$ grows with the length $\ell$ of the text over the mean length
+# $\bar\ell$. The score of a text for a query $q$ is
+#
+# $$
+# \sum_{i \in q} \mathrm{idf}_i \, \frac{b_i}{b_i + \kappa} , \qquad \kappa = 1.5\, \bigl(0.25 + 0.75\, \ell / \bar\ell\bigr) .
+# $$ (eq-bm25)
+
+# %%
+sizes = B.sum(axis=1)  # (sentences,) how many words each has
+kappa = 1.5 * (0.25 + 0.75 * sizes / sizes.mean())
+asked = vocabulary.encode(tokenize("physicians for the needy"))
+columns = B[:, asked].toarray()  # (sentences, words of the query)
+scores = (idf[asked] * columns / (columns + kappa[:, None])).sum(1)
+top = set(np.argsort(-scores, kind="stable")[:100].tolist())
+print("BM25's first:", " ".join(sentences[scores.argmax()])[:60])
+print("of the hundred best by tf-idf, among BM25's:", len(one & top))
+
+# %% [markdown]
+# On single sentences the two agree on most, since hardly a word stands there twice. What BM25 cannot do either is
+# to find the same thing in other words:
 
 # %%
 other = search("doctors for the poor", idf)
