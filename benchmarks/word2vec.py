@@ -135,6 +135,20 @@ def judged(vectors, judge: str) -> dict:
     return result if judge == "answers" else {name: {"score": about["score"]} for name, about in result.items()}
 
 
+def known() -> dict:
+    """What the answers belong to: the ratings of the pairs, and the number of analogies, whose words are known."""
+    import torch
+
+    from scratch.evaluation import analogies, similarity
+    from scratch.windows import running_text
+    from scratch.word2vec import keyed_vectors
+
+    counts, *_ = running_text(corpus(), SETTINGS["min_count"])
+    vectors = keyed_vectors(counts, torch.ones(len(counts), 1))
+    ratings = {name: similarity(vectors, name)[0].tolist() for name in ("wordsim-353", "simlex-999")}
+    return ratings | {"analogies": len(analogies(vectors)[0])}
+
+
 def packed(numbers) -> str:
     """An array's bytes as text: cosines in ten-thousandths, two bytes each; right answers one bit each."""
     return base64.b64encode(numbers.tobytes()).decode()
@@ -347,6 +361,7 @@ def ladder() -> list[dict]:
 
 
 PARTS = {
+    "known": known,
     "rates": rates,
     "race": race,
     "power": power,

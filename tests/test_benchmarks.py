@@ -1,13 +1,19 @@
 """The benchmarks run the chapters' own code: it is still there, and does what they take it for."""
 
+import base64
 import json
 import sys
 
 import bottleneck
 import common
+import numpy as np
 import pytest
 import recurrent
 import torch
+import word2vec
+
+from scratch.corpora import load_results
+from scratch.metrics import spearman
 
 
 def test_the_rungs_of_the_ladder_are_all_the_same_lstm(monkeypatch):
@@ -68,7 +74,7 @@ def test_the_stored_sweep_is_what_the_benchmark_makes():
 
 def test_the_spellers_of_the_chapter_are_trained_and_examined(monkeypatch):
     monkeypatch.setattr(bottleneck, "GRID", [("attention", 4, 1), ("one vector", 4, 1)])
-    monkeypatch.setattr(bottleneck, "SEEDS", {1: 1})
+    monkeypatch.setattr(bottleneck, "SEEDS", 1)
     default = torch.get_default_dtype()
     try:
         rows = bottleneck.rows()
@@ -113,3 +119,24 @@ def test_an_unknown_part_is_refused_and_a_job_is_run_alone(run, tmp_path, capsys
     assert run("--job", "[1, 2]", job=sum) is None
     assert capsys.readouterr().out == "3\n"
     assert not list(tmp_path.iterdir())
+
+
+def test_a_judge_has_no_say_in_the_step_size_at_which_it_judges():
+    def row(rate, *scores, seed=1):
+        marks = {judge: {"score": score} for judge, score in zip(word2vec.JUDGES, scores, strict=True)}
+        return {"architecture": "cbow", "side": "gensim", "rate": rate, "seed": seed} | marks
+
+    rows = [row(0.1, 0.9, 0.2, 0.2), row(0.2, 0.1, 0.4, 0.3), row(0.4, 0.8, 0.9, 0.9)]
+    rows += [row(0.4, 0, 0, 0, seed=2) | {"diverged": True}]  # out, however good the other seed was
+    assert [word2vec.best(rows, "cbow", "gensim", judge) for judge in word2vec.JUDGES] == [0.2, 0.1, 0.1]
+
+
+def test_answers_are_kept_so_that_they_give_the_stored_scores():
+    results = load_results("word2vec")
+    known = results["known"]
+    for row in results["race"]:
+        for judge in ("wordsim-353", "simlex-999"):
+            cosines = np.frombuffer(base64.b64decode(row[judge]["answers"]), "<i2")
+            assert spearman(known[judge], cosines) == pytest.approx(row[judge]["score"], abs=2e-4)
+        right = np.unpackbits(np.frombuffer(base64.b64decode(row["analogies"]["answers"]), np.uint8))
+        assert right[: known["analogies"]].mean() == pytest.approx(row["analogies"]["score"], abs=1e-4)
