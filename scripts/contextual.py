@@ -19,6 +19,7 @@ import platform
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import data
 import numpy as np
@@ -46,7 +47,7 @@ def batches(lengths: list[int], generator: torch.Generator):
     while True:
         order = torch.randperm(len(lengths), generator=generator).tolist()
         order.sort(key=lambda i: lengths[i])  # stable: equal lengths stay shuffled
-        found, batch = [], []
+        found, batch = [], list[int]()
         for i in order:
             if batch and lengths[i] * (len(batch) + 1) > TOKENS:
                 found.append(batch)
@@ -97,7 +98,7 @@ def started(model, counts: Tensor):
 
 
 @torch.no_grad()
-def evaluate(model: nn.Module, text: list[list[int]]) -> dict[str, float]:
+def evaluate(model: BiLM | MaskedLM, text: list[list[int]]) -> dict[str, float]:
     """The mean loss on held-out sentences, all words of the vocabulary in the softmax."""
     generator = torch.Generator().manual_seed(0)
     found: dict[str, list[Tensor]] = {}
@@ -113,7 +114,7 @@ def evaluate(model: nn.Module, text: list[list[int]]) -> dict[str, float]:
     return {name: round(torch.cat(losses).mean().item(), 4) for name, losses in found.items()}
 
 
-def train(name: str, model: nn.Module, text, held, weights: Tensor, steps: int, seed: int = 0) -> list[dict]:
+def train(name: str, model: BiLM | MaskedLM, text, held, weights: Tensor, steps: int, seed: int = 0) -> list[dict]:
     """Train one of the two models, and return ten rows of its log."""
     generator = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, betas=(0.9, 0.98), weight_decay=0.01)
@@ -123,7 +124,7 @@ def train(name: str, model: nn.Module, text, held, weights: Tensor, steps: int, 
         optimizer.param_groups[0]["lr"] = RATE * min(step / WARM_UP, (steps - step + 1) / (steps - WARM_UP + 1), 1)
         batch = next(order)
         seen += sum(len(text[i]) for i in batch)
-        if name == "bilm":
+        if isinstance(model, BiLM):
             loss = bilm_loss(model, text, batch, weights, generator)
         else:
             loss = masked_loss(model, text, batch, generator)
@@ -224,11 +225,11 @@ def main() -> None:
         return
 
     log = {"threads": torch.get_num_threads(), "processor": platform.machine(), "torch": torch.__version__}
-    arrays = {
+    arrays: dict[str, Any] = {
         "words": np.frombuffer("\n".join(vocabulary.counts).encode(), np.uint8),
         "counts": np.array(list(vocabulary.counts.values()), np.int32),
     }
-    models = {
+    models: dict[str, BiLM | MaskedLM] = {
         "bilm": BiLM(len(vocabulary), DIM),
         "masked": MaskedLM(len(vocabulary) + 1, DIM, LAYERS, HEADS),
     }

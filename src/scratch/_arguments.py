@@ -7,6 +7,7 @@ import numbers
 import operator
 from collections.abc import Iterable, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -115,7 +116,7 @@ def known_ids(name: str, ids: Iterable[int], size: int) -> list[int]:
     return checked
 
 
-def ids_below(name: str, ids: Tensor, vocab_size: int, least: int = 0) -> Tensor:
+def ids_below(name: str, ids: Tensor | Sequence | np.ndarray | int, vocab_size: int, least: int = 0) -> Tensor:
     """Return `ids`, a tensor of any shape, as int64 if all are integers from `least` to vocab_size - 1.
 
     >>> ids_below("ids", torch.tensor([0, 9]), 9)
@@ -170,7 +171,7 @@ def batch_of_vectors(name: str, x: Tensor, dim_name: str, dim: int) -> Tensor:
     return x
 
 
-def _integers(name: str, values: Tensor | Sequence) -> Tensor:
+def _integers(name: str, values: Tensor | Sequence | np.ndarray | int) -> Tensor:
     """The values as an int64 tensor: a tensor of integers, or a list, or lists of lists of one length, of them."""
     if not isinstance(values, Tensor):
         try:

@@ -93,7 +93,7 @@ def _discounted(contexts: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, n
     n = [np.count_nonzero(counts == c) for c in range(5)]
     discounts = [0.5, 1.0, 1.5]  # where the text is too small to estimate them
     if all(n[1:]):
-        found = [c - (c + 1) * n[1] / (n[1] + 2 * n[2]) * n[c + 1] / n[c] for c in (1, 2, 3)]
+        found = [float(c - (c + 1) * n[1] / (n[1] + 2 * n[2]) * n[c + 1] / n[c]) for c in (1, 2, 3)]
         discounts = found if all(0 <= d <= c for c, d in enumerate(found, 1)) else discounts
     discount = np.array([0.0, *discounts])[np.minimum(counts, 3).astype(int)]
     different, start = np.unique(contexts, return_index=True)
