@@ -9,18 +9,20 @@ from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from scratch.check import (
+    PROMISES,
     batch_consistency,
     causality,
     check_encoder,
+    empty_rows,
     finite_outputs,
     padding_invariance,
     permutation_equivariance,
     repeatability,
+    sensitivity,
 )
 from scratch.encoder import Encoder, TransformerEncoder
 
 V, DIM = 30, 8
-PROMISES = ("repeatability", "padding_invariance", "batch_consistency", "finite_outputs")
 
 
 @pytest.fixture(autouse=True)
@@ -105,17 +107,19 @@ def test_it_says_of_torchs_attention_what_a_look_says(make, training):
     ids, lengths = torch.tensor([[3, 4, 5], [0, 0, 0]]), torch.tensor([3, 0])
     with torch.no_grad():
         finite = bool(encode(ids, lengths).isfinite().all())
-    assert failures(report) == (set() if finite else {"finite_outputs"})
-    assert bool(report) is finite
+    assert report
+    assert report["empty_rows"].holds is finite
     assert report["permutation_equivariance"]
     assert report["causality"].holds is False
 
 
 def test_a_row_of_padding_is_nan_where_torch_returns_the_weights():
     encode = attending(nn.MultiheadAttention(DIM, 2, batch_first=True), need_weights=True)
-    result = finite_outputs(encode, V)
+    result = empty_rows(encode, V)
     assert not result
-    assert str(result).startswith("finite_outputs does not hold: NaN or infinity for a row without words\n    Look at")
+    assert str(result).startswith("empty_rows does not hold: NaN or infinity for a row without words\n    Look at")
+    assert check_encoder(encode, V)
+    assert not check_encoder(encode, V, empty=True)
 
 
 # --- encoders with one mistake each ---
@@ -182,9 +186,7 @@ def spoiling_the_batch(ids, lengths):
         (sorted_and_put_back, set()),
         (over_the_batch, {"batch_consistency"}),
         (noisy, {"repeatability", "padding_invariance", "batch_consistency"}),
-        (zero_by_zero, {"finite_outputs"}),
-        (spoiling_the_batch, {"finite_outputs"}),
-        (overflowing, set(PROMISES)),
+        (overflowing, {"finite_outputs"}),
     ],
 )
 def test_each_mistake_is_caught_by_its_check(encode, caught):
@@ -204,12 +206,12 @@ def test_messages_say_how_far_and_when():
         return mean(ids, lengths) + (ids.shape[1] > lengths.max())
 
     message = padding_invariance(width_mean, V).message
-    assert re.fullmatch(r"a sentence of \d words? moves by \d\.\d when 8 of padding follow", message)
+    assert message == "1 word moves by 0.89 of the norm with 8 pads"  # a mean over 9 in place of 1: 1 - 1 / 9
     assert not padding_invariance(first_pad_moves, V)
     assert batch_consistency(first_pad_moves, V)
-    assert "when others are in the batch" in str(batch_consistency(over_the_batch, V))
-    assert "two runs differ by" in str(repeatability(noisy, V))
-    assert "a batch with a row without words" in str(finite_outputs(spoiling_the_batch, V))
+    assert re.search(r"words? moves? by [\d.]+ of the norm in a batch", str(batch_consistency(over_the_batch, V)))
+    assert re.search(r"move by [\d.e-]+ of the norm in a second run", str(repeatability(noisy, V)))
+    assert "a row without words changes other rows" in str(empty_rows(spoiling_the_batch, V))
     assert "NaN or infinity for ordinary sentences" in str(finite_outputs(overflowing, V))
 
 
@@ -218,36 +220,40 @@ def summing(ids, lengths):
 
 
 REPORTS = {
-    overflowing: """\
-repeatability             FAILS    two runs differ by inf
-    Look at: Dropout: it is on until .eval() is called, and spoils the other checks
-    too.
-padding_invariance        FAILS    a sentence of 7 words moves by inf when 8 of padding follow
+    width_mean: """\
+repeatability             ok
+finite_outputs            ok
+padding_invariance        FAILS    1 word moves by 0.89 of the norm with 8 pads
     Look at: Are the lengths passed on to packing, to every mask, to pooling? Is the
-    mask on the axis of the keys, and True where this library wants True? Does a
-    mean divide by the length, and not by the width?
-batch_consistency         FAILS    a sentence of 7 words differs by inf when others are in the batch
-    Look at: Padding first. Then: are sorted rows put back in order? Does a softmax
-    or a norm run over the batch?
-finite_outputs            FAILS    NaN or infinity for ordinary sentences
-    Look at: Overflow? A division by zero?
-permutation_equivariance  no       word order matters
+    mask on the axis of the keys, and True where this library wants True? Does a mean
+    divide by the length, and not by the width?
+batch_consistency         FAILS    1 word moves by 0.86 of the norm in a batch
+    Look at: Padding first. Then: are sorted rows put back in order? Does a softmax, a
+    norm or a statistic run over the batch, or over all sentences of one length?
+sensitivity               ok
+empty_rows                yes      a row without words stays finite
+permutation_equivariance  yes      word order changes nothing
+    Look at: If it should: is a position added to each word?
 causality                 unknown  needs a state for each word, (batch, length, dim)""",
     zero_by_zero: """\
 repeatability             ok
+finite_outputs            ok
 padding_invariance        ok
 batch_consistency         ok
-finite_outputs            FAILS    NaN or infinity for a row without words
-    Look at: The softmax of a row that is -inf everywhere is 0 / 0: refuse a length
-    of 0, or give zeros for such rows.
+sensitivity               ok
+empty_rows                no       NaN or infinity for a row without words
+    Look at: A softmax, a mean or a maximum of nothing is NaN or infinite. If such rows
+    can come, refuse them or give zeros; if none can, this is no fault.
 permutation_equivariance  yes      word order changes nothing
     Look at: If it should: is a position added to each word?
 causality                 unknown  needs a state for each word, (batch, length, dim)""",
     summing: """\
 repeatability             ok
+finite_outputs            ok
 padding_invariance        ok
 batch_consistency         ok
-finite_outputs            ok       a row without words stays finite
+sensitivity               ok
+empty_rows                yes      a row without words stays finite
 permutation_equivariance  no       word order matters
 causality                 yes      no state depends on a later word""",
 }
@@ -268,7 +274,7 @@ def test_a_row_without_words_may_spoil_any_other(spoilt):
             vectors[spoilt] = math.nan
         return vectors
 
-    assert finite_outputs(encode, V).message == "NaN or infinity for a batch with a row without words"
+    assert empty_rows(encode, V).message == "a row without words changes other rows"
 
 
 @pytest.mark.parametrize("length", [1, 2, 5, 7])
@@ -278,9 +284,9 @@ def test_one_moved_sentence_is_enough(length, pads):
         moved = (lengths == length) & (ids.shape[1] - lengths == pads)
         return mean(ids, lengths) + 1e-3 * moved.unsqueeze(1)
 
-    result, words = padding_invariance(encode, V), "1 word" if length == 1 else f"{length} words"
+    result, words = padding_invariance(encode, V), "1 word moves" if length == 1 else f"{length} words move"
     assert result.holds is False
-    assert re.fullmatch(rf"a sentence of {words} moves by 0\.00\d+ when {pads} of padding follow", result.message)
+    assert re.fullmatch(rf"{words} by [\d.e-]+ of the norm with {pads} pads?", result.message)
 
 
 def test_the_last_of_many_places_counts_however_few_the_dimensions():
@@ -290,7 +296,7 @@ def test_the_last_of_many_places_counts_however_few_the_dimensions():
         return states
 
     assert padding_invariance(lambda ids, lengths: TABLE(ids)[:, :, :1], V)
-    assert padding_invariance(encode, V).message.startswith("a sentence of 7 words moves by")
+    assert padding_invariance(encode, V).message.startswith("7 words move by")
 
 
 def test_zeros_that_move_have_moved_infinitely_far():
@@ -298,7 +304,7 @@ def test_zeros_that_move_have_moved_infinitely_far():
         return (ids.shape[1] - lengths.unsqueeze(1)).double()
 
     assert padding_invariance(lambda ids, lengths: 0 * encode(ids, lengths), V)
-    assert re.search("moves by inf when 8", padding_invariance(encode, V).message)
+    assert re.search(r"infinitely far \(from 0 or to NaN\) with", padding_invariance(encode, V).message)
 
 
 @pytest.mark.parametrize("size", [1e-20, 1.0, 1e20])
@@ -345,12 +351,25 @@ def test_one_leak_from_a_later_word_is_enough(place):
     assert not check_encoder(lambda ids, lengths: TABLE(ids).cumsum(1), V, causal=False)
 
 
-def test_for_causality_one_word_changes_at_a_time():
+def test_for_causality_one_word_changes_at_a_time_and_the_text_ends_everywhere():
     seen = []
     causality(lambda ids, lengths: seen.append(ids) or TABLE(ids).cumsum(1), V)
-    first, *others = seen
-    places = [(first != other).nonzero().tolist() for other in others]
+    _, first, *others = seen
+    places = [(first != other).nonzero().tolist() for other in others if other.shape == first.shape]
     assert sorted(places) == [[[0, place]] for place in range(1, 7)]
+    prefixes = [other for other in others if other.shape != first.shape]
+    assert sorted(p.shape[1] for p in prefixes) == [*range(1, 7)]
+    assert all(torch.equal(p, first[:, : p.shape[1]]) for p in prefixes)
+
+
+def test_order_counts_wherever_it_counts():
+    for weights in (torch.eye(7)[place] for place in range(7)):  # one place counts twice
+
+        def encode(ids, lengths, weights=weights):
+            extra = nn.functional.pad(weights, (0, 20))[: ids.shape[1]].view(1, -1, 1)
+            return mean(ids, lengths) + (TABLE(ids) * extra * mask(ids, lengths).unsqueeze(2)).sum(1)
+
+        assert not permutation_equivariance(encode, V)
 
 
 def test_vectors_cannot_show_causality():
@@ -377,12 +396,12 @@ def test_ids_are_words_of_the_vocabulary_and_padding_is_where_it_belongs(pad_id,
         assert torch.equal(ids != pad_id, mask(ids, lengths))
         seen.update(ids.flatten().tolist())
         empty += int((lengths == 0).sum())
-        return torch.ones(len(ids), ids.shape[1], 2)
+        return TABLE(ids)
 
     assert check_encoder(encode, vocab_size, pad_id)
     assert min(seen) == 0
     assert max(seen) < vocab_size
-    assert len(seen) > min(8, vocab_size - 1)
+    assert len(seen) == vocab_size
     assert empty == 1
 
 
@@ -393,25 +412,83 @@ def test_it_runs_on_modules_methods_and_functions():
     assert check_encoder(lambda ids, lengths: lstm(ids, lengths)[0][-1], V)
 
 
-def test_an_error_of_the_encoder_itself_is_not_hidden():
+def test_what_the_encoder_raises_is_a_verdict_and_of_an_empty_row_a_refusal():
     def broken(ids, lengths):
-        raise ValueError("broken")
+        raise KeyError("broken")
 
-    with pytest.raises(ValueError, match="broken"):
-        check_encoder(broken, V)
+    report = check_encoder(broken, V)
+    assert failures(report) == set(PROMISES)
+    assert all("raises KeyError: 'broken'" in result.message for result in report.results)
+    assert report["causality"].holds is None
 
     def refusing(ids, lengths):
-        if (lengths == 0).any():
-            raise KeyError("a bug, and no refusal")
+        assert (lengths > 0).all()
         return mean(ids, lengths)
 
-    with pytest.raises(KeyError):
-        finite_outputs(refusing, V)
+    assert check_encoder(refusing, V, empty=True)
+    assert empty_rows(refusing, V).message == "refuses a row without words: AssertionError"
+    assert check_encoder(lambda ids, lengths: refusing(ids, lengths) / (len(ids) > 1), V)["finite_outputs"]
+
+
+def test_what_is_wrong_with_one_sentence_only_is_a_verdict_too():
+    norm = nn.BatchNorm1d(DIM)
+    report = check_encoder(lambda ids, lengths: norm(mean(ids, lengths)), V)
+    assert (
+        "raises ValueError: Expected more than 1 value per channel when training" in report["batch_consistency"].message
+    )
+    assert "BatchNorm in training mode" in report["batch_consistency"].look_at
+    squeezed = check_encoder(lambda ids, lengths: mean(ids, lengths).squeeze(), V)["batch_consistency"]
+    assert "got (8,)" in squeezed.message
+    assert "squeeze" in squeezed.look_at
+
+
+def test_nan_at_padding_only_gets_its_own_reason():
+    report = check_encoder(lambda ids, lengths: TABLE(ids).masked_fill(~mask(ids, lengths).unsqueeze(2), math.nan), V)
+    assert failures(report) == {"finite_outputs"}
+    assert report["finite_outputs"].message == "NaN or infinity at padding only"
+    assert "Dropout" not in str(report)
+
+
+@pytest.mark.parametrize(
+    ("encode", "message"),
+    [
+        (
+            lambda ids, lengths: mean(ids[:, :5], lengths.clamp(max=5)),
+            "no word at place 5, 6 of 0 … 6 changes anything",
+        ),
+        (
+            lambda ids, lengths: mean(ids[:, :14], lengths.clamp(max=14)),
+            "no word at place 14 of 0 … 14 changes anything",
+        ),
+        (lambda ids, lengths: TABLE(ids[:, 0]), "no word at place 1, 2, 3, 4, 5, 6 of 0 … 6 changes anything"),
+        (lambda ids, lengths: torch.ones(len(ids), 1), "no word changes anything"),
+        (
+            lambda ids, lengths: ((ids != 9).unsqueeze(2) * TABLE(ids) * mask(ids, lengths).unsqueeze(2)).sum(1),
+            "the id 9",
+        ),
+    ],
+)
+def test_deaf_places_and_words(encode, message):
+    result = sensitivity(encode, V)
+    assert result.holds is False
+    assert result.message.startswith(message)
+
+
+@pytest.mark.parametrize("dropped", [1, 100, 2999])
+def test_of_a_large_vocabulary_the_first_ids_and_the_last_are_tried(dropped):
+    rows = nn.Embedding(3000, DIM)
+    rows.weight.data[dropped] = 0
+    encode = lambda ids, lengths: (rows(ids) * mask(ids, lengths).unsqueeze(2)).sum(1)  # noqa: E731
+    assert sensitivity(encode, 3000).message == f"the id {dropped} changes nothing"
+
+
+def attention_masked(input_ids, attention_mask=None):
+    """The signature of BERT in transformers."""
 
 
 CHECKS = [
-    *(check_encoder, repeatability, padding_invariance, batch_consistency),
-    *(finite_outputs, permutation_equivariance, causality),
+    *(check_encoder, repeatability, finite_outputs, padding_invariance, batch_consistency, sensitivity),
+    *(empty_rows, permutation_equivariance, causality),
 ]
 
 
@@ -453,6 +530,19 @@ def test_padding_is_0_unless_another_id_is_named(check):
         (mean, (3.5,), TypeError, "vocab_size must be an int"),
         (mean, (V, V), ValueError, "pad_id must be below vocab_size = 30, got 30"),
         (mean, (V, -1), ValueError, "pad_id must be at least 0, got -1"),
+        (Encoder, (V,), TypeError, "encode must be callable .* got the class Encoder: make one"),
+        ("bert", (V,), TypeError, "encode must be callable as encode"),
+        (nn.Embedding(V, 3), (V,), TypeError, r"Embedding takes \(input\): write lambda ids, lengths: model\(ids\)"),
+        (nn.LSTM(3, 3), (V,), TypeError, "second argument of LSTM is hx: write a function"),
+        (attention_masked, (V,), TypeError, "is attention_mask: write lambda .*last_hidden_state, with mask"),
+        (TransformerEncoder(V, 4, 1, 1).to("meta"), (V,), ValueError, "TransformerEncoder are on the meta device"),
+        (lambda ids, lengths: TABLE(ids).to("meta"), (V,), ValueError, "encode must return numbers, got .* meta"),
+        (
+            mean,
+            (V + 5,),
+            ValueError,
+            "vocab_size must be the number of ids, got 35: encode takes the id 29, but with 30",
+        ),
     ],
 )
 def test_errors(check, encode, arguments, error, message):
