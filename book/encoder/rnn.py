@@ -45,7 +45,7 @@ except ImportError:  # on Colab: install the book's helpers
 # ## One rule for every word
 #
 # The words of a text are embedded, $\mathbf{x}_1, \dots, \mathbf{x}_T \in \mathbb{R}^d$. The card is the
-# *hidden state* (隐藏状态) $\mathbf{h}_t \in \mathbb{R}^n$, and it begins empty, $\mathbf{h}_0 = \mathbf{0}$.
+# *hidden state* (隐藏状态) $\mathbf{h}_t \in \mathbb{R}^{d_h}$, and it begins empty, $\mathbf{h}_0 = \mathbf{0}$.
 # At each word, state and word are put one after the other into a single vector, which goes through a
 # matrix, a bias and a function $f$:
 #
@@ -53,12 +53,12 @@ except ImportError:  # on Colab: install the book's helpers
 # \mathbf{h}_t = f\bigl(W\,[\mathbf{h}_{t-1}, \mathbf{x}_t] + \mathbf{b}\bigr).
 # $$ (eq-rnn-concat)
 #
-# Here $W \in \mathbb{R}^{n \times (n+d)}$ and $\mathbf{b} \in \mathbb{R}^n$; nearly always $f = \tanh$,
+# Here $W \in \mathbb{R}^{d_h \times (d_h+d)}$ and $\mathbf{b} \in \mathbb{R}^{d_h}$; nearly always $f = \tanh$,
 # number by number, which keeps the state between −1 and 1. The same $W$ serves at every place, so that a
 # text may have any length. With this rule, up to details, Elman looked for structure in sentences
 # {cite:p}`elman1990finding`. In this form the second of the two articles gives it, with the name $W_h$ for
-# our $W$. Books and programs mostly write another. Cut $W$ into its first $n$ columns and its last $d$,
-# $W = (W_h \mid W_x)$. Row $i$ of the product is a sum over $n + d$ places; its first $n$ terms see the
+# our $W$. Books and programs mostly write another. Cut $W$ into its first $d_h$ columns and its last $d$,
+# $W = (W_h \mid W_x)$. Row $i$ of the product is a sum over $d_h + d$ places; its first $d_h$ terms see the
 # state, the others see the word. Hence
 #
 # $$
@@ -75,18 +75,18 @@ from scratch.text import Vocabulary, tokenize
 torch.set_default_dtype(torch.float64)  # the same digits on every processor
 tokens = tokenize("The cat sat on the mat")
 vocabulary = Vocabulary.from_tokens(tokens)
-T, d, n = len(tokens), 3, 4
+T, d, d_h = len(tokens), 3, 4
 generator = torch.Generator().manual_seed(5)
 embedding = torch.randn(len(vocabulary), d, generator=generator)
-W = 0.7 * torch.randn(n, n + d, generator=generator)  # (n, n + d)
-b = 0.1 * torch.randn(n, generator=generator)  # (n,)
-W_h, W_x = W[:, :n], W[:, n:]  # (n, n), (n, d)
+W = 0.7 * torch.randn(d_h, d_h + d, generator=generator)  # (d_h, d_h + d)
+b = 0.1 * torch.randn(d_h, generator=generator)  # (d_h,)
+W_h, W_x = W[:, :d_h], W[:, d_h:]  # (d_h, d_h), (d_h, d)
 
 X = embedding[vocabulary.encode(tokens)]  # (T, d)
-h = split = torch.zeros(n)
+h = split = torch.zeros(d_h)
 for word, x in zip(tokens, X, strict=True):
-    h = torch.tanh(W @ torch.cat([h, x]) + b)  # (n,)
-    split = torch.tanh(W_h @ split + W_x @ x + b)  # (n,)
+    h = torch.tanh(W @ torch.cat([h, x]) + b)  # (d_h,)
+    split = torch.tanh(W_h @ split + W_x @ x + b)  # (d_h,)
     numbers = " ".join(f"{number:+.2f}" for number in h)
     print(f"{word:>4}: {numbers}   both forms agree: {torch.allclose(h, split)}")
 
@@ -98,14 +98,14 @@ for word, x in zip(tokens, X, strict=True):
 
 # %%
 def read(X, h):
-    """X (T, d), h (n,) -> the states before, between and after the words, (T + 1, n)."""
+    """X (T, d), h (d_h,) -> the states before, between, after the words, (T + 1, d_h)."""
     states = [h]
     for x in X:
         states.append(torch.tanh(W_h @ states[-1] + W_x @ x + b))
     return torch.stack(states)
 
 
-H = read(X, torch.zeros(n))  # (T + 1, n)
+H = read(X, torch.zeros(d_h))  # (T + 1, d_h)
 swapped = embedding[vocabulary.encode("the mat sat on the cat".split())]
 print(
     "cat and mat swapped, same last state:", torch.allclose(read(swapped, H[0])[-1], h)
@@ -119,13 +119,13 @@ figure, axes = plt.subplots(figsize=(5, 2.5))
 arrow = {"arrowstyle": "->", "lw": 1.2}
 for t, state in enumerate(H):
     edges = {"edgecolors": "white", "vmin": -1, "vmax": 1}
-    axes.pcolormesh([2 * t, 2 * t + 1], range(n + 1), state.flip(0)[:, None], **edges)
-    axes.text(2 * t + 0.5, n + 0.25, f"$h_{t}$", ha="center")
+    axes.pcolormesh([2 * t, 2 * t + 1], range(d_h + 1), state.flip(0)[:, None], **edges)
+    axes.text(2 * t + 0.5, d_h + 0.25, f"$h_{t}$", ha="center")
     if t > 0:
-        axes.annotate("", (2 * t, n / 2), (2 * t - 1, n / 2), arrowprops=arrow)
+        axes.annotate("", (2 * t, d_h / 2), (2 * t - 1, d_h / 2), arrowprops=arrow)
         axes.annotate("", (2 * t + 0.5, 0), (2 * t + 0.5, -0.9), arrowprops=arrow)
         axes.text(2 * t + 0.5, -1.5, tokens[t - 1], ha="center")
-axes.set(ylim=(-1.7, n + 1))
+axes.set(ylim=(-1.7, d_h + 1))
 axes.axis("off")
 plt.show()
 
@@ -143,21 +143,21 @@ plt.show()
 # %%
 from scratch.recurrent import RNN, RNNCell
 
-zero = torch.zeros(n)
+zero = torch.zeros(d_h)
 weights = {"weight_ih": W_x, "weight_hh": W_h, "bias_ih": b, "bias_hh": zero}
-cell = RNNCell(d, n)
+cell = RNNCell(d, d_h)
 cell.load_state_dict(weights)
 state = None  # stands for zeros
 for x in X:
-    state = cell(x[None], state)  # (1, d), (1, n) -> (1, n)
+    state = cell(x[None], state)  # (1, d), (1, d_h) -> (1, d_h)
 print("the cell, as by hand:   ", torch.allclose(state[0], H[-1]))
 
-network = RNN(d, n)
+network = RNN(d, d_h)
 network.load_state_dict({f"{name}_l0": weight for name, weight in weights.items()})
-output, last = network(X[None])  # (1, T, d) -> (1, T, n), (1, 1, n)
+output, last = network(X[None])  # (1, T, d) -> (1, T, d_h), (1, 1, d_h)
 print("the network, all states:", torch.allclose(output[0], H[1:]))
 
-theirs = torch.nn.RNN(d, n, batch_first=True)
+theirs = torch.nn.RNN(d, d_h, batch_first=True)
 theirs.load_state_dict(network.state_dict())
 same = [
     torch.allclose(*pair) for pair in zip(theirs(X[None]), (output, last), strict=True)
@@ -166,8 +166,9 @@ print("nn.RNN, output and last:", same)
 
 # %% [markdown]
 # `output` has the state after each word, `last` the one after the last word, for each layer. What the
-# helper does at each step is one line, in which `given` is $W_x \mathbf{x} + \mathbf{b}$, computed
-# beforehand for all words at once (`addmm` adds to its first argument the product of the other two):
+# helper does at each step is one line, in which `given` is $W_x \mathbf{x}$ and the first bias, computed
+# beforehand for all words at once, and `linear(h, weight, bias)` is $W_h \mathbf{h}$ and the second. The state goes in
+# and out as a tuple of its parts, of which the next chapter's LSTM has two:
 
 # %%
 import inspect
@@ -180,7 +181,7 @@ print(inspect.getsource(rnn_step).split('"""')[-1].strip())
 # > **Pitfall.** Without `batch_first=True`, `nn.RNN` takes the first axis for time. Given
 # > `(batch, length, dim)` it reads across your texts, and no error tells you, as
 # > [readers](https://github.com/threelittlemonkeys/seq2seq-pytorch/issues/2) have found. Even with it, the
-# > last state stays `(layers, batch, n)`.
+# > last state stays `(layers, batch, d_h)`.
 #
 # > **Pitfall.** PyTorch has two biases where one would do, because
 # > [cuDNN has](https://github.com/pytorch/pytorch/pull/15843). Only their sum acts. But both get the same
@@ -194,7 +195,7 @@ print(inspect.getsource(rnn_step).split('"""')[-1].strip())
 # $\mathbf{a}_t = W_h \mathbf{h}_{t-1} + W_x \mathbf{x}_t + \mathbf{b}$, so that
 # $\mathbf{h}_t = f(\mathbf{a}_t)$. The state $\mathbf{h}_t$ acts on $L$ in two ways: through its own loss
 # $L_t$, and through $\mathbf{a}_{t+1}$. With $\mathbf{g}_t = \partial L / \partial \mathbf{h}_t$ and
-# $\boldsymbol\delta_t = \partial L / \partial \mathbf{a}_t$, both in $\mathbb{R}^n$, the chain rule gives
+# $\boldsymbol\delta_t = \partial L / \partial \mathbf{a}_t$, both in $\mathbb{R}^{d_h}$, the chain rule gives
 #
 # $$
 # \begin{aligned}
@@ -221,17 +222,17 @@ print(inspect.getsource(rnn_step).split('"""')[-1].strip())
 
 # %%
 def bptt(H, X, G):
-    d_W, d_b, later = torch.zeros_like(W), torch.zeros_like(b), torch.zeros(n)
+    d_W, d_b, later = torch.zeros_like(W), torch.zeros_like(b), torch.zeros(d_h)
     for t in reversed(range(len(X))):  # H[t] is the state before word X[t]
-        g = G[t] + later  # (n,)
-        delta = (1 - H[t + 1] ** 2) * g  # (n,)
-        d_W += torch.outer(delta, torch.cat([H[t], X[t]]))  # (n, n + d)
+        g = G[t] + later  # (d_h,)
+        delta = (1 - H[t + 1] ** 2) * g  # (d_h,)
+        d_W += torch.outer(delta, torch.cat([H[t], X[t]]))  # (d_h, d_h + d)
         d_b += delta
         later = W_h.T @ delta
     return d_W, d_b
 
 
-G = torch.randn(T, n, generator=generator)
+G = torch.randn(T, d_h, generator=generator)
 d_W, d_b = bptt(H, X, G)
 output, _ = network(X[None])
 output[0].backward(G)  # autograd
@@ -256,8 +257,8 @@ print("W and b have autograd's gradient:", same)
 # $$ (eq-rnn-product)
 #
 # How long can this vector be? Let $s$ be the largest *singular value* (奇异值) of $W_h$: the most by which it
-# stretches any vector, $s = \max \lVert W_h \mathbf{v} \rVert / \lVert \mathbf{v} \rVert$. The transpose
-# stretches no more, for
+# stretches any vector, $s = \max \lVert W_h \mathbf{v} \rVert / \lVert \mathbf{v} \rVert$. But the way back has
+# $W_h^\top$. It stretches no more: move the matrix to the other side of a dot product,
 #
 # $$
 # \begin{aligned}
@@ -266,7 +267,8 @@ print("W and b have autograd's gradient:", same)
 # \end{aligned}
 # $$ (eq-rnn-transpose)
 #
-# since a dot product is at most the product of the lengths. Dividing by the last length leaves
+# since a dot product is at most the product of the lengths, and $W_h$ stretches $W_h^\top \mathbf{v}$ by $s$ at most.
+# Dividing by $\lVert W_h^\top \mathbf{v} \rVert$ leaves
 # $\lVert W_h^\top \mathbf{v} \rVert \le s\, \lVert \mathbf{v} \rVert$. Let $\gamma$ be the steepest slope
 # of $f$, so that $D_t$ stretches nothing by more than $\gamma$. Then each of the $k$ steps multiplies the
 # length by $\gamma s$ at most:
@@ -314,7 +316,7 @@ for t in range(1, 31):
 #
 # ### Measured
 #
-# A bound says what cannot happen. What does? We let networks with $n = 64$ read letters of real speeches,
+# A bound says what cannot happen. What does? We let networks with $d_h = 64$ read letters of real speeches,
 # forty at a time, send a random gradient in at the end, and measure what is left of it after $k$ steps
 # back. The text is that of the State of the Union addresses; a point ends each sentence.
 
@@ -342,10 +344,10 @@ print(f"{len(ids):,} letters, {V} different ones: {''.join(alphabet)!r}")
 
 # %%
 def gradient_norms(W_h, given):
-    """given (texts, T, n): W_x x + b. Mean norm of the gradient after 0 to T - 1 steps back."""
+    """given (texts, T, d_h): W_x x + b. The gradient's mean norm after 0 … T - 1 steps."""
     h, states = torch.zeros(len(given), len(W_h)), []
     for now in given.unbind(1):
-        h = torch.tanh(now + h @ W_h.T)  # (texts, n)
+        h = torch.tanh(now + h @ W_h.T)  # (texts, d_h)
         states.append(h)
     g = torch.randn(h.shape, generator=torch.Generator().manual_seed(0))
     g, norms = g / g.norm(dim=1, keepdim=True), [1.0]
@@ -358,11 +360,11 @@ def gradient_norms(W_h, given):
 # %% [markdown]
 # The gradient is stretched by $s$ only if it points the right way. So we take two kinds of $W_h$, with
 # three seeds each. In the first all numbers are random; the second is *orthogonal* (正交), times $s$, and
-# stretches every direction alike.
+# stretches every direction alike. (`qr` splits a matrix into an orthogonal one, `Q`, and a triangular one.)
 
 # %%
 SIZES, KINDS, SEEDS = (0.5, 1.0, 2.0, 4.0), ("random", "orthogonal"), range(3)
-measured = {}
+measured, quiet = {}, {}
 for seed in SEEDS:
     generator = torch.Generator().manual_seed(seed)
     letters = torch.randn(V, 64, generator=generator)  # W_x times the letters' vectors
@@ -372,6 +374,7 @@ for seed in SEEDS:
     for s in SIZES:
         for kind, W_1 in zip(KINDS, matrices, strict=True):
             measured[kind, s, seed] = gradient_norms(s * W_1, given)
+    quiet[seed] = gradient_norms(matrices[1], 0.1 * given)  # inputs a tenth as large
 v = torch.randn(64, 1000, generator=generator)
 for kind, W_1 in zip(KINDS, matrices, strict=True):
     stretch = ((W_1 @ v).norm(dim=0) / v.norm(dim=0)).mean()
@@ -389,6 +392,8 @@ below = [
     for k, norm in enumerate(norms)
 ]
 print("never above the bound:", all(below))
+kept = sum(quiet[seed][20] for seed in SEEDS) / 3
+print(f"orthogonal, s = 1, inputs a tenth as large: {kept:.2f}")
 
 # %% mystnb={"image": {"alt": "Two panels, random and orthogonal, with the length of the gradient on a logarithmic axis against the number of steps back from 0 to 40. Dashed straight lines are the bounds for s of one half, 1, 2 and 4. All measured lines lie below their bounds. In the upper panel the lines for one half, 1 and 2 fall and only that for 4 rises; in the lower one those for one half and 1 fall, that for 2 stays level or rises slightly, and that for 4 rises steeply."}, "figure": {"caption": "What is left of a gradient after $k$ steps back. Solid: measured, three seeds for each $s$; dashed: the bound $s^k$.", "name": "fig-rnn-gradients"}}
 figure, panels = plt.subplots(2, 1, figsize=(5, 6), sharex=True)
@@ -409,8 +414,10 @@ plt.show()
 # No measured line (solid) crosses its bound $s^k$ (dashed), but there is much room below. With
 # random numbers even $s = 2$ lets the gradient vanish, since a typical direction is stretched by half of
 # that, and the slopes of $\tanh$ take their share. With an orthogonal matrix the slopes alone make $s = 1$
-# vanish. *Vanishing is the rule*: $s < 1$ makes it certain, $s > 1$ does not prevent it, and only allows an
-# explosion. To keep a gradient's length takes an $s$ that is just right for the slopes, and these change
+# vanish. How flat the slopes are is the inputs' doing, which here have variance 1: with inputs a tenth as
+# large $\tanh$ is nearly straight, and a good part of the gradient is still there after twenty steps. So $s < 1$
+# makes vanishing certain, $s > 1$ does not prevent it, and only allows an explosion. To keep a
+# gradient's length takes an $s$ that is just right for the slopes, and these change
 # with the text and with every step of training. [The next chapter](lstm-gru.ipynb) builds a cell that needs
 # less luck.
 #
@@ -572,15 +579,24 @@ print("loss         " + "".join(f"{x:6.2f}" for x in by_context.mean(0)[::2]))
 within = (by_context[:, CONTEXTS.index(8)] - by_context[:, -1]).abs().max()
 print("8 letters do as well as 32, to 0.01:", bool(within < 0.01))
 
+# %% tags=["atol=0.2"]
+loss = by_context[:, -1].mean().item()
+print(f"{loss / math.log(2):.1f} bits a letter, perplexity {math.exp(loss):.1f} of {V}")
+
 # %% [markdown]
+# (The last line has the same loss in other units: in *bits*, if the logarithm has base 2, and as the *perplexity*
+# (困惑度), $e$ to the loss, the number of letters among which a fair die would leave one as unsure.)
+#
 # The loss falls quickly, and then it stands still: what lies more than eight letters back, less than two
 # words, might as well never have been read. Has the text no more to give? Shannon let people guess letters,
 # and with a hundred letters before them they guessed clearly better than with fifteen
 # {cite:p}`shannon1951prediction`. English has more to give; it is the network that stops.
 #
-# Does it not use the earlier letters, or does it not have them? We can ask the card. A linear map is fitted
+# Does it not use the earlier letters, or does it not have them? We can ask the card. A *probe* is fitted
 # that reads, off the state alone, which letter stood $k$ letters before the last, on half of the windows;
-# the other half tests it. For comparison, the same with networks that have not been trained at all.
+# the other half tests it. For comparison, the same with networks that have not been trained at all. The first
+# probe is linear. What it cannot read may be there all the same, in a form that takes more than a
+# weighted sum; so a second one, a small network, asks again for the letter three places before the last.
 
 # %%
 BACK = (0, 1, 2, 3, 4, 5, 6, 8, 10, 12)
@@ -608,6 +624,36 @@ for name, scores in (("untrained", fresh), ("trained", trained)):
     print(f"{name:>22}" + "".join(f"{x:5.2f}" for x in scores.mean(0)))
 print(f"always guessing the space: {share:.2f}")
 
+# %%
+from scratch.training import fit, random_rows
+
+
+def readable_by_network(model, place=3):
+    torch.manual_seed(0)
+    with torch.no_grad():
+        states = model.rnn(model.embedding(probed))[1][0].float()  # (8000, 128)
+    right = probed[:, -1 - place]  # (8000,)
+    probe = nn.Sequential(nn.Linear(128, 256), nn.ReLU(), nn.Linear(256, V)).float()
+
+    def loss(rows):
+        return cross_entropy(probe(states[rows]), right[rows])
+
+    fit(probe.parameters(), loss, random_rows(4000, 200, 600), 0.003)
+    return (probe(states[4000:]).argmax(1) == right[4000:]).double().mean().item()
+
+
+# %% tags=["atol=0.04"]
+for name, model, linear in (
+    ("untrained", train(0, steps=0), fresh[0]),
+    ("trained", models[0], trained[0]),
+):
+    share_read = readable_by_network(model)
+    print(
+        f"{name:>9}, 3 places before the last: linear {linear[BACK.index(3)]:.2f}, ",
+        end="",
+    )
+    print(f"by a network {share_read:.2f}")
+
 # %% tags=["rms=6"] mystnb={"image": {"alt": "Two panels. Above, the loss against the number of letters read, from 1 to 32 on a logarithmic axis: three lines almost on each other fall steeply up to 5 letters, and are flat from 8 on. Below, the share of letters that can be read off the state against their distance from the last: for untrained networks nearly 1 up to three places back, then falling to the dotted line by eight; for trained ones falling from the first place back, and reaching the dotted line by five or six."}, "figure": {"caption": "Above: loss on the next letter, when only the last letters are read (three seeds). Below: letters that can be read off the state, by distance, before and after training; dotted, always guessing the space.", "name": "fig-rnn-memory"}}
 figure, (above, under) = plt.subplots(2, 1, figsize=(5, 5.6))
 for losses in by_context:
@@ -626,7 +672,8 @@ plt.show()
 
 # %% [markdown]
 # Eight places back, no letter can be read any more, as far as a linear map can see. (The map even falls
-# below the dotted line, which is always guessing the space: it was fitted to other text.) And, to our
+# below the dotted line, which is always guessing the space: it was fitted to other text.) From the trained
+# network the other probe reads more: what a probe finds is a lower bound of what is there. But by both, and to our
 # surprise, training has made the memory *shorter*. An untrained network stirs everything together, and
 # loses it in the order of age. The trained one was asked for the next letter only. Nothing rewards it for
 # knowing which letter stood where, and it may keep what our question misses: which word it is in, perhaps.
@@ -775,14 +822,46 @@ print("better than the networks:", min(losses) < by_context[:, -1].min().item())
 # has few numbers and little training, and no table of what follows "th".
 
 # %% [markdown]
-# > **Exercise 5 (open).** Is the length of the windows in training what limits the network? Train with
+# > **Exercise 5 (code).** A language model can write: draw a letter from its probabilities, read it, and go on. Write
+# > `sample(model, start, length, temperature)`, which divides the scores by the *temperature* (温度) before the
+# > softmax. Which share of the four-letter strings that it writes occurs in the training text, at 0.5, 1 and 2?
+# >
+# > *Hint: `RNN` returns the state, and takes it back by `state=`.*
+
+
+# %% cellView="form" tags=["hide-cell"]
+# @title Solution 5
+@torch.no_grad()
+def sample(model, start, length, temperature, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    text, state = [alphabet.index(letter) for letter in start], None
+    unread = text
+    for _ in range(length):
+        output, state = model.rnn(model.embedding(torch.tensor([unread])), state=state)
+        chances = (model.scores(output[0, -1]) / temperature).softmax(0)  # (V,)
+        unread = [torch.multinomial(chances, 1, generator=generator).item()]
+        text = text + unread
+    return "".join(alphabet[i] for i in text)
+
+
+known = {text[i : i + 4] for i in range(edge)}
+shares = []
+for temperature in (0.5, 1.0, 2.0):
+    written = sample(models[0], "the ", 1000, temperature)
+    shares.append(sum(written[i : i + 4] in known for i in range(1000)) / 1000)
+print("the colder, the more known strings:", shares == sorted(shares, reverse=True))
+# Print `written`: cold, it says the same few words; hot, it stops spelling. (At 0 it would
+# always take the likeliest letter.) Its texts differ between processors, so none stands here.
+
+# %% [markdown]
+# > **Exercise 6 (open).** Is the length of the windows in training what limits the network? Train with
 # > windows that hold 2, 8 and 32 letters of context, as many letters in all, and compare the losses when
 # > more is read than was trained.
 # >
 # > *Hint: `train` takes `length` and `batch`.*
 
 # %% cellView="form" tags=["hide-cell"]
-# @title Solution 5
+# @title Solution 6
 all_read = []
 for context in (2, 8, 32):
     model = train(0, steps=200, batch=1024 // context, length=context + 1)
