@@ -16,8 +16,10 @@ import yaml
 from bs4 import BeautifulSoup
 from chapters import BOOK, chapters, contents, find, in_order, seconds
 from nbformat.v4 import new_output
+from screenshots import chromium, serving, settle, visitor
 from test_book_pages import broken_links, mute_pictures, other_hosts, read
 from test_book_shape import CHAPTER, FIGURE
+from test_browser import complaints
 from weave import joined, weave
 
 ROOT = BOOK.parent
@@ -381,6 +383,22 @@ def test_the_pages_of_a_translation_obey_the_rules_of_pages(site):
     assert "显示解答" in page.get_text()
     colab = next(a["href"] for a in page.select(".article-header-buttons a") if "colab" in a["href"])
     assert colab.endswith("/blob/main/book/zh/input-layer/clock.ipynb")
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_both_pages_are_whole_in_a_browser(site):
+    """The language button, too: it fits a phone, has a name, and opens no new window."""
+    with serving(site) as address, chromium() as browser:
+        windows = visitor(browser, "laptop", "light"), visitor(browser, "phone", "dark")
+        for name in ("book/input-layer/clock", "zh/input-layer/clock"):
+            assert [each for window in windows for each in complaints(window, f"{address}/{name}.html")] == []
+        page = windows[1].new_page()
+        settle(page, f"{address}/book/input-layer/clock.html")
+        page.click(".btn-language-button")
+        page.wait_for_url("**/zh/input-layer/clock.html")
+        page.click(".btn-language-button")
+        page.wait_for_url("**/book/input-layer/clock.html")
 
 
 def test_without_a_translated_page_there_are_no_pages_and_no_links(tmp_path):

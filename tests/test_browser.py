@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from chapters import chapters
 from screenshots import HTML, chromium, serving, settle, toc_pages, visitor
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -120,7 +121,7 @@ def site():
         yield address
 
 
-@pytest.mark.parametrize("name", toc_pages())
+@pytest.mark.parametrize("name", [*toc_pages(), *(str(c) for c in chapters() if c != c.english)])
 def test_a_page_is_complete_alone_and_accessible(windows, site, name):
     found = [complaint for window in windows for complaint in complaints(window, f"{site}/{name}.html")]
     assert not found, "\n".join(["", *found])

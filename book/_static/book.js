@@ -12,3 +12,6 @@ window.addEventListener("load", () =>
     document.querySelectorAll("mjx-container, mjx-math").forEach((part) => watch.observe(part));
   }),
 );
+
+// The theme opens every button's link in a new window; the other language takes this page's place.
+document.querySelectorAll(".btn-language-button").forEach((button) => button.removeAttribute("target"));
