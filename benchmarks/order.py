@@ -18,8 +18,8 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
+from scratch import text
 from scratch.encoder import Encoder, TransformerEncoder
-from scratch.text import mask
 
 CELLS = ("sentences = load(", "early = [", "class Bag(", "def train(make", "class Masked(")
 SEEDS = 5
@@ -30,7 +30,7 @@ TEST = 2000
 
 def rows() -> list[dict]:
     """For each question, length of training and encoder: the best rate, and every seed's share of right answers."""
-    given = {"torch": torch, "nn": nn, "cross_entropy": cross_entropy, "mask": mask}
+    given = {"torch": torch, "nn": nn, "cross_entropy": cross_entropy, "text": text}
     given |= {"Encoder": Encoder, "TransformerEncoder": TransformerEncoder}
     book, found = common.from_chapter("encoder/transformer-encoder", CELLS, **given), []
     for question, steps in GRID:

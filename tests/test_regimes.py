@@ -351,7 +351,10 @@ def other_defaults(side, inputs):
 
 # --- The matrix -------------------------------------------------------------------------------------------------------
 
-SAID = {}  # (case, regime): the error that is documented, and a piece of its message
+SAID = {  # (case, regime): the error, and a piece of its message
+    ("BiLM", "functional_vmap"): (RuntimeError, "Batching rule not implemented for aten::lstm"),  # torch's LSTM inside
+    ("MaskedLM", "second_derivatives"): (RuntimeError, "derivative for .* is not implemented"),  # torch's layers inside
+}
 
 
 def compare(ours, theirs, tolerance):
@@ -378,7 +381,7 @@ def test_ours_do_what_torchs_do(name, kind):
         output = both_ways(copy.deepcopy(ours), inputs)[0]
         found = function(ours, inputs)
         if kind not in ("functional_grad", "functional_vmap", "second_derivatives", "meta"):
-            compare([found[0].to(output)], [output], tolerance)
+            compare([found[0].to(output)], [output], max(tolerance, 1e-5))
         return
     try:
         expected = function(theirs, inputs)
