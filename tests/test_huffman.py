@@ -91,3 +91,9 @@ def test_shapes_and_types():
 def test_errors(counts, error, message):
     with pytest.raises(error, match=message):
         huffman(counts)
+
+
+@pytest.mark.parametrize("counts", [["a"], [2**70], None, (n for n in (1, 2))])
+def test_what_holds_no_integers_is_named(counts):
+    with pytest.raises(TypeError, match=r"^counts must be integers, got "):
+        huffman(counts)

@@ -174,3 +174,12 @@ def test_trained_model_is_refused():
     trained(model)
     with pytest.raises(ValueError, match="trained 1 times"):
         replay(model, DOCUMENTS)
+
+
+@pytest.mark.parametrize("sentences", [(s for s in [["a"]]), "a b", None])
+def test_sentences_that_cannot_be_read_twice_are_named(sentences):
+    model = Word2Vec(min_count=1)
+    with pytest.raises(
+        TypeError, match=r"^sentences must be a list of lists of tokens, got a (generator|str|NoneType)$"
+    ):
+        replay(model, sentences)

@@ -119,7 +119,7 @@ def test_running_text_equals_counting_and_looking_up(sentences, min_count):
     counted = Counter(word for s in sentences for word in s)
     kept = sorted((w for w in counted if counted[w] >= min_count), key=lambda w: (-counted[w], w))
     if not kept:
-        with pytest.raises(ValueError, match="^min_count must leave some words"):
+        with pytest.raises(ValueError, match=r"^min_count must leave some words"):
             running_text(sentences, min_count)
         return
     counts, text, sentence = running_text((iter(s) for s in sentences), min_count)  # each is read once

@@ -10,6 +10,7 @@ import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -26,7 +27,7 @@ class _Node:
         return self.count < other.count
 
 
-def huffman(counts: Sequence[int] | Tensor) -> tuple[Tensor, Tensor]:
+def huffman(counts: Sequence[int] | np.ndarray | Tensor) -> tuple[Tensor, Tensor]:
     """Return each word's code, its turns from the root (0: left, 1: right), and its path, the nodes where it turns.
 
     counts: (V,), 1 or more each. Returns codes (V, longest) int8 and paths (V, longest) int64, -1 after the last turn.
@@ -43,7 +44,10 @@ def huffman(counts: Sequence[int] | Tensor) -> tuple[Tensor, Tensor]:
     Raises ValueError if `counts` is empty or holds less than 1, TypeError if it holds anything but integers. Source:
     Huffman, A method for the construction of minimum-redundancy codes, Proceedings of the IRE 40, 1952.
     """
-    counts = torch.as_tensor(counts)
+    try:
+        counts = torch.as_tensor(counts)
+    except (TypeError, ValueError, RuntimeError, OverflowError):
+        raise TypeError(f"counts must be integers, got {counts!r:.40} ({type(counts).__name__})") from None
     if counts.dim() != 1 or not len(counts):
         raise ValueError(f"counts must have the shape (V,) with V of 1 or more, got {tuple(counts.shape)}")
     if counts.is_floating_point() or counts.is_complex() or counts.dtype == torch.bool:
@@ -58,7 +62,8 @@ def huffman(counts: Sequence[int] | Tensor) -> tuple[Tensor, Tensor]:
         heapq.heappush(heap, _Node(left.count + right.count, number, (left, right)))
 
     turns: list[tuple[list[int], list[int]]] = [([], [])] * V  # every word's code and path
-    below = [(heap[0], [], [])]  # nodes still to visit, with the turns that lead there
+    # nodes still to visit, with the turns that lead there
+    below: list[tuple[_Node, list[int], list[int]]] = [(heap[0], [], [])]
     while below:
         node, code, path = below.pop()
         if not node.children:

@@ -162,7 +162,8 @@ def _keep(model: Word2Vec) -> np.ndarray:
 def _jobs(model: Word2Vec, sentences: Sequence[Sequence[str]]) -> Iterator[tuple[list[Sequence[str]], np.float32]]:
     """Pieces of at most `batch_words` words, each with its learning rate, which falls from job to job only."""
     for epoch in range(model.epochs):
-        job, words, done = [], 0, 0.0  # done: the share of the epoch that came before this job
+        job: list[Sequence[str]] = []
+        words, done = 0, 0.0  # done: the share of the epoch that came before this job
         for number, sentence in enumerate(sentences):
             if words + len(sentence) > model.batch_words:
                 yield job, _rate(model, epoch + done)
@@ -177,6 +178,8 @@ def _rate(model: Word2Vec, epochs_done: float) -> np.float32:
 
 
 def _check(model: Word2Vec, sentences: Sequence[Sequence[str]]) -> None:
+    if not isinstance(sentences, Sequence) or isinstance(sentences, str):  # they are read once an epoch
+        raise TypeError(f"sentences must be a list of lists of tokens, got a {type(sentences).__name__}")
     if bool(model.hs) == bool(model.negative) or not (model.sg or model.cbow_mean) or not model.shrink_windows:
         raise ValueError(
             "model must have either hs=1 or negative > 0, cbow_mean=1 and shrink_windows=True, got "
@@ -192,5 +195,5 @@ def _check(model: Word2Vec, sentences: Sequence[Sequence[str]]) -> None:
         )
     if model.batch_words > 10_000:  # what is beyond, gensim cuts off
         raise ValueError(f"model must have batch_words of at most 10,000, got {model.batch_words}")
-    if (longest := max(map(len, sentences))) > model.batch_words:
+    if (longest := max(map(len, sentences), default=0)) > model.batch_words:
         raise ValueError(f"sentences must have at most batch_words = {model.batch_words} words, got one of {longest}")

@@ -63,7 +63,8 @@ def running_text(sentences: Iterable[Iterable[str]], min_count: int) -> tuple[di
     """
     min_count = at_least_1("min_count", min_count)
     first_seen: dict[str, int] = {}  # every word, numbered as they come
-    numbers, lengths = [], []
+    numbers: list[int] = []
+    lengths: list[int] = []
     for sentence in _each("sentences", sentences, "tokens"):
         before = len(numbers)
         for word in sentence:
