@@ -88,7 +88,9 @@ except ImportError:  # on Colab: install the book's helpers and a pretrained mod
 TAGS = re.compile(r"hide-cell|hide-input|(atol|rtol|rms)=.*")  # none that removes a cell, or hides its output
 CITATION = re.compile(r"\{cite(?::\w+)?\}`([^`]+)`")
 DISPLAY = re.compile(r"^\$\$\n(.*?)^\$\$(?: \(([\w-]+)\))?", re.MULTILINE | re.DOTALL)
-LINES, COLUMNS, SHOWN = 20, 999, 999  # of a code cell, of its lines, and of the lines that it prints
+LINES = 20  # of a code cell
+COLUMNS = SHOWN = 999  # of its lines, and of what it prints; 88 is what a page shows, once all chapters keep to it
+LEAST, MOST = 2000, 4000  # words of a chapter
 PASSING = {
     "a path": r"(?<![\w:/.<])/(?:home|root|tmp|work|Users|usr|opt|var|mnt|content|private)/|\b[A-Z]:\\|site-packages",
     "an address in memory": r"\b0x[0-9a-f]{6,}",
@@ -252,11 +254,18 @@ def unfinished(cells, words):
             yield f"cell {number}: {word}"
 
 
+def length(cells, words):
+    """As long as one sitting: words of English prose, without displayed formulas."""
+    count = len(DISPLAY.sub("", markdown(cells)).split())
+    if words is WORDS["en"] and not LEAST <= count <= MOST:
+        yield f"{count:,} words, expected {LEAST:,} to {MOST:,}"
+
+
 SHAPE = (opening, exercises, ending, figures, code_cells, outputs, unfinished)
 
 
-def shape(cells, language: str = "en") -> list[str]:
-    return [f"{rule.__name__}: {complaint}" for rule in SHAPE for complaint in rule(cells, WORDS[language])]
+def shape(cells, language: str = "en", rules=SHAPE) -> list[str]:
+    return [f"{rule.__name__}: {complaint}" for rule in rules for complaint in rule(cells, WORDS[language])]
 
 
 # --- Rules of twins: of a script and its notebook -------------------------------------------------------------------
@@ -423,7 +432,7 @@ def complaints(chapter: Chapter) -> list[str]:
     if not chapter.notebook.exists():
         return [f"there is no {chapter.notebook.name}: make notebooks NAMES={chapter}"]
     notebook, source = nbformat.read(chapter.notebook, as_version=4), read_source(chapter.path)
-    found = shape(notebook.cells, chapter.language)
+    found = shape(notebook.cells, chapter.language, (*SHAPE, length))
     if chapter == chapter.english:
         return found + twins(chapter.path.read_text("utf-8"), source, notebook)
     found += translation(source.cells, nbformat.read(chapter.english.notebook, as_version=4).cells)

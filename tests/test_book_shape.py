@@ -6,9 +6,10 @@ import re
 
 import nbformat
 import pytest
+import rules
 from chapters import BOOK, chapters
 from nbformat.v4 import new_output
-from rules import BOOTSTRAP, cited, labels, markdown, references, shape
+from rules import BOOTSTRAP, SHAPE, cited, labels, length, markdown, references, shape
 from run import read_source
 
 
@@ -18,7 +19,7 @@ def read(chapter):
 
 @pytest.mark.parametrize("chapter", chapters(), ids=str)
 def test_chapter(chapter):
-    assert shape(read(chapter), chapter.language) == []
+    assert shape(read(chapter), chapter.language, (*SHAPE, length)) == []
 
 
 @pytest.mark.parametrize("language", sorted({chapter.language for chapter in chapters()}))
@@ -217,6 +218,30 @@ def test_mutant(name, chapter):
     found = shape(cells)
     assert expected in "\n".join(found)
     assert bool(expected) == bool(found), found
+
+
+@pytest.mark.parametrize(("words", "complaint"), [(1800, "words, expected"), (2500, None), (4000, "words, expected")])
+def test_length_bites(words, complaint, chapter):
+    cells = copy.deepcopy(chapter)
+    cells[END].source += " word" * words + "\n\n$$\n" + "x + " * 5000 + "y\n$$ (eq-long)\n"
+    assert bool(complaint) == bool(found := shape(cells, rules=[length]))
+    assert not complaint or complaint in found[0]
+
+
+def test_columns_bite(chapter, monkeypatch):
+    """Of the code, where no solution folds it away, and of what it prints."""
+    monkeypatch.setattr(rules, "COLUMNS", 88)
+    monkeypatch.setattr(rules, "SHOWN", 88)
+    assert shape(chapter) == []
+    cells = copy.deepcopy(chapter)
+    cells[SOLUTION_1].source += "\n# " + 90 * "a"
+    assert shape(cells) == []
+    cells[FIGURE].source += "\nx = '" + 90 * "a" + "'"
+    cells[EXERCISE_4 + 1].outputs = [new_output("stream", text="short\n" + 89 * "b" + "\n")]
+    assert [re.split(": ['\"]", each)[0] for each in shape(cells)] == [
+        f"code_cells: cell {FIGURE}: 96 columns",
+        f"outputs: cell {EXERCISE_4 + 1}: prints 89 columns, at most 88",
+    ]
 
 
 def test_references_and_labels_bite(chapter):
