@@ -212,7 +212,7 @@ def power() -> list[dict]:
 
 
 def cause() -> list[dict]:
-    jobs = [{"variant": name, "seed": seed} for seed in SEEDS for name in VARIANTS]
+    jobs = [{"variant": name, "seed": seed, "rate": 0.05} for seed in SEEDS for name in VARIANTS]
     return [
         apart({"architecture": "skip-gram", "side": "scratch", "workers": 1, "judge": "answers", **j}) for j in jobs
     ]
