@@ -261,7 +261,7 @@ from scratch.corpora import load
 from scratch.ngram import KneserNey
 
 source = inspect.getsource(KneserNey.probability).splitlines()
-print("\n".join(line[4:] for line in source[-6:]))
+print("\n".join(line[8:] for line in source[-7:]))
 
 # %%
 ours = {tuple(row[3]) for row in labelled}
@@ -853,8 +853,8 @@ plt.show()
 # gap is widest in the last layer, which does not have the best accuracy.
 #
 # And anisotropy? Our small models hardly show it. In MiniLM the cosine of random words rises from layer to
-# layer, up to the fifth, and falls in the sixth, the one on which the fine-tuning worked directly: it pushed
-# sentences apart, and *that* is a property of this sentence model, not of BERT. A cosine must be read against the
+# layer, up to the fifth, and falls in the sixth, the one on which the fine-tuning worked directly: so the last
+# layer's is one of this sentence model, and says nothing of BERT's. A cosine must be read against the
 # random one *of its own layer*. Ethayarajh subtracts it; the gap stays the same (exercise 4).
 #
 # ## Where one stumbles

@@ -58,7 +58,8 @@ class KneserNey:
         p = np.full(len(grams), 1 / self.vocab_size)
         for n, (known, kept, contexts, lost) in enumerate(self.levels[: grams.shape[1]], 1):
             key = keys % self.base**n
-            p = _look_up(known, kept, key, 0.0) + _look_up(contexts, lost, key // self.base, 1.0) * p
+            own = _look_up(known, kept, key, 0.0)
+            p = own + _look_up(contexts, lost, key // self.base, 1.0) * p
         return p
 
     def losses(self, sentences: Iterable[Sequence[int]]) -> np.ndarray:
