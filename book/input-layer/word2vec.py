@@ -290,9 +290,10 @@ print(
 )
 
 # %% [markdown]
-# The helper is the same in matrices. `targets` is what we called `contexts`, with $m$ places in each row,
-# of which $k$ hold a word to guess (`present`); their errors add up to $k\,\mathbf{p}$ minus the bag of
-# these words. `_checked` only refuses impossible ids:
+# The helper is the same in matrices. `targets` is what we called `contexts`: $m$ places in each row, $-1$ where
+# there is nobody. `seen` counts, in each row, how often each word is there: the bag of the centre's neighbours.
+# (`scatter_add_(1, ids, x)` adds each `x` in the column that its id names.) If a row has $k$ neighbours, their errors
+# add up to $k\,\mathbf{p}$ minus this bag. `ids_below` only refuses impossible ids:
 
 # %%
 import inspect
@@ -360,6 +361,27 @@ for pair in ("cat dog", "king queen", "cat king", "cat drinks", "king crown"):
 # *crown*. Nobody would call them alike; yet a window of two shows both of them beside *the* and *wears*, so
 # they share much of their company. The vectors know what the windows show, no more and no less, and a
 # window does not show who wears what.
+#
+# How much of this is the text, and how much the start? The loss sees only the products $\mathbf{u}_w \cdot \mathbf{v}_c$.
+# So $W A$ with $U A^{-\top}$, for any invertible $A$, is exactly as good a model:
+
+# %%
+with torch.no_grad():
+    A = torch.randn(8, 8, generator=torch.Generator().manual_seed(1)).double()
+    W, U = model.input, model.output
+    turned, U_turned = W @ A, U @ torch.linalg.inv(A).T  # (13, 8), (13, 8)
+    before = softmax_loss(W[centres], U, contexts)[0]
+    after = softmax_loss(turned[centres], U_turned, contexts)[0]
+print("the loss is the same:", torch.allclose(before, after))
+cat, king = words.index("cat"), words.index("king")
+cosine = torch.nn.functional.cosine_similarity
+for name, x in (("A", turned), ("a rotation", W @ torch.linalg.qr(A).Q)):
+    same = torch.isclose(cosine(x[cat], x[king], dim=0), cosine(W[cat], W[king], dim=0))
+    print(f"cos(cat, king) is the same after {name}:", bool(same))
+
+# %% [markdown]
+# The loss alone fixes neither the axes nor the angles; that cosines are of use at all is owed to the small random start
+# and to gradient descent, which does not stretch the space without need. No single coordinate means anything.
 #
 # ## The call that learns nothing
 #
@@ -580,7 +602,8 @@ except ValueError as error:
 # one kind of speech hold an answer to the harder question, it is too faint for so few pairs to show.
 #
 # Which of the four is best? The brackets say nothing about the *difference* of two models, since both were
-# asked about the same pairs. That difference has brackets of its own:
+# asked about the same pairs, and what is hard for one is hard for the other. So the bootstrap is *paired*: each draw
+# of pairs is put to both models, and the brackets hold the middle of the differences:
 
 # %%
 people, ours = map(np.array, judged("wordsim-353", skip_gram))
@@ -595,7 +618,7 @@ for name in ("CBOW", "gensim sg", "gensim CBOW"):
 
 # %% [markdown]
 # Zero is inside each time: these pairs cannot rank the models. And that is with one seed each; another seed
-# moves the numbers, too.
+# moves the numbers, too. ([](word2vec-at-scale.ipynb) has more text, more seeds, and each side's best learning rate.)
 #
 # ## A picture, and a warning
 #
@@ -689,7 +712,9 @@ for name, vectors in (("ours", skip_gram), ("gensim's", gensim_sg)):
 # words keep similar company. Often, not always, these are words that can replace each other. That is why
 # opposites can be near each other (exercise 6), why *king* and *crown* look alike, and why a phrase such as
 # *Cold War* leaves its mark. And one word got one vector: *march* the month and *march* the walk share
-# theirs. Each of these limits is where a later idea begins.
+# theirs. A word that was never seen got none; *fastText* makes it one, as the sum of vectors of its pieces of three to
+# six letters {cite:p}`bojanowski2017enriching`. And what company the text gives to *he* and *she*, the vectors give them,
+# too {cite:p}`bolukbasi2016man`. Each of these limits is where a later idea begins.
 #
 # ## Exercises
 #
