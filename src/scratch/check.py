@@ -143,9 +143,10 @@ def padding_invariance(encode: Encode, vocab_size: int, pad_id: int = 0, *, devi
 
     def moves() -> Iterator[Move]:
         for sentence in [*probe.sentences, *([word] for word in probe.words[:8])]:  # a maximum may hide a pad from one
-            alone = probe([sentence])
+            (alone,) = probe([sentence])
             for pads in PADS:
-                yield sentence, f"with {pads} pad{'s' * (pads > 1)}", *alone, *probe([sentence], pads)
+                (padded,) = probe([sentence], pads)
+                yield sentence, f"with {pads} pad{'s' * (pads > 1)}", alone, padded
 
     look_at = (
         "Are the lengths passed on to packing, to every mask, to pooling? Is the mask on the axis of the keys, and "
@@ -160,7 +161,8 @@ def batch_consistency(encode: Encode, vocab_size: int, pad_id: int = 0, *, devic
 
     def moves() -> Iterator[Move]:
         for sentence, inside in zip(probe.sentences, probe(probe.sentences), strict=True):
-            yield sentence, "in a batch", *probe([sentence]), inside
+            (alone,) = probe([sentence])
+            yield sentence, "in a batch", alone, inside
 
     look_at = (
         "Padding first. Then: are sorted rows put back in order? Does a softmax, a norm or a statistic run over the "
