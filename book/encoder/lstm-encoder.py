@@ -45,8 +45,8 @@ except ImportError:  # on Colab: install the book's helpers
 #
 # The words have the ids $i_1, \dots, i_T$. An embedding table gives each a vector of $d$ numbers, and $K$ layers
 # of LSTM cells read them from left to right. Layer $\ell$ has at place $t$ a *hidden state* (隐藏状态)
-# $\mathbf{h}_{t,\ell} \in \mathbb{R}^H$, which it shows, and a *cell state* (细胞状态)
-# $\mathbf{c}_{t,\ell} \in \mathbb{R}^H$, which it keeps to itself. The lowest layer reads words, each other one
+# $\mathbf{h}_{t,\ell} \in \mathbb{R}^{d_h}$, which it shows, and a *cell state* (细胞状态)
+# $\mathbf{c}_{t,\ell} \in \mathbb{R}^{d_h}$, which it keeps to itself. The lowest layer reads words, each other one
 # the hidden states of the layer below:
 #
 # $$
@@ -57,7 +57,7 @@ except ImportError:  # on Colab: install the book's helpers
 # \end{aligned}
 # $$ (eq-le-layers)
 #
-# from $\mathbf{h}_{0,\ell} = \mathbf{c}_{0,\ell} = \mathbf{0}$. By hand, with $d = 4$, $H = 5$ and $K = 2$; the
+# from $\mathbf{h}_{0,\ell} = \mathbf{c}_{0,\ell} = \mathbf{0}$. By hand, with $d = 4$, $d_h = 5$ and $K = 2$; the
 # batch holds one sentence. (We compute in double precision until training begins.)
 
 # %%
@@ -133,11 +133,11 @@ for layer in range(2):
 # %%
 from scratch.recurrent import LSTM
 
-B, T, K, d, H = 3, 6, 2, 4, 5
+B, T, K, d, d_h = 3, 6, 2, 4, 5
 torch.manual_seed(0)
 x = torch.randn(B, T, d)
 for directions in (1, 2):
-    lstm = LSTM(d, H, num_layers=K, bidirectional=directions == 2)
+    lstm = LSTM(d, d_h, num_layers=K, bidirectional=directions == 2)
     output, (hidden, cell) = lstm(x)
     for name, what in (("output", output), ("hidden", hidden), ("cell", cell)):
         print(f"{directions} direction(s)  {name}  {tuple(what.shape)}")
@@ -166,21 +166,21 @@ axes.grid(False)
 plt.show()
 
 # %% [markdown]
-# Layers run slowest, directions fastest. So `hidden.view(K, 2, B, H)` tells them apart, and the sentence is the
+# The four rows of `hidden` come layer by layer, and within a layer forward before backward. So `hidden.view(K, 2, B, d_h)` tells them apart, and the sentence is the
 # top layer's pair:
 
 # %%
-forward, backward = hidden.view(K, 2, B, H)[-1]  # (B, H) each: the top layer
-print("forward:  the last place of output ", torch.equal(forward, output[:, -1, :H]))
-print("backward: the last place of output ", torch.equal(backward, output[:, -1, H:]))
-print("backward: the first place of output", torch.equal(backward, output[:, 0, H:]))
-sentence = torch.cat([forward, backward], dim=1)  # (B, 2 * H)
+forward, backward = hidden.view(K, 2, B, d_h)[-1]  # (B, d_h) each: the top layer
+print("forward:  the last place of output ", torch.equal(forward, output[:, -1, :d_h]))
+print("backward: the last place of output ", torch.equal(backward, output[:, -1, d_h:]))
+print("backward: the first place of output", torch.equal(backward, output[:, 0, d_h:]))
+sentence = torch.cat([forward, backward], dim=1)  # (B, 2 * d_h)
 print("the sentences:", tuple(sentence.shape))
 
 # %% [markdown]
 # > **Pitfall.** `output[:, -1]` of a bidirectional layer is half a sentence vector. Its backward half has read
 # > one word, the last; readers [of a well-known tutorial](https://github.com/yunjey/pytorch-tutorial/issues/149)
-# > noticed. That the layers run slowest had to be [found by experiment](https://github.com/OpenNMT/OpenNMT-py/issues/61),
+# > noticed. In which order layers and directions come had to be [found by experiment](https://github.com/OpenNMT/OpenNMT-py/issues/61),
 # > too.
 #
 # ## What padding does to a sentence
@@ -317,6 +317,31 @@ for dtype, bound in ((torch.float64, 1e-12), (torch.float32, 1e-6)):
 # %% [markdown]
 # Both hold.
 #
+# How many numbers does it learn? A table of $V$ rows, and for each layer and direction what
+# [the LSTM's chapter](lstm-gru.ipynb) counted, $4\,(d_h d_{\mathrm{in}} + d_h^2 + 2 d_h)$, where $d_{\mathrm{in}}$ is
+# $d$ in the lowest layer, and above it $d_h$ times the number of directions:
+
+
+# %%
+def count(vocab_size, d, d_h, layers, directions):
+    below = [d] + [directions * d_h] * (layers - 1)
+    read = sum(directions * 4 * (d_h * n + d_h**2 + 2 * d_h) for n in below)
+    return vocab_size * d, read
+
+
+for sizes in ((len(vocabulary), 16, 32, 2, 2), (30_000, 300, 512, 2, 1)):
+    *first, directions = sizes
+    with torch.device("meta"):  # shapes without numbers
+        model = Encoder(*first, bidirectional=directions == 2)
+    words, read = count(*sizes)
+    same = words + read == sum(p.numel() for p in model.parameters())
+    print(
+        f"{sizes}: {words:,} in the table, {read:,} in the layers; as counted: {same}"
+    )
+
+# %% [markdown]
+# In a model of usual size most of it is the table.
+#
 # ## Do not even compute it: packing
 #
 # The mask computes steps only to throw them away. PyTorch offers another way, a *packed sequence* (打包序列).
@@ -397,10 +422,10 @@ print(check_encoder(lambda ids, lengths: model(ids)[0][-1], vocab_size=V))
 
 
 # %% [markdown]
-# Two properties fail, each with a hint where to look. Moves are measured in units of the outputs' own size, their root
-# mean square. A row without words may be refused, as ours is. The last two lines are no verdicts but descriptions: word
-# order matters to this encoder, and from one vector for each sentence nothing can be said about causality. And
-# PyTorch's own, packed:
+# Two promises fail, each with a hint where to look. A move is the length of the difference of two vectors, divided by
+# that of the vector. *Sensitivity* is the opposite promise: every word moves something. A row without words may be
+# refused, as ours is. The last lines are no verdicts but descriptions: word order matters to this encoder, and from one
+# vector for each sentence nothing can be said about causality. And PyTorch's own, packed:
 
 
 # %%
@@ -441,7 +466,8 @@ from scratch.corpora import load_pairs
 splits = load_pairs("en-zh")
 same_bag = defaultdict(dict)  # sorted words -> {sentence: translation}
 for english, chinese in chain.from_iterable(splits):
-    same_bag[tuple(sorted(words := tokenize(english)))][" ".join(words)] = chinese
+    words = tokenize(english)
+    same_bag[tuple(sorted(words))][" ".join(words)] = chinese
 groups = [group for group in same_bag.values() if len(group) > 1]
 print("groups with the same words in another order:", len(groups))
 for group in groups:
@@ -468,14 +494,16 @@ for group in groups:
 # width. Packing does not help here: what comes back has zeros at the pads.
 
 # %%
+from scratch.text import mask
+
 ids, lengths = pad([vocabulary.encode(dog), vocabulary.encode(cat)])
 states = encoder.states(ids, lengths)  # (2, 6, 32), zeros at the pads
-mask = (torch.arange(6) < lengths[:, None]).unsqueeze(2)  # (2, 6, 1)
+words = mask(lengths, 6).unsqueeze(2)  # (2, 6, 1): True at words
 pooled = {
     "mean over the width": states.mean(1),
     "mean over the length": states.sum(1) / lengths[:, None],
     "max of all places": states.amax(1),
-    "max of the words": states.masked_fill(~mask, -torch.inf).amax(1),
+    "max of the words": states.masked_fill(~words, -torch.inf).amax(1),
 }
 dog_alone = encoder.states(ids[:1, :3])[0]  # (3, 32)
 truth = {"mean": dog_alone.mean(0), "max": dog_alone.amax(0)}
@@ -587,7 +615,7 @@ for seed in range(3):
 
 # %% [markdown]
 # Now the encoder. It needs a task that teaches it what sentences mean, and the memory offers one: *guess which
-# characters the translation consists of*. From the sentence vector $\mathbf{s} \in \mathbb{R}^H$ a linear layer and
+# characters the translation consists of*. From the sentence vector $\mathbf{s} \in \mathbb{R}^{d_h}$ a linear layer and
 # a softmax make a probability for each Chinese character, and the loss is the mean surprise at the set $Z$ of
 # those that are there:
 #
@@ -617,20 +645,20 @@ def batches(generator):
 
 
 # %%
+from scratch.training import fit
+
+
 def train(model, vectors, seed, lr, epochs=4, batches=batches):
     head = nn.Linear(128, targets.shape[1])
-    weights = [*model.parameters(), *head.parameters()]
-    optimizer = torch.optim.Adam(weights, lr)
     generator = torch.Generator().manual_seed(seed)
     plan = [rows for _ in range(epochs) for rows in batches(generator)]
-    for step, rows in enumerate(plan):
-        optimizer.param_groups[0]["lr"] = lr * (1 - step / len(plan))
+
+    def loss(rows):
         lengths = all_lengths[rows]
         s = vectors(all_ids[rows, : lengths.max()], lengths)  # (128, 128)
-        loss = -(targets[rows] * head(s).log_softmax(1)).sum(1).mean()
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+        return -(targets[rows] * head(s).log_softmax(1)).sum(1).mean()
+
+    fit([*model.parameters(), *head.parameters()], loss, plan, lr)
     return model
 
 
@@ -725,9 +753,12 @@ plt.show()
 # > **Pitfall.** A baseline wants as much care as the favourite. With `lr=0.01` for both, the LSTM seems to be far ahead
 # > of the mean of words in the second column. Try it.
 #
-# How sure are the differences in the first column? We compare question by question, with the means of three seeds:
+# How sure are the differences in the first column? We compare question by question, with the means of three seeds, and
+# draw the questions anew a thousand times (the *bootstrap*) for an interval that holds 95 in 100 of such differences:
 
 # %% tags=["atol=0.01"]
+from scratch.metrics import interval
+
 for name, other in (
     ("mean of words, trained", "TF-IDF"),
     ("LSTM, trained", "TF-IDF"),
@@ -736,14 +767,13 @@ for name, other in (
     ("LSTM and TF-IDF", "mean of words and TF-IDF"),
 ):
     ours, theirs = (np.mean(results[key], 0)[0] for key in (name, other))
-    difference = ours - theirs  # (questions,)
-    error = difference.std() / len(difference) ** 0.5
+    low, high = interval(np.mean, ours - theirs)  # of the differences, paired
     print(f"{name} minus {other}:".ljust(50), end="")
-    print(f"{difference.mean():+.3f}, standard error {error:.3f}")
+    print(f"{(ours - theirs).mean():+.3f} [{low:+.3f}, {high:+.3f}]")
 
 # %% [markdown]
-# That the LSTM loses to both, and that its sum with TF-IDF gains, is well beyond the standard errors. The mean of
-# words is hardly ahead of TF-IDF, and of the two sums neither wins. The true errors are larger than these, since the
+# That the LSTM loses to both, and that its sum with TF-IDF gains, is certain as far as these intervals go: none of them holds 0. The mean of
+# words is hardly ahead of TF-IDF, and of the two sums neither wins. The true intervals are wider, since the
 # strings of one integration resemble each other. What does the LSTM find? Four questions, chosen by hand among those
 # on which all three encoders agree, as it reads them:
 
@@ -818,7 +848,7 @@ for name, order in (
 
 # %% [markdown]
 # > **Exercise 2 (code).** For three sentences, a bidirectional encoder of one layer returns `hidden` of the shape
-# > `(2, 3, H)`. Someone writes `hidden.view(3, -1)`, and gets the right shape. Whose numbers stand in its rows? What
+# > `(2, 3, d_h)`. Someone writes `hidden.view(3, -1)`, and gets the right shape. Whose numbers stand in its rows? What
 # > is right?
 # >
 # > *Hint: fill a tensor with numbers that say where they come from.*
@@ -826,7 +856,7 @@ for name, order in (
 # %% cellView="form" tags=["hide-cell"]
 # @title Solution 2
 told = torch.tensor([[[10.0 * n + way] * 2 for n in range(3)] for way in range(2)])
-print("hidden, 10 · sentence + direction, H = 2:", tuple(told.shape))
+print("hidden, 10 · sentence + direction, d_h = 2:", tuple(told.shape))
 print("view(3, -1):     ", told.view(3, -1).int().tolist())
 print("transposed first:", told.transpose(0, 1).reshape(3, -1).int().tolist())
 # view only cuts the numbers as they lie in memory: sentence 1 gets two forward halves,
@@ -877,10 +907,10 @@ encoder = encoders[-1]
 def pooled_by(pool):
     def vectors(ids, lengths):
         states = encoder.states(ids, lengths)  # (batch, length, 128)
-        mask = torch.arange(ids.shape[1]) < lengths[:, None]  # (batch, length)
         if pool == "mean":
             return states.sum(1) / lengths[:, None]
-        return states.masked_fill(~mask[:, :, None], -torch.inf).amax(1)
+        pads = ~mask(lengths, ids.shape[1]).unsqueeze(2)  # (batch, length, 1)
+        return states.masked_fill(pads, -torch.inf).amax(1)
 
     return vectors
 
