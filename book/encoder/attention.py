@@ -29,7 +29,7 @@
 # - build additive attention by hand, in two sets of letters, and show that they say the same;
 # - mask what must not be looked at, and meet a row of nothing but NaN;
 # - project the keys once for all questions, and see what that saves;
-# - prove why dot products are divided by $\sqrt d$, and what becomes of the gradient if they are not;
+# - prove why dot products are divided by $\sqrt d$, and find out what that does to the gradient, and what not;
 # - teach networks to spell real words backwards, with and without attention, and watch where they look.
 #
 # **You need** the LSTM and its states, padding, and the decoder with a teacher from the chapter
@@ -117,8 +117,8 @@ axes.grid(False)
 # $$ (eq-att-article)
 #
 # where $\mathbf{h}_t \in \mathbb{R}^{d_q}$ is the asking state at step $t$, $\mathbf{s}_i \in \mathbb{R}^{d_h}$ the
-# state at place $i$ of the input, $[\cdot, \cdot]$ puts the one after the other, $W_a$ has $n$ rows and $d_q + d_h$
-# columns, and $\mathbf{b}_a, \mathbf{v}_a \in \mathbb{R}^n$. Bahdanau and colleagues write
+# state at place $i$ of the input, $[\cdot, \cdot]$ puts the one after the other, $W_a$ has $d_a$ rows and $d_q + d_h$
+# columns, and $\mathbf{b}_a, \mathbf{v}_a \in \mathbb{R}^{d_a}$. Bahdanau and colleagues write
 #
 # $$
 # e_{ij} = \mathbf{v}_a^\top \tanh(W_a\,\mathbf{s}_{i-1} + U_a\,\mathbf{h}_j),
@@ -148,12 +148,12 @@ axes.grid(False)
 # Both spellings by hand, over our sentence, with random weights and a random query:
 
 # %%
-d_q, d_h, n = 5, 8, 6
-W_a = torch.randn(n, d_q + d_h)
-b, v = torch.randn(2, n)
+d_q, d_h, d_a = 5, 8, 6
+W_a = torch.randn(d_a, d_q + d_h)
+b, v = torch.randn(2, d_a)
 q = torch.randn(d_q)
 
-W, U = W_a[:, :d_q], W_a[:, d_q:]  # (n, d_q), (n, d_h)
+W, U = W_a[:, :d_q], W_a[:, d_q:]  # (d_a, d_q), (d_a, d_h)
 joined = torch.stack([v @ torch.tanh(W_a @ torch.cat([q, k]) + b) for k in H])  # (T,)
 split = torch.tanh(q @ W.T + H @ U.T + b) @ v  # (T,)
 print("one score for each word:", " ".join(f"{e:.2f}" for e in joined))
@@ -167,13 +167,11 @@ print("the two spellings agree:", torch.allclose(joined, split))
 # %%
 from scratch.attention import AdditiveAttention
 
-additive = AdditiveAttention(query_dim=d_q, key_dim=d_h, hidden_dim=n)
+additive = AdditiveAttention(query_dim=d_q, key_dim=d_h, hidden_dim=d_a)
 additive.load_state_dict({"W.weight": W, "U.weight": U, "v.weight": v[None]})
 query, keys = q[None], H[None]  # (batch, d_q), (batch, T, d_h)
-projected = additive.project_keys(keys) + b  # (batch, T, n)
-context, weights = additive(
-    query, keys, projected=projected
-)  # (batch, d_h), (batch, T)
+projected = additive.project_keys(keys) + b  # (batch, T, d_a)
+context, weights = additive(query, keys, projected=projected)  # (batch, d_h), (batch, T)
 
 print("weights as by hand:", torch.allclose(weights[0], joined.softmax(0)))
 print("context as by hand:", torch.allclose(context[0], joined.softmax(0) @ H))
@@ -196,10 +194,11 @@ print("gradients are right:", torch.autograd.gradcheck(additive, inputs))
 # three ways, and print them for a row of two words and one of none.
 
 # %%
+from scratch import text
 from scratch.attention import masked_softmax
 
 lengths = torch.tensor([6, 2, 0])
-mask = torch.arange(6) < lengths.unsqueeze(1)  # (batch, T) True: may be looked at
+mask = text.mask(lengths)  # (batch, T) True: may be looked at
 scores = torch.randn(3, 6)
 ways = {
     "-inf": scores.masked_fill(~mask, -torch.inf).softmax(1),
@@ -264,18 +263,16 @@ for name, given in (("~mask", ~mask), ("mask", mask)):
 #
 # A decoder asks once for every token it writes, and always about the same keys. In equation
 # {eq}`eq-att-bahdanau`, $U\mathbf{k}_j$ does not depend on who asks; the paper remarks that it can be computed in
-# advance. With $T$ keys and $R$ queries, that product takes $T\, d_h\, n$ multiplications if it is done once, and
-# $R\, T\, d_h\, n$ if it is done for every query. What remains for every pair is the
-# $\tanh$ of $n$ numbers and their product with $\mathbf{v}_a$. We measured both, forward and backward, beside the
+# advance. With $T$ keys and $R$ queries, that product takes $T\, d_h\, d_a$ multiplications if it is done once, and
+# $R\, T\, d_h\, d_a$ if it is done for every query. What remains for every pair is the
+# $\tanh$ of $d_a$ numbers and their product with $\mathbf{v}_a$. We measured both, forward and backward, beside the
 # dot product of the next section, which is given the same projections $W\mathbf{q}$ and $U\mathbf{k}_j$. *By step*
 # asks one query after the other, as a decoder does, and *keys again* projects the keys at each step.
 
 # %%
-import json
-from importlib.resources import files
+from scratch.corpora import load_results
 
-file = files("scratch") / "results" / "attention.json"
-race = json.loads(file.read_text("utf-8"))["additive"]
+race = load_results("attention")["additive"]
 print(", ".join(f"{value} {name}" for name, value in race["shape"].items()))
 print(f"{'':>21}  time   kept for backward")
 for row in race["rows"]:
@@ -285,7 +282,7 @@ for row in race["rows"]:
 # %% [markdown]
 # Times are relative to the first line. Projecting the keys again at every step costs more than all the rest of
 # additive attention. With keys projected once, it is still behind the dot product by step, if not far, and keeps
-# many times the memory: for each pair of a query and a key there are $n$ hyperbolic tangents to compute and to
+# many times the memory: for each pair of a query and a key there are $d_a$ hyperbolic tangents to compute and to
 # keep for the backward pass, where the dot product keeps one number. Asking all questions at once speeds the dot
 # product up and slows additive attention down.
 #
@@ -312,38 +309,55 @@ for row in race["rows"]:
 # $$ (eq-att-variance)
 #
 # So scores grow like $\sqrt d$, and divided by it they have variance 1 for any $d$. What is wrong with large scores?
-# The softmax becomes a decision, as in the last row of {numref}`fig-att-soft`. Its derivatives are
+# The softmax becomes a decision, as in the last row of {numref}`fig-att-soft`. Its derivatives we have from the
+# logarithm, $\ln \alpha_j = e_j - \ln \sum_i \exp(e_i)$. By $e_k$ its first term has the derivative $\delta_{jk}$,
+# which is 1 if $j = k$, else 0, and the second $\exp(e_k) / \sum_i \exp(e_i) = \alpha_k$. The left side has
+# $(\partial \alpha_j / \partial e_k) / \alpha_j$. So
 #
 # $$
-# \frac{\partial \alpha_j}{\partial e_k} = \alpha_j\,(\delta_{jk} - \alpha_k),
+# \frac{\partial \alpha_j}{\partial e_k} = \alpha_j\,(\delta_{jk} - \alpha_k) .
 # $$ (eq-att-jacobian)
 #
-# with $\delta_{jk} = 1$ if $j = k$, else 0. If one weight is nearly 1 and the others nearly 0, every one of
-# these products is nearly 0: the finger is stuck. But the unscaled score also passes on a $\sqrt d$ times larger
-# derivative to the query. So we measure what arrives there in the end, the size of all
-# $\partial \alpha_j / \partial q_i$ together, for 2,000 random queries with ten keys each.
+# If one weight is nearly 1 and the others nearly 0, every one of these products is nearly 0: the finger is stuck. So
+# one reads that without the scale *gradients vanish*. But the unscaled score also passes on a $\sqrt d$ times larger
+# derivative to the query. With $e_k = s\, \mathbf{q} \cdot \mathbf{k}_k$ and $s = 1/\sqrt d$ or 1, put into
+# {eq}`eq-att-jacobian`,
+#
+# $$
+# \frac{\partial \alpha_j}{\partial \mathbf{q}} = s\, \alpha_j\, (\mathbf{k}_j - \bar{\mathbf{k}}), \quad
+# \bar{\mathbf{k}} = \sum_k \alpha_k \mathbf{k}_k .
+# $$ (eq-att-arrives)
+#
+# A key that has some weight is moved towards if it differs from the mean key. Which of the two wins, the factor or
+# the stuck finger? We measure what arrives, the size of all these vectors together, for 1,000 random queries with
+# ten keys each and with 64: its median, and the middle 90 % of the queries.
+
 
 # %%
-generator = torch.Generator().manual_seed(0)
-WIDTHS, arrives = (4, 16, 64, 256, 1024), {"scaled": [], "unscaled": []}
-print("                    largest weight    gradient at the query (median)")
-print("   d  variance    scaled  unscaled    scaled  unscaled")
-for d in WIDTHS:
-    Q = torch.randn(2000, 1, d, generator=generator)
-    K = torch.randn(2000, 10, d, generator=generator)
-    e = (Q @ K.mT).squeeze(1)  # (2000, 10)
-    line, medians = f"{d:>4} {e.var():>9.1f}", ""
-    for name, scale in (("scaled", d**-0.5), ("unscaled", 1.0)):
-        alpha = (e * scale).softmax(1)
-        jacobian = alpha.diag_embed() - alpha.unsqueeze(2) * alpha.unsqueeze(1)
-        sizes = (scale * jacobian @ K).norm(dim=(1, 2))  # (2000,)
-        arrives[name].append(sizes)
-        line += f"{alpha.amax(1).mean():>10.2f}"
-        medians += f"{sizes.median():>10.2g}"
-    print(line + medians)
-print(f"mean, not median, of the last: {arrives['unscaled'][-1].mean():.2f}")
+def arriving(keys, d, scale, count=1000):
+    """The size of the gradient at each query (count,), and its largest weight (count,)."""
+    generator = torch.Generator().manual_seed(d)
+    Q = torch.randn(count, 1, d, generator=generator)
+    K = torch.randn(count, keys, d, generator=generator)
+    alpha = (scale * Q @ K.mT).softmax(2)  # (count, 1, keys)
+    moves = scale * alpha.mT * (K - alpha @ K)  # (count, keys, d)
+    return moves.norm(dim=(1, 2)), alpha.amax((1, 2))
 
-# %% mystnb={"image": {"alt": "The size of the gradient against the width d from 4 to 1,024, both on logarithmic axes. For scaled scores the line of the median is flat at about a third, in a narrow band. For unscaled ones the median rises slightly, then falls ever more steeply to below one thousandth, and the band around it gets very wide."}, "figure": {"caption": "What arrives at the query: median over 2,000 queries, and the band that holds the middle half of them.", "name": "fig-att-saturation"}}
+
+WIDTHS, arrives = (4, 16, 64, 256, 1024), {"scaled": [], "unscaled": []}
+print(f"{'gradient at the query':>42}        largest")
+print("keys    d             5 %  median    95 %    weight")
+for keys in (10, 64):
+    for d in WIDTHS:
+        for name, scale in (("scaled", d**-0.5), ("unscaled", 1.0)):
+            sizes, largest = arriving(keys, d, scale)
+            if keys == 10:
+                arrives[name].append(sizes)
+            parts = sizes.quantile(torch.tensor([0.05, 0.5, 0.95])).tolist()
+            numbers = "".join(f"{x:>8.2g}" for x in parts)
+            print(f"{keys:>4} {d:>4} {name:>8}{numbers}{largest.mean():>10.2f}")
+
+# %% mystnb={"image": {"alt": "The size of the gradient against the width d from 4 to 1,024, both on logarithmic axes. For scaled scores the line of the median is flat at about a third, in a narrow band. For unscaled ones the median rises slightly, then falls ever more steeply to below one thousandth, and the band around it gets very wide."}, "figure": {"caption": "What arrives at the query, with ten keys: median over 1,000 queries, and the band that holds the middle half of them.", "name": "fig-att-saturation"}}
 figure, axes = plt.subplots()
 for (name, sizes), marker in zip(arrives.items(), "os", strict=True):
     low, middle, high = torch.stack(sizes).quantile(torch.tensor([0.25, 0.5, 0.75]), 1)
@@ -357,10 +371,28 @@ axes.legend(loc="lower left")
 plt.show()
 
 # %% [markdown]
-# The variance is $d$, as proved. Scaled, next to nothing changes with $d$. Unscaled, at large $d$ half of the
-# queries get next to no gradient. The mean hides it: the few whose two best keys happen to be nearly level get a
-# large one. Vaswani and colleagues gave this reason for the scale, as a suspicion. Trained queries and keys are
-# neither independent nor of variance 1: the proof is about the start of training.
+# Look at $d = 64$, the width of the paper's heads: *more* arrives without the scale than with it, and with 64 keys
+# several times more. The factor beats the stuck finger there; only at widths of hundreds does the median sink to
+# nothing. So "without the scale the gradient vanishes" is no good reason at the width at which the scale was
+# introduced. What is the scale good for, then? Compare the lines of the scaled with one another. Their
+# numbers hardly change with $d$, and from query to query by a small factor: one step size suits all. Unscaled, at
+# any width beyond the smallest, some queries get next to nothing, and others, those whose two best keys happen to be
+# level, more and more: their largest grow like $\sqrt d$. A network of 64 dimensions and one of 1,024 would need
+# different step sizes, and within each no step size would suit all queries. The scale gives *sameness*: over widths, and
+# over queries.
+#
+# Vaswani and colleagues gave small gradients as the reason, as a suspicion, for "large values" of $d$. And trained
+# queries and keys are neither independent nor of variance 1: proof and table are about the start of training.
+#
+# One more way to read {eq}`eq-att-scaled`: statisticians knew weighted means of this form long before as *kernel
+# regression*. Nadaraya and Watson, in 1964, guessed the value at $\mathbf{q}$ as
+# $\sum_j \kappa(\mathbf{q}, \mathbf{k}_j)\, \mathbf{v}_j / \sum_j \kappa(\mathbf{q}, \mathbf{k}_j)$, the mean of
+# the values of known points, near ones counted more; here the kernel is $\kappa = \exp(\mathbf{q} \cdot \mathbf{k} /
+# \sqrt d)$, and what is *near* is learnt. If $\kappa$ is replaced by a product $\phi(\mathbf{q}) \cdot
+# \phi(\mathbf{k})$, the sums over $j$ can be taken once for all queries, and the cost no longer grows with the square
+# of the length: *linear attention*. Today's large models keep the softmax, and save elsewhere: several heads share one
+# set of keys (*grouped queries*), the keys of what has been read are kept for the next word (a *KV cache*, which is
+# `project_keys` once more), and the weights are never stored (the [next chapter](transformer-encoder.ipynb)).
 #
 # The helper gives output and weights; PyTorch's function gives the output.
 
@@ -404,9 +436,7 @@ seen = [w for i, w in enumerate(words) if i % 5 and 2 <= len(w) <= 10]
 LENGTHS = (4, 6, 8, 10, 12, 14)
 unseen = {n: [w for w in words[::5] if len(w) == n][:200] for n in LENGTHS}
 draw = random.Random(1).choices
-strings = {
-    n: ["".join(draw(string.ascii_lowercase, k=n)) for _ in range(200)] for n in LENGTHS
-}
+strings = {n: ["".join(draw(string.ascii_lowercase, k=n)) for _ in range(200)] for n in LENGTHS}
 print(f"{len(seen):,} words to learn from, such as", ", ".join(seen[:5]))
 print("to test, of each length:", [len(unseen[n]) for n in LENGTHS])
 print("of 14 letters:", ", ".join(unseen[14][:2]), "/", ", ".join(strings[14][:2]))
@@ -423,6 +453,7 @@ print("of 14 letters:", ", ".join(unseen[14][:2]), "/", ", ".join(strings[14][:2
 
 # %%
 from scratch.recurrent import LSTM, LSTMCell
+from scratch.training import fit, random_rows
 
 
 def speller(hidden, attends):
@@ -483,29 +514,31 @@ def backwards(ids, lengths):
 seen_ids, seen_lengths = as_ids(seen)
 
 
-def train(parts, steps, seed):
-    generator = torch.Generator().manual_seed(seed)
-    optimizer = torch.optim.Adam(parts.parameters(), lr=0.01)
-    for _ in range(steps):
-        chosen = torch.randint(len(seen), (64,), generator=generator)
-        lengths = seen_lengths[chosen]
-        ids = seen_ids[chosen, : lengths.max()]
+def train(parts, steps, seed, rate):
+    def loss(rows):
+        ids, lengths = seen_ids[rows], seen_lengths[rows]
+        ids = ids[:, : lengths.max()]
         target = backwards(ids, lengths)
         scores, _ = spell(parts, ids, lengths, target)
-        loss = nn.functional.cross_entropy(scores.mT, target, ignore_index=0)
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(parts.parameters(), 1.0)
-        optimizer.step()
+        return nn.functional.cross_entropy(scores.mT, target, ignore_index=0)
 
+    rows = random_rows(len(seen), batch_size=64, steps=steps, seed=seed)
+    fit(parts.parameters(), loss, rows, rate, clip=1.0)
+
+
+# %% [markdown]
+# Both get steps of their own best size, of four that `benchmarks/bottleneck.py` tried with five seeds and judged on
+# words that stand neither in training nor in the test. We train in single precision.
 
 # %%
+rates = {row["hidden"]: row["rate"] for row in load_results("bottleneck")["rows"]}
 models = {}  # (kind, seed)
 for seed in range(3):
     for kind, hidden in HIDDEN.items():
         torch.manual_seed(seed)
-        models[kind, seed] = speller(hidden, kind == "attention")
-        train(models[kind, seed], steps=250, seed=seed)
+        models[kind, seed] = speller(hidden, kind == "attention").float()
+        train(models[kind, seed], steps=250, seed=seed, rate=rates[hidden])
+print("step sizes:", {kind: rates[hidden] for kind, hidden in HIDDEN.items()})
 
 # %% [markdown]
 # How many letters are right, and how many words from the first letter to the last? The table has means of three seeds.
@@ -561,22 +594,23 @@ plt.show()
 # three seeds, and kept the results.
 
 # %%
-file = files("scratch") / "results" / "bottleneck.json"
-grid = json.loads(file.read_text("utf-8"))["rows"]
-print(f"{'words without an error':>34}   unseen  unseen  strings")
-print(f"{'':>10} hidden  steps parameters  {10:>7} {14:>7} {10:>7}")
-for row in grid:
-    line = f"{row['kind']:>10} {row['hidden']:>6} {row['steps']:>6} {row['parameters']:>10,}"
-    shares = row["unseen"][3], row["unseen"][5], row["strings"][3]
+found = load_results("bottleneck")
+print(f"{'words without an error':>35}   unseen  unseen  strings")
+print(f"{'':>10} hidden  steps  step size  {10:>9} {14:>7} {10:>7}")
+for row in found["rows"] + found["longer"]:
+    sets = [torch.tensor(row[test]).view(-1, 6).mean(0) for test in ("unseen", "strings")]
+    line = f"{row['kind']:>10} {row['hidden']:>6} {row['steps']:>6}"
+    line += f"  {row['rate']:>9}" if "rate" in row else f"  {'0.01, all':>9}"
+    shares = sets[0][3], sets[0][5], sets[1][3]
     print(line + "  " + "".join(f"{share:>8.2f}" for share in shares))
-
 # %% [markdown]
-# Twenty times the parameters help a little. Practice helps much more: after sixteen times as many words the vector
-# spells most unseen words of ten letters. So it *can* hold a word. But what it holds is a word and not ten letters:
-# random strings of that length stay out of its reach, while attention goes on getting better at them. The
-# bottleneck is no wall. It is a price, in parameters and in practice, and at ten letters attention is ahead of
-# every vector after its first 250 steps. (All took steps of the same size; the widest network may want smaller
-# ones.) At 14 letters none is good, and the practised vector is best.
+# Above, five seeds, each arm at its own best step size; five times the parameters help the vector a little. Below, an
+# older run of more steps, means of three seeds, in which all arms took steps of one size to the end: that of attention,
+# so what it says *for* the vector holds. Practice helps much more than room: after sixteen times as many words the
+# vector spells most unseen words of ten letters. So it *can* hold a word. But what it holds is a word and not ten
+# letters: random strings of that length stay out of its reach, while attention goes on getting better at them. The
+# bottleneck is no wall. It is a price, in parameters and in practice, and at ten letters attention is ahead of every
+# vector after its first 250 steps. At 14 letters none is good, and the practised vector is best.
 #
 # ## Where does it look?
 #
@@ -700,9 +734,7 @@ def weights_without(query):
     return ((query @ W.T + H @ U.T) @ v).softmax(0)
 
 
-print(
-    "without tanh, equal:", torch.allclose(weights_without(one), weights_without(two))
-)
+print("without tanh, equal:", torch.allclose(weights_without(one), weights_without(two)))
 both = [additive(query[None], H[None])[1] for query in (one, two)]
 print("with tanh, equal:   ", torch.allclose(*both))
 
@@ -736,14 +768,14 @@ for part, name in enumerate(("queries", "keys")):
 # %% cellView="form" tags=["hide-cell"]
 # @title Solution 3
 queries, keys = torch.randn(2, 4, d_q), torch.randn(2, 6, d_h)  # (batch, R, d_q) …
-projected = additive.project_keys(keys)  # (batch, T, n)
+projected = additive.project_keys(keys)  # (batch, T, d_a)
 hidden = torch.tanh(additive.W(queries).unsqueeze(2) + projected.unsqueeze(1))
 scores = additive.v(hidden).squeeze(3)  # (batch, R, T)
 at_once = scores.softmax(2) @ keys  # (batch, R, d_h)
 by_step = [additive(query, keys, projected=projected)[0] for query in queries.unbind(1)]
 print("same:", torch.allclose(at_once, torch.stack(by_step, 1)))
 print("largest:", hidden.numel(), "numbers; a dot product's scores:", scores.numel())
-# n times as many. It is this tensor, batch · R · T · n, that fills the memory in the
+# d_a times as many. It is this tensor, batch · R · T · d_a, that fills the memory in the
 # table above; the loop makes it in R slices, and keeps them all.
 
 # %% [markdown]
@@ -783,7 +815,7 @@ class BothWays(LSTM):
 torch.manual_seed(0)
 parts = speller(52, attends=True)
 parts["encoder"] = BothWays(16, 26, bidirectional=True)  # states of 2 · 26 numbers
-train(parts, steps=250, seed=0)
+train(parts.float(), steps=250, seed=0, rate=rates[48])
 for name, sets in (("unseen words", unseen), ("random strings", strings)):
     one, two = (examine(p, sets[14])[0] for p in (models["attention", 0], parts))
     print(f"{name} of 14 letters: better by more than 0.05: {two > one + 0.05}")
@@ -796,7 +828,8 @@ for name, sets in (("unseen words", unseen), ("random strings", strings)):
 # - built additive attention from two spellings, by hand and with the helper;
 # - masked padding, and watched one row that may look nowhere turn a whole gradient into NaN;
 # - counted, and read from a race, what projecting the keys once saves, and what additive attention costs;
-# - proved that the variance of a dot product is $d$, and measured how the gradient of an unscaled one dies;
+# - proved that the variance of a dot product is $d$, and measured that the scale keeps gradients the same, over widths and
+#   over queries, rather than keeping them from vanishing;
 # - taught networks to spell backwards, found the bottleneck in those with one vector, and tested that the others use
 #   the places they look at.
 #
