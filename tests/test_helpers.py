@@ -53,7 +53,8 @@ def test_examples_and_docstrings(name):
     result = doctest.testmod(module)
     assert result.attempted > 0
     assert result.failed == 0, f"an example in a docstring of scratch.{name} is wrong: see the captured stdout"
-    own = [thing for thing in vars(module).values() if getattr(thing, "__module__", None) == module.__name__]
+    defined = [thing for thing in vars(module).values() if inspect.isfunction(thing) or inspect.isclass(thing)]
+    own = [thing for thing in defined if thing.__module__ == module.__name__]
     public = [thing for thing in own if not thing.__name__.startswith("_")]
     assert [thing.__name__ for thing in public if not inspect.getdoc(thing)] == []
 
