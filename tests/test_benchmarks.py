@@ -82,7 +82,7 @@ def test_the_spellers_of_the_chapter_are_trained_and_examined(monkeypatch):
         torch.set_default_dtype(default)
     assert [row["kind"] for row in rows] == ["attention", "one vector"]
     assert rows[0]["parameters"] - rows[1]["parameters"] == 4 * 4 + 4 * 4 + 4  # W, U and v
-    assert all(len(row["unseen"]) == len(row["strings"]) == 6 for row in rows)
+    assert all(len(row["unseen"][0]) == len(row["strings"][0]) == 6 for row in rows)
 
 
 def test_code_that_a_chapter_no_longer_has_is_named():
