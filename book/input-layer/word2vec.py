@@ -363,7 +363,7 @@ for pair in ("cat dog", "king queen", "cat king", "cat drinks", "king crown"):
 # window does not show who wears what.
 #
 # How much of this is the text, and how much the start? The loss sees only the products $\mathbf{u}_w \cdot \mathbf{v}_c$.
-# So $W A$ with $U A^{-\top}$, for any invertible $A$, is exactly as good a model:
+# So $W A$ with $U A^{-\top}$ is exactly as good a model, for any matrix $A$ that can be inverted:
 
 # %%
 with torch.no_grad():
@@ -380,8 +380,8 @@ for name, x in (("A", turned), ("a rotation", W @ torch.linalg.qr(A).Q)):
     print(f"cos(cat, king) is the same after {name}:", bool(same))
 
 # %% [markdown]
-# The loss alone fixes neither the axes nor the angles; that cosines are of use at all is owed to the small random start
-# and to gradient descent, which does not stretch the space without need. No single coordinate means anything.
+# The loss alone fixes neither the axes nor the angles, and no single coordinate means anything. Cosines survive a turn
+# of the axes, but not every change that the loss cannot see: where training ends among all these equals, it decides.
 #
 # ## The call that learns nothing
 #

@@ -26,9 +26,11 @@ def softmax_loss(hidden: Tensor, output: Tensor, targets: Tensor) -> tuple[Tenso
     targets = ids_below("targets", targets, len(output), least=-1)
     present = (targets >= 0).to(hidden.dtype)  # (n, m)
     log_p = (hidden @ output.T).log_softmax(1)  # (n, V)
-    seen = torch.zeros_like(log_p).scatter_add_(1, targets.clamp(min=0), present)  # (n, V) how often each word is there
+    seen = torch.zeros_like(log_p)  # (n, V) how often each word is there
+    seen.scatter_add_(1, targets.clamp(min=0), present)
     loss = -(seen * log_p).sum()
-    error = seen.sum(1, keepdim=True) * log_p.exp() - seen  # (n, V) what the model expects, minus what was there
+    expected = seen.sum(1, keepdim=True) * log_p.exp()  # (n, V)
+    error = expected - seen  # (n, V)
     return loss, error @ output, error.T @ hidden
 
 
