@@ -159,11 +159,12 @@ class MultiHeadAttention(nn.Module):
         return self.out_proj(output.transpose(1, 2).flatten(2)), weights
 
     def _projected(self, query: Tensor, key: Tensor, value: Tensor) -> list[Tensor]:
+        weight, bias = self.in_proj_weight, self.in_proj_bias
         if query is key and key is value:  # self-attention: one product for all three
-            parts = linear(query, self.in_proj_weight, self.in_proj_bias).chunk(3, 2)
+            parts = list(linear(query, weight, bias).chunk(3, 2))
         else:
-            shares = zip((query, key, value), self.in_proj_weight.chunk(3), self.in_proj_bias.chunk(3), strict=True)
-            parts = [linear(x, weight, bias) for x, weight, bias in shares]
+            shares = zip((query, key, value), weight.chunk(3), bias.chunk(3), strict=True)
+            parts = [linear(x, w, b) for x, w, b in shares]
         return [x.unflatten(2, (self.heads, -1)).transpose(1, 2) for x in parts]
 
 
