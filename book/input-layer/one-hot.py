@@ -245,19 +245,22 @@ print("nn.Embedding and row, to the bit:   ", torch.equal(layer(ids), looked_up)
 # > articles that this book grew from says so. It is the other way round. The one-hot vector is the
 # > high-dimensional one, with as many places as there are words; an embedding has some hundreds or thousands.
 #
-# A stopwatch agrees that the zeros are worth leaving out.
+# How much work are the zeros? PyTorch counts the operations, and we the numbers that have to be read.
 
 # %%
-from statistics import median
-from timeit import repeat
+from torch.utils.flop_counter import FlopCounterMode
 
 long = torch.randint(V, (256,))  # (256,) the ids of some text
-hot = one_hot(long, V)  # built beforehand: we time the product alone
-product = median(repeat(lambda: hot @ W, number=3, repeat=5))
-look_up = median(repeat(lambda: W[long], number=3, repeat=5))
-print("the look-up is more than 20 times as fast:", product / look_up > 20)
+hot = one_hot(long, V)
+for name, do in (("product", lambda: hot @ W), ("look-up", lambda: W[long])):
+    with FlopCounterMode(display=False) as counter:
+        do()
+    print(f"{name}: {counter.get_total_flops():,} operations")
+print(f"numbers read: {hot.numel() + W.numel():,} against {len(long) * (1 + d):,}")
 
 # %% [markdown]
+# All that work, for the same rows.
+#
 # ### And backward?
 #
 # A network learns from one number, the *loss* $L$ (损失), which says how wrong it was, and from the

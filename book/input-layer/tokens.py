@@ -583,13 +583,12 @@ def report(name, entries, lines, unknown):
     print(f"{name:<22}{entries:>6,}{length:>9.1f}{unknown:>9.1%}")
 
 
-print(" " * 22 + "entries   length  unknown")
-
-
 def by_dictionary(line):
     return jieba.lcut(line, HMM=False)
 
 
+# %%
+print(" " * 22 + "entries   length  unknown")
 ways = {"characters": list, "jieba's words": jieba.lcut, "without HMM": by_dictionary}
 for name, split in ways.items():
     known = {token for zh in chinese for token in split(zh)}
