@@ -1,16 +1,20 @@
 """Race the book's LSTM and GRU against PyTorch's, rung by rung, and see how far back each network remembers.
 
-    python benchmarks/recurrent.py         # all parts, some 10 minutes on two quiet cores
-    python benchmarks/recurrent.py ladder  # one part only: ladder, memory or mixed
+    python benchmarks/recurrent.py         # all parts, some 40 minutes on two quiet cores
+    python benchmarks/recurrent.py ladder  # one part only: ladder, memory, patience or mixed
 
 *ladder*: forward and backward through two layers, by ever faster code. All rungs take turns in one process, 21 rounds
 after a few to warm up; a ratio is the median, over the rounds, of a rung's time to PyTorch's in the same round. Each
 number of threads has three processes of its own, one after the other, and the median of theirs is kept.
 
 *memory*: a reader is given a name, then `length` words of a speech, and is asked for the name. Kept is its share of
-right answers after training, for each network, length and seed.
+right answers after training, for each network, length, learning rate and seed. Three seeds choose the rate, at which
+most of them remember; if that is the largest or the smallest tried, the next beyond is tried, too, and where none
+does, one beyond on either side. Five other seeds, asked other questions, judge it at that rate. A network goes on to
+twice the words only if most seeds remember.
 
-*mixed*: the same, trained on texts of all lengths from one word up, and tested on the longest.
+*patience* and *mixed*: fresh networks with five times the steps, and trained on texts of all lengths from one word to
+32, and tested on the longest; at the usual rate only, five seeds.
 
 Results go to src/scratch/results/recurrent.json, with machine and versions.
 """
@@ -131,77 +135,117 @@ def ladder() -> list[dict]:
 
 # --- Memory: a name, then many words, then the question: who was it? --------------------------------------------------
 
-STEPS = 600
+STEPS, MORE_STEPS, USUAL = 600, 3000, 3e-3
 ARMS = (("RNN", 0), ("LSTM", 0), ("LSTM", 1), ("LSTM", 3), ("LSTM", 5), ("LSTM", 30), ("GRU", 0), ("GRU", 5))
-LENGTHS, SEEDS = (4, 8, 16, 32, 64, 128), (0, 1, 2, 3, 4)
-PATIENCE = {"arms": (("RNN", 0), ("LSTM", 0), ("LSTM", 1), ("GRU", 0)), "length": 32, "steps": 3000}
-MIXED = {"arms": (("RNN", 0), ("LSTM", 0), ("GRU", 0)), "length": 32}
+LENGTHS = (8, 16, 32, 64, 128, 256)
+RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1)
+AT_FIRST, AT_LEAST = RATES[2:6], RATES[1:7]  # the rates that are always tried, and those before an arm is given up
+CHOOSING, JUDGED = (0, 1, 2), (10, 11, 12, 13, 14)  # the seeds that choose a rate, and those that judge it
+FRESH = (("RNN", 0), ("LSTM", 0), ("LSTM", 1), ("GRU", 0))
 READERS = ("speech = [", "class Reader(", "def train(")
+RIGHT = 0.9  # a reader that remembers is right more often than this
 
 
-def remember(job: dict) -> dict:
+def remember(job: dict) -> float:
     """Train one of the chapter's readers, with PyTorch's network; its share of right answers on new examples."""
     torch.set_num_threads(1)
-    book = common.from_chapter(CHAPTER, READERS, torch=torch, nn=nn)
     torch.manual_seed(job["seed"])
-    network = functools.partial(getattr(nn, job["network"]), batch_first=True)
-    reader = book["Reader"](network, job["keep"])
-    shortest = 1 if job.get("mixed") else None
-    right = book["train"](reader, job["length"], job["seed"], steps=job["steps"], shortest=shortest)
-    return job | {"accuracy": round(right, 3)}
+    book = chapter()
+    reader = book["Reader"](functools.partial(getattr(nn, job["network"]), batch_first=True), job["keep"])
+    options = {"steps": job["steps"], "shortest": 1 if job.get("mixed") else None, "exam": job["exam"]}
+    return round(book["train"](reader, job["length"], job["seed"], job["rate"], **options), 3)
+
+
+@functools.cache
+def chapter() -> dict:
+    return common.from_chapter(CHAPTER, READERS, torch=torch, nn=nn)
+
+
+def sweep(job: dict) -> dict:
+    """One arm at one length: its shares right at each rate, the best rate, and the shares of other seeds there."""
+    tried = {}
+    more = list(AT_FIRST)
+    while more:
+        for rate in more:
+            tried[rate] = [remember(job | {"rate": rate, "seed": seed, "exam": 1}) for seed in CHOOSING]
+        rate = best(tried)
+        place = RATES.index(rate)
+        near = RATES[max(0, place - 1) : place + 2] if successes(tried[rate]) else AT_LEAST
+        more = [rate for rate in near if rate not in tried]
+    judged = [remember(job | {"rate": rate, "seed": seed, "exam": 2}) for seed in JUDGED]
+    row = job | {"tried": {str(rate): tried[rate] for rate in sorted(tried)}, "rate": rate, "judged": judged}
+    print(row, flush=True)
+    return row
+
+
+def best(tried: dict[float, list[float]]) -> float:
+    """The rate at which most seeds remember; of several such rates, the middle one."""
+    most = max(successes(shares) for shares in tried.values())
+    good = sorted(rate for rate, shares in tried.items() if successes(shares) == most)
+    return good[(len(good) - 1) // 2]
+
+
+def successes(shares: list[float]) -> int:
+    return sum(share > RIGHT for share in shares)
 
 
 def memory() -> list[dict]:
-    plan = [(arm, length, STEPS) for length in LENGTHS for arm in ARMS]
-    plan += [(arm, PATIENCE["length"], PATIENCE["steps"]) for arm in PATIENCE["arms"]]
-    return remember_all(plan)
+    """All arms at the shortest length, and at each longer one those of which most seeds remembered the one before."""
+    rows, arms = [], ARMS
+    for length in LENGTHS:
+        found = in_parallel(sweep, [job(arm, length) for arm in arms])
+        good = [successes(row["tried"][str(row["rate"])]) > len(CHOOSING) / 2 for row in found]
+        arms, rows = [arm for arm, most in zip(arms, good, strict=True) if most], rows + found
+    return rows
+
+
+def patience() -> list[dict]:
+    return in_parallel(at_one_rate, [job(arm, 32, MORE_STEPS) for arm in FRESH])
 
 
 def mixed() -> list[dict]:
-    return remember_all([(arm, MIXED["length"], STEPS) for arm in MIXED["arms"]], mixed=True)
+    return in_parallel(at_one_rate, [job(arm, 32) | {"mixed": True} for arm in FRESH])
 
 
-def remember_all(plan: list[tuple], **more) -> list[dict]:
-    jobs = [
-        {"network": network, "keep": keep, "length": length, "steps": steps, "seed": seed} | more
-        for (network, keep), length, steps in plan
-        for seed in SEEDS
-    ]
-    rows = []
+def at_one_rate(job: dict) -> dict:
+    """What `sweep` gives, at the usual rate only."""
+    job = job | {"rate": USUAL}
+    return job | {"judged": [remember(job | {"seed": seed, "exam": 1}) for seed in range(5)]}
+
+
+def job(arm: tuple[str, int], length: int, steps: int = STEPS) -> dict:
+    return {"network": arm[0], "keep": arm[1], "length": length, "steps": steps}
+
+
+def in_parallel(run, jobs: list[dict]) -> list[dict]:
     with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
-        for row in pool.map(remember, jobs):
-            print(row, flush=True)
-            rows.append(row)
-    return rows
+        return list(pool.map(run, jobs))
 
 
 # --- Files ------------------------------------------------------------------------------------------------------------
 
-PARTS = {"ladder": ladder, "memory": memory, "mixed": mixed}
+PARTS = {"ladder": ladder, "memory": memory, "patience": patience, "mixed": mixed}
 
 
 def table(results: dict) -> str:
-    """The ratios of the ladder, and for each network and length the accuracy of all seeds."""
+    """The ratios of the ladder, and for each arm and length its best rate and the shares of the seeds that judge it."""
     lines = [
         f"{row['network']:>5} {row['rung']:>14}, threads {row['threads']}: {1e3 * row['seconds']:6.1f} ms, "
         f"{row['ratio']:.2f} times PyTorch's"
         for row in results.get("ladder", [])
     ]
-    found = {}
-    for row in results.get("memory", []) + results.get("mixed", []):
-        length = f"1 to {row['length']}" if row.get("mixed") else row["length"]
-        key = (row["network"], row["keep"], length, row["steps"])
-        found.setdefault(key, []).append(f"{row['accuracy']:.2f}")
     lines += [
-        f"{network:>5} +{keep}, {length:>7} words, {steps} steps: {' '.join(accuracies)}"
-        for (network, keep, length, steps), accuracies in found.items()
+        f"{row['network']:>5} +{row['keep']:<2} {'1 to' if row.get('mixed') else '':>4} {row['length']:>3} words, "
+        f"{row['steps']} steps, rate {row['rate']:g}: {' '.join(f'{share:.2f}' for share in row['judged'])}"
+        for row in [*results.get("memory", []), *results.get("patience", []), *results.get("mixed", [])]
     ]
     return "\n".join(lines)
 
 
 def main() -> None:
     settings = {"ladder": SHAPE | {"rounds": ROUNDS, "processes": PROCESSES}}
-    settings["memory"] = {"steps": STEPS, "seeds": SEEDS}
+    settings["memory"] = {"steps": STEPS, "rates": RATES, "choosing": CHOOSING, "judged": JUDGED, "right": RIGHT}
+    settings["patience"] = settings["mixed"] = {"rate": USUAL, "seeds": [0, 1, 2, 3, 4]}
     results = common.run_parts(__doc__, "recurrent", PARTS, ("torch", "numpy"), settings, job=race)
     if results:
         print(table(results))
