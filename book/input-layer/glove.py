@@ -30,18 +30,21 @@
 #   second;
 # - turn counts into pointwise mutual information, and long rows of it into short vectors;
 # - derive GloVe's loss from an argument about ratios, and check the argument on our text;
-# - write its training loop, see the obvious batches learn next to nothing, find out why, and mend it;
+# - write its training loop, and find out when batches learn next to nothing, and why;
 # - compare five kinds of vectors on the same questions, with an interval around every score.
 #
 # **You need** the two chapters on word2vec, logarithms, and products of matrices. The chapter runs in
-# about 40 seconds on one processor core.
+# about 30 seconds on one processor core.
 
 # %%
 try:
-    import scratch
-except ImportError:  # on Colab: install the book's helpers
+    from scratch import corpora
+except ModuleNotFoundError:  # on Colab: install the book's helpers
     book = "git+https://github.com/from-one-hot-to-encoder/book"
-    get_ipython().run_line_magic("pip", f"install -q {book}")
+    name = "from-one-hot-to-encoder[chapters]"
+    get_ipython().run_line_magic("pip", f"install -q '{name} @ {book}'")
+except ImportError as error:
+    raise ImportError(f"rename the other scratch: {error.path or 'a folder'}") from None
 
 # %% [markdown]
 # ## A tally sheet
@@ -165,13 +168,17 @@ for word in ("army", "january", "gold"):
 # %% [markdown]
 # That is company worth knowing (*s*, *st* and *th* are what our tokenizer leaves of *army's*, *1st* and
 # *30th*). A row of PPMI is a vector for its word already, and two words are alike if they seek the same
-# company. But PMI overrates rare words, since a rare $j$ has a tiny $p(j)$ to divide by. Levy, Goldberg
-# and Dagan {cite:p}`levy2015improving` take a $p(j)$ in proportion to $X_j^{0.75}$, with the power that
-# negative sampling uses, so that rare words count as a little less rare. We follow them (`smoothing`).
+# company: of the many ways to weigh counts that Bullinaria and Levy {cite:p}`bullinaria2007extracting`
+# tried on tests of meaning, PPMI compared by the cosine was the best. But PMI overrates rare words,
+# since a rare $j$ has a tiny $p(j)$ to divide by. Levy, Goldberg and Dagan {cite:p}`levy2015improving`
+# take a $p(j)$ in proportion to $X_j^{0.75}$, with the power that negative sampling uses, so that rare
+# words count as a little less rare. We follow them (`smoothing`).
 #
 # ## Short vectors from long ones
 #
-# The rows are as long as the vocabulary. To shorten them, we look for a product of two narrow matrices
+# The rows are as long as the vocabulary. To shorten them is an old idea: *latent semantic analysis*
+# (潜在语义分析, LSA) did it to a table of words and documents {cite:p}`deerwester1990indexing`. We look
+# for a product of two narrow matrices
 # that is as near as possible to $M \in \mathbb{R}^{V \times V}$, the matrix of PPMI. The
 # *singular value decomposition* (奇异值分解, SVD) writes $M = P\,\Sigma\,Q^\top$, where the columns of
 # $P$ and those of $Q$ have length 1 and are perpendicular to each other, and the diagonal matrix
@@ -183,8 +190,8 @@ for word in ("army", "january", "gold"):
 #
 # and no product of a $V \times d$ and a $d \times V$ matrix has a smaller sum of squared errors
 # {cite:p}`eckart1936approximation`. Row $i$ of $P_d \Sigma_d$ is then a vector of $d$ numbers for word
-# $i$. Words, however, do better with $P_d \Sigma_d^{1/2}$ or $P_d$ alone {cite:p}`levy2015improving`, in
-# which the strongest directions weigh less.
+# $i$. Words, however, do better with $P_d \Sigma_d^{1/2}$ or $P_d$ alone, in which the strongest directions
+# weigh less {cite:p}`bullinaria2012extracting,levy2015improving`.
 
 # %%
 from scratch.cooccurrence import svd_vectors
@@ -232,18 +239,23 @@ for word in "troops officer vessels ships of congress fiscal".split():
 # The shares say above all that *of* is frequent and *fiscal* is not. The ratio sorts the words out. It
 # is large for what belongs to the army, small for what belongs to the navy, and near 1 for what has to
 # do with both, or with neither, be it frequent or rare. That is what a difference of vectors should
-# express, and the simplest way is
+# express. Let each word have one vector $\mathbf{w} \in \mathbb{R}^d$ as row and another,
+# $\tilde{\mathbf{w}} \in \mathbb{R}^d$, as column, as in word2vec. We look for a function $F$ that makes
+# $F\bigl((\mathbf{w}_i - \mathbf{w}_j) \cdot \tilde{\mathbf{w}}_k\bigr)$ the ratio. Which? Go from $i$ to $j$
+# and on to $l$: the differences of the vectors add up, while the ratios multiply. So
+# $F(x + y) = F(x)\,F(y)$, and the only continuous functions that do this are exponentials. (Another base
+# than $e$ would only change the vectors' scale.) Taking the logarithm of both sides,
 #
 # $$
-# (\mathbf{w}_i - \mathbf{w}_j) \cdot \tilde{\mathbf{w}}_k = \ln \frac{p(k \mid i)}{p(k \mid j)} ,
+# (\mathbf{w}_i - \mathbf{w}_j) \cdot \tilde{\mathbf{w}}_k = \ln \frac{p(k \mid i)}{p(k \mid j)} .
 # $$ (eq-glove-ratio)
 #
-# with one vector $\mathbf{w} \in \mathbb{R}^d$ for each word as row and another,
-# $\tilde{\mathbf{w}} \in \mathbb{R}^d$, for each word as column, as in word2vec. The logarithm turns the
-# ratio into a difference, like that on the left. The equation holds if
-# $\mathbf{w}_i \cdot \tilde{\mathbf{w}}_k = \ln p(k \mid i) = \ln X_{ik} - \ln X_i$. The term $\ln X_i$
-# does not depend on $k$: call it a bias of word $i$, and give the column a bias too, so that rows and
-# columns are treated alike. What is left is
+# Fix $k$, and bring what belongs to $i$ to one side: $\mathbf{w}_i \cdot \tilde{\mathbf{w}}_k - \ln p(k \mid i)$
+# must be the same number for every $i$. The equation holds if and only if there are numbers $c_k$, one
+# for each column and free to choose, with
+# $\mathbf{w}_i \cdot \tilde{\mathbf{w}}_k = \ln p(k \mid i) + c_k = \ln X_{ik} - \ln X_i + c_k$. So a bias of the
+# column comes of itself, $\tilde b_k = -c_k$. The term $\ln X_i$ does not depend on $k$: make it a bias of
+# the row, $b_i$, to be learnt as well, so that rows and columns are treated alike. What is left is
 #
 # $$
 # \mathbf{w}_i \cdot \tilde{\mathbf{w}}_k + b_i + \tilde{b}_k = \ln X_{ik} .
@@ -325,21 +337,78 @@ plt.show()
 # Plain gradient descent has a difficulty. *The* has a cell with nearly every word and would be moved a
 # thousand times in one pass over the cells; a rare word has a handful of cells and hardly moves.
 # *AdaGrad* {cite:p}`duchi2011adaptive` gives every single number its own step, which shrinks with what
-# that number has been through. For each it keeps a sum $S$, which begins at some positive number and
-# gathers the squares of all its gradients:
+# that number has been through. For each it keeps a sum $S$, which gathers the squares of all its
+# gradients:
 #
 # $$
 # \begin{aligned}
-# \theta &\leftarrow \theta - \eta\, g / \sqrt{S}, \\
-# S &\leftarrow S + g^2 .
+# S &\leftarrow S + g^2, \\
+# \theta &\leftarrow \theta - \eta\, g / \sqrt{S} .
 # \end{aligned}
 # $$ (eq-glove-adagrad)
 #
-# Here $\theta$ is one number of one vector or bias, $g$ its gradient and $\eta$ the step size; the
-# paper says $\eta = 0.05$. (PyTorch adds to $S$ first, and steps then.) The paper does not say that its
-# program multiplies the gradient by $\eta$ *first*, and puts $(\eta g)^2$ into the sum, which begins at
-# 1 ([a reader's question](https://github.com/stanfordnlp/GloVe/issues/134) about it is on record).
-# Divide above and below by $\eta$, and the update is
+# Here $\theta$ is one number of one vector or bias, $g$ its gradient and $\eta$ the step size; the paper
+# says $\eta = 0.05$. If $S$ begins at 0, the first step has the length $\eta$ whatever the gradient, and
+# after $n$ gradients of one size the next has the length $\eta / \sqrt{n + 1}$.
+#
+# ## A mean, and a sum that does not begin at zero
+#
+# One cell at a time would be slow in Python. `library` takes batches of some thousand cells, lets autograd
+# differentiate the *sum* or the *mean* of their losses, and hands that to PyTorch's AdaGrad. It returns
+# the mean loss of a cell in each pass.
+
+# %%
+from scratch.glove import GloVe
+
+rows, columns = (torch.from_numpy(place.astype("int64")) for place in X.tocoo().coords)
+log_x = x.log()  # (cells,)
+
+
+def library(reduction, start, step=0.05, epochs=2, batch_size=4096):
+    generator = torch.Generator().manual_seed(0)
+    model = GloVe(V, 50, generator=generator, dtype=torch.float64)
+    tables = [torch.nn.Parameter(table) for table in model.tables]
+    w, c, b_w, b_c = tables  # (V, 50), (V, 50), (V,), (V,)
+    adagrad = torch.optim.Adagrad(tables, lr=step, initial_accumulator_value=start)
+    loss = torch.zeros(epochs)
+    for epoch in range(epochs):
+        for k in torch.randperm(len(x), generator=generator).split(batch_size):
+            i, j = rows[k], columns[k]
+            error = (w[i] * c[j]).sum(1) + b_w[i] + b_c[j] - log_x[k]  # (batch,)
+            each = f[k] * error**2 / 2
+            adagrad.zero_grad()
+            getattr(each, reduction)().backward()
+            adagrad.step()
+            loss[epoch] += each.sum().item() / len(x)
+    return loss.tolist()
+
+
+# %%
+tried = {
+    (reduction, start): library(reduction, start)
+    for reduction, start in [("sum", 0), ("mean", 0), ("sum", 1), ("mean", 1)]
+}
+print(f"all numbers zero, mean loss of a cell: {(f * log_x**2).mean() / 2:.2f}")
+print("batch's loss   S begins at   pass 1   pass 2")
+for (reduction, start), (one, two) in tried.items():
+    print(f"{reduction:<15}{start:<14}{one:<9.2f}{two:.2f}")
+
+# %% [markdown]
+# Where $S$ begins at 0, which is PyTorch's default, sum and mean do the same: the mean divides every
+# gradient by the size of the batch, the root of $S$ is divided by the same number, and the step remains
+# (exercise 1). Where $S$ begins at 1, the sum learns and the mean does not. Divided by 4,096 and then
+# *squared*, its gradients never show beside that 1, and AdaGrad has become gradient descent with a
+# step of 0.05/4096.
+#
+# > **Pitfall.** Either is harmless alone; a mean *and* a sum that begins above zero are not. Keras lets it
+# > begin at 0.1, GloVe's own program at 1, and and averaging over a batch is a habit. Whoever carries settings from one to the other may meet a loss that falls, but hardly.
+#
+# ## What the program does
+#
+# GloVe's authors released a program in C, which learns one cell after the other. It multiplies the
+# gradient by $\eta$ *first*, puts $(\eta g)^2$ into the sum, which begins at 1, and uses the sum before it
+# adds to it (the paper does not say so; [a reader's
+# question](https://github.com/stanfordnlp/GloVe/issues/134) is on record). Divide above and below by $\eta$:
 #
 # $$
 # \begin{aligned}
@@ -348,33 +417,26 @@ plt.show()
 # \end{aligned}
 # $$ (eq-glove-released)
 #
-# It is AdaGrad with the step size *one*, and a sum that begins at $1/0.05^2 = 400$. The famous 0.05 is
-# only where the steps begin; once a number has been through enough, they are nearly twenty times as
-# long as with $\eta = 0.05$ in {eq}`eq-glove-adagrad`.
-#
-# Here is the program's loop on our toy, one cell after the other. Each word's vector gets its bias and
-# a 1 appended, and the other vector a 1 and *its* bias, so that a single dot product gives the left
-# side of {eq}`eq-glove-bilinear`; the appended ones must stay ones.
+# The $\eta$ in front is gone. Compare with {eq}`eq-glove-adagrad`: this is AdaGrad with the step size *one*
+# and a sum that begins at $1/\eta^2$, which for 0.05 is 400. The famous 0.05 only says how long the
+# *first* steps are; once a number has been through enough, its steps are twenty times as long as
+# {eq}`eq-glove-adagrad` with $\eta = 0.05$ would make them. Here is that loop on our toy:
 
 # %%
-from scratch.glove import GloVe
-
 generator = torch.Generator().manual_seed(0)
 model = GloVe(len(toy_words), dim=4, generator=generator, dtype=torch.float64)
 cells = helper.tocoo()
 toy_x = torch.from_numpy(cells.data)  # (cells,)
 toy_f = weighting(toy_x)  # (cells,)
 
-w, c = model.words.clone(), model.contexts.clone()  # (V, 4 + 2)
-S_w, S_c = torch.full_like(w, 400), torch.full_like(c, 400)
+w, c, b_w, b_c = tables = [table.clone() for table in model.tables]
+sums = [torch.full_like(table, 400) for table in tables]
 for i, j, x_ij, f_ij in zip(*cells.coords, toy_x, toy_f, strict=True):
-    slope = f_ij * (w[i] @ c[j] - x_ij.log())
-    g_w, g_c = slope * c[j], slope * w[i]  # (4 + 2,)
-    g_w[5] = g_c[4] = 0  # the ones stay
-    w[i] -= g_w / S_w[i].sqrt()
-    c[j] -= g_c / S_c[j].sqrt()
-    S_w[i] += g_w**2
-    S_c[j] += g_c**2
+    slope = f_ij * (w[i] @ c[j] + b_w[i] + b_c[j] - x_ij.log())
+    gradients = slope * c[j], slope * w[i], slope, slope
+    for table, S, row, g in zip(tables, sums, (i, j, i, j), gradients, strict=True):
+        table[row] -= g / S[row].sqrt()
+        S[row] += g**2
 
 # %% [markdown]
 # The helper, `GloVe.step`, learns any number of cells at once. One at a time, it must end where our
@@ -385,82 +447,38 @@ i, j = (torch.from_numpy(place.astype("int64")) for place in cells.coords)
 for k in torch.arange(len(toy_x)).split(1):
     model.step(i[k], j[k], toy_x[k].log(), toy_f[k])
 same = [
-    torch.allclose(*pair, rtol=1e-12)
-    for pair in ((model.words, w), (model.contexts, c))
+    torch.allclose(*pair, rtol=1e-12) for pair in zip(model.tables, tables, strict=True)
 ]
 print("as by hand, cell by cell:", same)
 
 # %% [markdown]
-# ## The batch that learns next to nothing
-#
-# One cell at a time is what C is for. In Python we need batches. The obvious way takes some thousand
-# cells, lets autograd differentiate their mean loss, and hands it to the library's AdaGrad with the
-# settings of the paper and the program: step 0.05, sums that begin at 1. `library` does this for any
-# settings. It returns the mean loss of a cell in each pass, and the factor by which the sums have grown
-# (the median of all of them).
+# Here is the step, from its own source. It touches only the rows that are in the batch, and adds the
+# square of *each cell's* gradient to the sums, as the program does, where the library squares the sum
+# over the batch. (A name that ends in `_` overwrites its tensor: no copy.)
 
 # %%
-rows, columns = (torch.from_numpy(place.astype("int64")) for place in X.tocoo().coords)
-log_x = x.log()  # (cells,)
+import inspect
+from textwrap import dedent
 
-
-def library(reduction, step, start, epochs=3, batch_size=4096):
-    generator = torch.Generator().manual_seed(0)
-    model = GloVe(V, 50, generator=generator, dtype=torch.float64)
-    w, c = tables = [torch.nn.Parameter(t) for t in (model.words, model.contexts)]
-    adagrad = torch.optim.Adagrad(tables, lr=step, initial_accumulator_value=start)
-    loss = torch.zeros(epochs)
-    for epoch in range(epochs):
-        for b in torch.randperm(len(x), generator=generator).split(batch_size):
-            error = (w[rows[b]] * c[columns[b]]).sum(1) - log_x[b]  # (batch,)
-            each = f[b] * error**2 / 2
-            adagrad.zero_grad()
-            getattr(each, reduction)().backward()
-            w.grad[:, -1] = c.grad[:, -2] = 0  # the ones stay
-            adagrad.step()
-            loss[epoch] += each.sum().item() / len(x)
-    grown = (adagrad.state[w]["sum"][:, :50] / start).median().item()
-    return loss.tolist(), grown
-
-
-# %%
-naive, grown = library("mean", step=0.05, start=1)
-print(f"all numbers zero, mean loss of a cell: {(f * log_x**2).mean() / 2:.3f}")
-print("in three passes:", " ".join(f"{value:.3f}" for value in naive))
-print(f"the sums have grown by a factor of {grown:.4f}")
+print(dedent(inspect.getsource(GloVe.step).split('"""')[2]).strip())
 
 # %% [markdown]
-# Three passes have hardly bettered the loss of a model whose numbers are all zero. The sums have not
-# grown, and the reason is the *mean*. It divides every gradient by the size of the batch, 4,096. Plain
-# gradient descent can make up for this with a larger step. But AdaGrad *squares* the gradient, and what
-# is left, divided by 4,096 squared, never shows beside a sum that began at 1. AdaGrad has become plain
-# gradient descent with a step of 0.05/4096. The mend is one word:
-
-# %%
-summed, grown = library("sum", step=0.05, start=1)
-print("in three passes:", " ".join(f"{value:.3f}" for value in summed))
-print(f"the sums have grown by a factor of {grown:.0f}")
-
-# %% [markdown]
-# Now it learns. The second mend is that of {eq}`eq-glove-released`: step 1, sums that begin at 400. The
-# helper computes the gradient by {eq}`eq-glove-gradient`, touches only the rows that are in the batch,
-# and adds the square of *each cell's* gradient to the sums, as the program does, where the library
-# squares the sum over the batch.
+# `fit` lays all cells out in random order, batch by batch, and passes over them again and again:
 
 # %%
 from scratch.glove import fit
 
-released, grown = library("sum", step=1, start=400)
+released = library("sum", start=400, step=1)
 losses = []
 glove = fit(
     X,
     dim=50,
-    epochs=10,
+    epochs=8,
     dtype=torch.float64,
     report=lambda epoch, loss: losses.append(loss),
 )
-print("library:", " ".join(f"{value:.3f}" for value in released))
-print("helper: ", " ".join(f"{value:.3f}" for value in losses[:3]))
+print("library:", " ".join(f"{value:.2f}" for value in released))
+print("helper: ", " ".join(f"{value:.2f}" for value in losses[:2]))
 
 # %% [markdown]
 # The two nearly agree, since no row comes often in so small a batch. In larger batches it does, and all
@@ -472,33 +490,27 @@ for batch_size in (16_384, 131_072):
     generator = torch.Generator().manual_seed(0)
     model = GloVe(V, 50, generator=generator, dtype=torch.float64)
     loss = 0.0
-    for b in torch.randperm(len(x), generator=generator).split(batch_size):
-        loss += model.step(rows[b], columns[b], log_x[b], f[b]) / len(x)
+    for k in torch.randperm(len(x), generator=generator).split(batch_size):
+        loss += model.step(rows[k], columns[k], log_x[k], f[k]) / len(x)
     diverged = not loss < (f * log_x**2).mean() / 2
     print(f"batches of {batch_size:>7,}: worse than zeros: {diverged}")
 
 # %% [markdown]
 # So `fit` takes batches in which the busiest word comes about eight times, and raises an error if the
-# loss ends clearly worse than with zeros. Here is the step, from its own source (`moved_words` and
-# `moved_contexts` are the sums $S$, infinite where a 1 must stay):
+# loss ends clearly worse than with zeros.
 
-# %%
-import inspect
-
-print(inspect.getsource(GloVe.step).split('"""')[2].rstrip())
-
-# %% mystnb={"image": {"alt": "Three curves of the loss against the number of passes over the cells. The curve of the mean stays flat at the top. The two others are far below it from the first pass on; the helper's goes on falling over ten passes to less than half of what it was in the first."}, "figure": {"caption": "Mean loss of a cell by passes over the cells: AdaGrad on the mean of a batch, on its sum, and as in GloVe's program.", "name": "fig-glove-loss"}}
+# %% mystnb={"image": {"alt": "Three curves of the loss against the number of passes over the cells. The curve of the mean with sums that begin at 1 stays flat at the top. The two others are far below it from the first pass on; the helper's goes on falling over eight passes to about half of what it was in the first."}, "figure": {"caption": "Mean loss of a cell by passes over the cells: AdaGrad on the mean of a batch, with sums that begin at 1 and at 0, and as in GloVe's program.", "name": "fig-glove-loss"}}
 figure, axes = plt.subplots(figsize=(5, 3))
-axes.plot(range(1, 4), naive, "s--", label="mean of the batch, step 0.05")
-axes.plot(range(1, 4), summed, "^:", label="sum, step 0.05")
-axes.plot(range(1, 11), losses, "o-", label="sum, step 1 from 400 (helper)")
+axes.plot([1, 2], tried["mean", 1], "s--", label="mean of a batch, S from 1")
+axes.plot([1, 2], tried["mean", 0], "^:", label="mean of a batch, S from 0")
+axes.plot(range(1, 9), losses, "o-", label="as the program (helper)")
 axes.set(xlabel="passes over the cells", ylabel="mean loss", ylim=(0, None))
 axes.legend()
-print(f"last pass: {losses[-1]:.3f}")
+print(f"last pass: {losses[-1]:.2f}, and still falling: {losses[-1] < losses[-2]}")
 plt.show()
 
 # %% [markdown]
-# The mean stays near the top, while the helper's loss is still falling in the tenth pass.
+# The mean with sums from 1 stays near the top, while the helper's loss still falls at the end.
 #
 # ## What it has learnt
 #
@@ -506,8 +518,15 @@ plt.show()
 # both have met with a count above 1, we compare the logarithm of the ratio $X_{ik} / X_{jk}$ with what
 # vectors and biases make of it.
 
+
 # %%
-modelled = (glove.words @ glove.contexts.T).numpy()  # (V, V) what it takes ln X to be
+def log_counts(model):
+    """(V, V): what the model takes ln X to be."""
+    biases = model.word_biases.unsqueeze(1) + model.context_biases
+    return (model.words @ model.contexts.T + biases).numpy()
+
+
+modelled = log_counts(glove)
 
 
 def ratios(a, b, modelled):
@@ -547,7 +566,7 @@ for word in ("army", "january", "gold", "million"):
         print(f"  {name:>6}: {' '.join(near)}")
 
 # %% [markdown]
-# They agree on most neighbours. `train` goes from sentences to `KeyedVectors` in one call: it counts,
+# They agree on many neighbours. `train` goes from sentences to `KeyedVectors` in one call: it counts,
 # fits and adds the two tables, in single precision unless told otherwise.
 
 # %%
@@ -568,38 +587,52 @@ print("equal to the bit:", np.array_equal(in_one.vectors, in_steps.numpy()))
 # words seen five times or more, vectors of 100 numbers, fifteen passes.
 
 # %%
-import json
-from importlib.resources import files
+from scratch.corpora import load_results
 
-results = json.loads((files("scratch") / "results" / "glove.json").read_text("utf-8"))
+results = load_results("glove")
 text, parity, models = results["text"], results["parity"], results["models"]
-ours, theirs = models["GloVe (ours)"], models["GloVe (Stanford)"]
-print(
-    f"{text['words']:,} words of {text['vocabulary']:,} kinds, {text['cells']:,} cells"
-)
+print(f"{text['words']:,} words, {text['vocabulary']:,} kinds, {text['cells']:,} cells")
 print(f"one by one, {parity['cells']:,} cells from the same random start:", end=" ")
 print("same to 1e-12:", parity["largest_difference"] < 1e-12)
-speed = results["counting"]["words_per_second"] / 1e6
-print(f"counted at {speed:.1f} million words a second")
 print("mean loss of a cell in passes 1, 5, 10 and 15")
-for name, run in (("ours", ours), ("theirs", theirs)):
-    print(f"{name:>7}:", " ".join(f"{run['loss'][k]:.4f}" for k in (0, 4, 9, 14)))
-ratio = ours["training_seconds"] / theirs["training_seconds"]
-print(f"processor time for the training, ours to theirs: {ratio:.2f}")
+for name in ("GloVe (Stanford)", "GloVe (ours), 15 passes"):
+    loss = models[name]["loss"]
+    print(f"{name:>24}:", " ".join(f"{loss[k]:.4f}" for k in (0, 4, 9, 14)))
+most = results["settings"]["glove"]["passes"][-1]
+loss = models[f"GloVe (ours), {most} passes"]["loss"]
+print(f"after {most} passes: {loss[-1]:.4f}")
 
 # %% [markdown]
-# From the same start and one cell at a time, our update gives their numbers. In batches, the loss falls
-# along the same path. The processor time, too, is about the same: PyTorch computes in single precision,
-# the program in double.
+# From the same start and one cell at a time, our update gives their numbers; in batches, the loss falls
+# along the same path. Fifteen passes are those of the program's example. The paper itself asks for 50
+# where vectors have fewer than 300 numbers; so one training went on, and its loss did fall further.
 #
 # ## One table
 #
-# Now people. Everything below has read this text: the State of the Union addresses, a dictionary's
-# definitions and a piece of Wikipedia. The counting methods and GloVe share one matrix with a window of
-# 10; word2vec has its usual settings, a window of 5, five negative samples and five passes. Nothing was
-# tuned on these questions: the power 0.75 and the root of $\Sigma$ are taken from Levy and colleagues.
-# The questions, and the bootstrap's 95 % intervals, are those of the last chapter. A question is left
-# out if the vocabulary lacks one of its words.
+# Now people. All models have read this text: the State of the Union addresses, a dictionary's
+# definitions and a piece of Wikipedia, the sentences shuffled once for all. The counting methods and
+# GloVe share one matrix with a window of 10; word2vec has a window of 5, five negative samples and five
+# passes. What about step sizes? Defaults flatter some. So each arm tries several, GloVe several numbers of
+# passes too, and *SimLex-999 chooses*; WordSim-353 and the analogies, which were not asked, then judge.
+
+# %%
+best = {}
+for row in results["sweep"]:  # None: training diverged
+    if row["simlex-999"] is not None:
+        found = row["simlex-999"], row["choice"]
+        best[row["arm"]] = max(best.get(row["arm"], found), found)
+for arm, (score, choice) in best.items():
+    step, *passes = choice  # GloVe's number of passes, too
+    more = "".join(f" and {n} passes" for n in passes)
+    print(f"{arm:<19} SimLex-999 {score:.2f} with step size {step:g}{more}")
+
+# %% [markdown]
+# GloVe, too, wants another step size than the famous one (twice as large again, it diverges), and fewer
+# passes. Two settings
+# have been tuned on other judges: the power 0.75 in PPMI and the root of $\Sigma$ are what Levy and
+# colleagues chose, and WordSim-353 and Google's analogies were among *their* questions. That favours the
+# counters, whose two numbers we take as they are. A question is left out if the vocabulary lacks one of
+# its words.
 
 # %%
 import base64
@@ -622,35 +655,36 @@ for name, about in results["people"].items():
 left_out = results["questions"]["left_out"]
 print(f"analogies: {asked:,} questions known, {left_out:.1%} left out")
 
+
+# %%
+def judged(names):
+    """One line a model: the two judges' scores with 95 % intervals, and SimLex-999."""
+    print(f"{'':<40}{'WordSim-353':^17}{'analogies, %':^19}(SimLex)")
+    for model in names:
+        given = answers(model)
+        ws, sl = (spearman(p, given[name]) for name, p in people.items())
+        low, high = interval(spearman, people["wordsim-353"], given["wordsim-353"])
+        line = f"{model:<40}{ws:.2f} [{low:.2f} {high:.2f}]"
+        low, high = interval(np.mean, given["analogies"])
+        line += f"{given['analogies'].mean():7.1f} [{low:.1f} {high:.1f}]"
+        print(f"{line:<77}{sl:.2f}")
+
+
 # %%
 shown = ["PPMI", "PPMI + SVD", "skip-gram (gensim)", "skip-gram (ours)"]
-shown += ["CBOW (gensim)", "CBOW (ours)", "GloVe (Stanford)", "GloVe (ours)"]
-table = {}  # for each model three times (score, low, high)
-for model in shown:
-    given = answers(model)
-    table[model] = [
-        (spearman(p, given[name]), *interval(spearman, p, given[name]))
-        for name, p in people.items()
-    ]
-    right = given["analogies"]
-    table[model].append((right.mean(), *interval(np.mean, right)))
+shown += ["CBOW (gensim)", "CBOW (ours)", "GloVe (Stanford)"]
+shown += [f"GloVe (ours), {about}" for about in ("15 passes", f"{most} passes", "best")]
+judged(shown)
 
-print(f"{'':<21}{'WordSim-353':^16}{'SimLex-999':^16}{'analogies, %':^18}  cpu s")
-for model, found in table.items():
-    line = "".join(f"{s:5.2f} [{low:.2f} {high:.2f}]" for s, low, high in found[:2])
-    line += "{:7.1f} [{:.1f} {:.1f}]".format(*found[2])
-    print(f"{model:<21}{line:<50}{models[model]['cpu_seconds']:5.0f}")
-
-# %% mystnb={"image": {"alt": "Two panels of dots with horizontal bars, one line for each of eight models. WordSim-353 on the left, analogies on the right. On both PPMI + SVD is furthest to the right, and the two GloVe models are furthest to the left."}, "figure": {"caption": "The table as a picture: scores with their 95 % intervals, which here say how much other questions of the same kind would change them.", "name": "fig-glove-table"}}
-figure, panels = plt.subplots(1, 2, sharey=True, figsize=(5.4, 3.2))
-for axes, column, name in zip(
-    panels, (0, 2), ("WordSim-353", "analogies (%)"), strict=True
-):
-    for y, found in enumerate(table.values()):
-        score, low, high = found[column]
-        axes.plot([low, high], [y, y], color="C0")
+# %% mystnb={"image": {"alt": "Two panels of dots, one line for each of ten models: WordSim-353 on the left, analogies on the right. On both, PPMI + SVD is furthest to the right and the four GloVe models are furthest to the left; of these the one with the chosen step size leads on WordSim-353."}, "figure": {"caption": "The table as a picture: the two judges' scores.", "name": "fig-glove-table"}}
+figure, panels = plt.subplots(1, 2, sharey=True, figsize=(5.4, 3.4))
+for axes, name in zip(panels, ("wordsim-353", "analogies"), strict=True):
+    for y, model in enumerate(shown):
+        given = answers(model)[name]
+        score = given.mean() if name == "analogies" else spearman(people[name], given)
+        axes.plot([0, score], [y, y], color="C0", alpha=0.3)
         axes.plot(score, y, "o", color="C0")
-    axes.set(xlabel=name, yticks=range(len(table)), yticklabels=table)
+    axes.set(xlabel=name, yticks=range(len(shown)), yticklabels=shown)
 axes.invert_yaxis()
 plt.show()
 
@@ -658,7 +692,7 @@ plt.show()
 # PPMI + SVD is ahead, GloVe behind. (The intervals of the analogies are too narrow: each pair of words
 # stands in many questions, and the bootstrap takes these for independent.) The intervals of two models
 # must not be laid side by side: both were asked the same questions, and a hard one is hard for both.
-# What counts is the interval of the difference:
+# What counts is the interval of the difference, for which both models answer the same drawn questions:
 
 
 # %%
@@ -666,50 +700,69 @@ def gap(people, a, b):
     return spearman(people, a) - spearman(people, b)
 
 
-def compare(first, second):
-    """Print the intervals of the differences of two models' scores."""
-    a, b = answers(first), answers(second)
-    print(f"{first} minus {second}")
-    for name, p in people.items():
-        low, high = interval(gap, p, a[name], b[name])
-        print(f"{name:>13} [{low:+.2f}, {high:+.2f}]", end="")
-    low, high = interval(np.mean, a["analogies"] - b["analogies"])
-    print(f"{'analogies':>12} [{low:+.1f}, {high:+.1f}]")
+def compare(*pairs):
+    """One line a pair: the intervals of the differences of the two models' scores."""
+    print(f"{'':<52}{'WordSim-353':^16}{'analogies, %':>14}")
+    for first, second in pairs:
+        (a, b), p = (answers(first), answers(second)), people["wordsim-353"]
+        low, high = interval(gap, p, a["wordsim-353"], b["wordsim-353"])
+        line = f"{first} − {second}".replace("GloVe (ours), ", "GloVe ")
+        line = f"{line:<52}[{low:+.2f}, {high:+.2f}]"
+        low, high = interval(np.mean, a["analogies"] - b["analogies"])
+        print(f"{line}  [{low:+.1f}, {high:+.1f}]")
 
 
 # %%
-compare("PPMI + SVD", "skip-gram (gensim)")
-compare("PPMI + SVD", "skip-gram (ours)")
-compare("PPMI + SVD", "PPMI")
-compare("skip-gram (ours)", "GloVe (ours)")
-compare("GloVe (ours)", "GloVe (Stanford)")
+G = "GloVe (ours), "
+compare(
+    ("PPMI + SVD", "skip-gram (gensim)"),
+    ("PPMI + SVD", "skip-gram (ours)"),
+    ("PPMI + SVD", "PPMI"),
+    ("skip-gram (ours)", "skip-gram (gensim)"),
+    ("skip-gram (ours)", G + "best"),
+    (f"{G}{most} passes", G + "15 passes"),
+    (G + "best", G + "15 passes"),
+    (G + "15 passes", "GloVe (Stanford)"),
+)
 
 # %% [markdown]
+# PPMI + SVD leads everything on the analogies. On WordSim-353 its lead over skip-gram touches zero, now
+# that skip-gram has its own step size. gensim's skip-gram is ahead of ours on the analogies, by little.
+# Any of GloVe's settings is behind skip-gram. More passes lower its loss and better neither judge: what it
+# learns of the counts in the end is not what the questions ask for. The larger step size helps, on
+# WordSim-353. Our version and its authors' cannot be told apart.
+#
 # ## Counting or predicting?
 #
-# At first sight the best vectors are the oldest in kind: counts, a logarithm, a decomposition. They lead
-# both skip-grams on WordSim-353 and on the analogies, with intervals clear of zero, in no more time.
-# There skip-gram leads GloVe, of which our version and its authors' cannot be told apart.
-#
 # But have all been given the same? The counters and GloVe had a window of ten places, skip-gram one of
-# five; GloVe went through its cells fifteen times, skip-gram through the text five times. So we
-# exchange the settings. (The last row is GloVe with another seed: so little does chance change.)
+# five; GloVe went through its cells many times, skip-gram through the text five times. So we exchange the
+# settings.
 
 # %%
-exchanged = ["PPMI + SVD, window 5", "skip-gram (ours), window 10"]
-exchanged += ["skip-gram (ours), window 10, 15 passes", "GloVe (ours), seed 2"]
-print(f"{'':<39}{'WordSim':>8}{'SimLex':>8}{'analogies':>10}  cpu s")
-for model in exchanged:
-    given = answers(model)
-    line = "".join(f"{spearman(p, given[name]):8.2f}" for name, p in people.items())
-    line += f"{given['analogies'].mean():10.1f}{models[model]['cpu_seconds']:7.0f}"
-    print(f"{model:<39}{line}")
-compare("PPMI + SVD", "skip-gram (ours), window 10, 15 passes")
+wide = "skip-gram (ours), window 10"
+judged(["PPMI + SVD, window 5", wide, wide + ", 15 passes", G + "15 passes, seed 1"])
+
+# %%
+compare(("PPMI + SVD", wide), ("PPMI + SVD", wide + ", 15 passes"))
 
 # %% [markdown]
 # The lead on people's judgements is gone, and that on the analogies has shrunk to little. It was in the
-# settings, though skip-gram takes several times the processor time. GloVe, which had the window and the
-# passes from the start, has no such excuse.
+# settings, though skip-gram had to read the text fifteen times for it. (Its step size is 0.025 here: with
+# so wide a window our trainer diverges at 0.05. The last row is GloVe with another seed: so little does
+# chance change.) GloVe had the window and the passes from the start, and its choice of step size.
+#
+# And which of GloVe's tables should one read? Its authors propose the sum of the two. Here is the sum
+# minus the words' table alone:
+
+# %%
+compare(
+    *((G + n, G + n + ", W alone") for n in ("15 passes", f"{most} passes", "best")),
+    ("GloVe (Stanford)", "GloVe (Stanford), W alone"),
+)
+
+# %% [markdown]
+# In every training, and in both programs, the sum is better on WordSim-353 and the words' table alone on the
+# analogies. No way of reading is better as such, and a score means little without saying which it is.
 #
 # But were these ever two ways? The last chapter showed that skip-gram with negative sampling, if it had
 # as many dimensions as it liked, would arrive at PMI minus a constant {cite:p}`levy2014neural`. PPMI +
@@ -749,21 +802,20 @@ print(f"{filled:.1%} of the cells of the large matrix are not empty")
 #   eta a g / sqrt(S_0 + a^2 sum g^2) = eta g / sqrt(S_0 / a^2 + sum g^2).
 # The mean has a = 1 / B: with S_0 / B^2 in place of S_0 it is the sum again. (The last
 # batch of a pass is smaller, so that the two differ a little.)
-(by_sum,), _ = library("sum", step=1, start=400, epochs=1)
-(by_mean,), _ = library("mean", step=1, start=400 / 4096**2, epochs=1)
-print(f"sum {by_sum:.3f}, mean {by_mean:.3f}")
+(by_sum,) = library("sum", start=400, step=1, epochs=1)
+(by_mean,) = library("mean", start=400 / 4096**2, step=1, epochs=1)
+print(f"sum {by_sum:.2f}, mean {by_mean:.2f}")
 
 # %% [markdown]
 # > **Exercise 2 (code).** On the way to {eq}`eq-glove-bilinear`, the bias took the place of $\ln X_i$.
 # > Has it kept it? Compare the biases of the trained `glove` with $\ln X_i$, and find out what else
 # > they hold.
 # >
-# > *Hint: the bias of word i is `glove.words[i, 50]`. A correlation, and the words furthest from the
-# > line.*
+# > *Hint: `glove.word_biases`. A correlation, and the words furthest from the line.*
 
 # %% cellView="form" tags=["hide-cell"]
 # @title Solution 2
-bias = glove.words[:, 50].numpy()  # (V,)
+bias = glove.word_biases.numpy()  # (V,)
 log_sum = np.log(row_sum[:, 0])  # (V,)
 slope, intercept = np.polyfit(log_sum, bias, 1)
 print(f"correlation {np.corrcoef(bias, log_sum)[0, 1]:.1f}, slope {slope:.1f}")
@@ -792,37 +844,42 @@ for step_size in (0.01, 0.05, 0.2):
         report=lambda _, loss, seen=seen: seen.append(loss),
     )
     print(f"{step_size:<5}", " ".join(f"{loss:.2f}" for loss in seen))
-# The sums begin at 10,000, 400 and 25. A step twenty times as large takes a quarter off the loss,
-# not more: what the numbers go through soon outweighs where their sums began.
+# The sums begin at 10,000, 400 and 25. After two passes it still shows where they began; what the
+# numbers go through outweighs it in time. Judges may see the beginning for longer: see the table.
 
 # %% [markdown]
-# > **Exercise 4 (open).** Is $\mathbf{w} + \tilde{\mathbf{w}}$ better than $\mathbf{w}$ alone? The file
-# > has the answers of both, under "GloVe (ours)" and "GloVe (ours), W alone", and the same for the
-# > original program. Decide on each set of questions, with intervals.
+# > **Exercise 4 (open).** How sure is it that many more passes do no more than fifteen? The file has two seeds
+# > of each, under "GloVe (ours), 15 passes, seed 1" and so on. Compare across seeds, and take the interval
+# > of `t_interval` for two differences. What does it tell, and what not?
 # >
-# > *Hint: `compare`.*
+# > *Hint: `spearman` of `answers`; Student's t with one degree of freedom.*
 
 # %% cellView="form" tags=["hide-cell"]
 # @title Solution 4
-for model in ("GloVe (ours)", "GloVe (Stanford)"):
-    compare(model, model + ", W alone")
-# On WordSim-353 the sum is better, on the analogies it is worse, for both programs, and on
-# SimLex-999 these pairs cannot tell. The custom of adding the tables is good for some
-# questions, not for all.
+from scratch.metrics import t_interval
+
+gaps = []
+for seed in ("", ", seed 1"):
+    first, second = (answers(f"{G}{n} passes{seed}")["wordsim-353"] for n in (most, 15))
+    gaps.append(gap(people["wordsim-353"], first, second))
+low, high = t_interval(gaps)
+print(f"0 lies between the ends: {low < 0 < high}")
+# Two seeds agree closely, yet two are too few: with one degree of freedom, the interval
+# goes more than twelve standard errors to either side. It speaks of other seeds on these
+# questions; the bootstrap speaks of other questions for this seed.
 
 # %% [markdown]
 # > **Exercise 5 (open).** Do more numbers keep the ratios better? Train with 10 and with 100
 # > dimensions, and compare the correlations of *army* with *navy* and of a pair of your own. Is a model
 # > that keeps them better a better model?
 # >
-# > *Hint: `ratios`; single precision and five passes will do.*
+# > *Hint: `ratios` and `log_counts`; single precision and four passes will do.*
 
 # %% cellView="form" tags=["hide-cell"]
 # @title Solution 5
 said = {}
 for dim in (10, 100):
-    other = fit(X, dim, epochs=5)
-    said[dim] = (other.words @ other.contexts.T).numpy()
+    said[dim] = log_counts(fit(X, dim, epochs=4))
 for pair in (("army", "navy"), ("gold", "silver")):
     kept = [f"{np.corrcoef(*ratios(*pair, said[dim]))[0, 1]:.1f}" for dim in said]
     print(" – ".join(pair), "with 10 and with 100 numbers:", *kept)
@@ -836,7 +893,7 @@ for pair in (("army", "navy"), ("gold", "silver")):
 # - turned them into PPMI and, by SVD, into vectors that know their months without any training;
 # - derived $\mathbf{w}_i \cdot \tilde{\mathbf{w}}_k + b_i + \tilde b_k = \ln X_{ik}$ from ratios, and
 #   found how far the trained vectors keep them;
-# - watched the mean of a batch starve AdaGrad, mended it, and matched the authors' program;
+# - found when the mean of a batch starves AdaGrad, and matched the authors' program;
 # - compared counting and predicting on one text, with an interval around each difference.
 #
 # ## Further reading

@@ -66,13 +66,16 @@ class GloVe:
         one comes too often. S begins at 1 / step_size², since the program takes its step size into the squares.
         """
         w, c = self.words.index_select(0, i), self.contexts.index_select(0, j)  # (n, d)
-        error = (w * c).sum(1) + self.word_biases[i] + self.context_biases[j] - log_counts  # (n,)
-        slope = weights * error  # (n,) the loss's derivative for the left side of each cell
+        biases = self.word_biases[i] + self.context_biases[j]  # (n,)
+        error = (w * c).sum(1) + biases - log_counts  # (n,)
+        slope = weights * error  # (n,) the derivative of the loss for w·w̃ + b + b̃
         loss = slope @ error / 2
         gradients = c.mul_(slope.unsqueeze(1)), w.mul_(slope.unsqueeze(1)), slope, slope
-        for table, sums, rows, g in zip(self.tables, self.sums, (i, j, i, j), gradients, strict=True):
-            table.index_add_(0, rows, sums.index_select(0, rows).rsqrt_().mul_(g), alpha=-1)  # g / √S
-            sums.index_add_(0, rows, g.square())
+        every = zip(self.tables, self.sums, (i, j, i, j), gradients, strict=True)
+        for table, S, rows, g in every:
+            step = S.index_select(0, rows).rsqrt_().mul_(g)  # g / √S
+            table.index_add_(0, rows, step, alpha=-1)
+            S.index_add_(0, rows, g.square())
         return loss
 
     def vectors(self) -> Tensor:
