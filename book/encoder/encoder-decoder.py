@@ -37,10 +37,13 @@
 
 # %%
 try:
-    import scratch
-except ImportError:  # on Colab: install the book's helpers
+    from scratch import corpora
+except ModuleNotFoundError:  # on Colab: install the book's helpers
     book = "git+https://github.com/from-one-hot-to-encoder/book"
-    get_ipython().run_line_magic("pip", f"install -q {book}")
+    name = "from-one-hot-to-encoder[chapters]"
+    get_ipython().run_line_magic("pip", f"install -q '{name} @ {book}'")
+except ImportError as error:
+    raise ImportError(f"rename the other scratch: {error.path or 'a folder'}") from None
 
 # %% [markdown]
 # ## One text, given another
@@ -84,8 +87,10 @@ except ImportError:  # on Colab: install the book's helpers
 #
 # The *states* $\mathbf{h}_1, \dots, \mathbf{h}_T$ are notes taken after each word; the *vector* $\mathbf{v}$
 # is what is left when the sentence is over. The decoder, as Sutskever and colleagues have it, is another such
-# network, $g$, with weights of its own. It starts where the encoder ended, takes in the token written last, and
-# scores the next:
+# network, $g$, with weights of its own. It starts where the encoder ended and takes in the token written last,
+# $y_{u-1}$, by its embedding $\mathbf{x}'_{u-1} \in \mathbb{R}^d$; before the first token this is the start mark
+# `<bos>`, which we call $y_0$. From its state a linear layer with learnt $W_o \in \mathbb{R}^{V \times n}$ and
+# $\mathbf{b} \in \mathbb{R}^V$ scores all $V$ tokens:
 #
 # $$
 # \begin{aligned}
@@ -95,9 +100,7 @@ except ImportError:  # on Colab: install the book's helpers
 # \end{aligned}
 # $$ (eq-ed-decoder)
 #
-# Here $\mathbf{x}'_{u-1} \in \mathbb{R}^d$ is the embedding of $y_{u-1}$, with $y_0$ the start mark `<bos>`;
-# $W_o \in \mathbb{R}^{V \times n}$ and $\mathbf{b} \in \mathbb{R}^V$ are learnt; and entry $y_u$ of $\mathbf{p}_u$ is the factor
-# $p(y_u \mid y_{1:u-1}, w)$ of equation {eq}`eq-ed-chain`.
+# Entry $y_u$ of $\mathbf{p}_u$ is the factor $p(y_u \mid y_{1:u-1}, w)$ of equation {eq}`eq-ed-chain`.
 
 # %%
 import matplotlib.pyplot as plt
@@ -310,7 +313,9 @@ print("the checkers agree with us:", agree)
 print(check.padding_invariance(last_place, len(english)))
 
 # %% [markdown]
-# The message tells the worst case: a text of two words moves by twice its vector's own size, its root mean square.
+# The message tells the worst case: how far a text has moved, the norm of the difference over that of its vector. A
+# text of no words at all has nothing to be encoded. Ours refuse it; others give zeros, or NaN. The checker's
+# `empty_rows` says which.
 #
 # ## How good can notes be?
 #
@@ -734,7 +739,9 @@ print("sees as encoder–decoder:", torch.equal(found, families["encoder–decod
 # And a decoder-only model is made of *encoder* layers, which look at one text only. A reader of
 # one implementation [asked](https://github.com/ProjectD-AI/llama_inference/issues/14) why its LLaMA had an encoder
 # and no decoder. The answer: the blocks are the same, only the mask differs. So [](transformer-encoder.ipynb) builds
-# those of GPT and LLaMA, too, in all but details.
+# those of GPT-2, too, but for its GELU. LLaMA's have RMSNorm for LayerNorm, SwiGLU in the feed-forward net, rotary
+# positions and, in later versions, keys and values shared by groups of heads; and both keep keys and values in a
+# cache while they write.
 #
 # Which family is best? T5's authors compared those that write {cite:p}`raffel2020exploring`. At equal cost of
 # computing, with twice the parameters, an encoder–decoder trained to fill gaps and then fine-tuned did best on all

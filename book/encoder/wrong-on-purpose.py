@@ -36,10 +36,13 @@
 
 # %%
 try:
-    import scratch
-except ImportError:  # on Colab: install the book's helpers
+    from scratch import corpora
+except ModuleNotFoundError:  # on Colab: install the book's helpers
     book = "git+https://github.com/from-one-hot-to-encoder/book"
-    get_ipython().run_line_magic("pip", f"install -q {book}")
+    name = "from-one-hot-to-encoder[chapters]"
+    get_ipython().run_line_magic("pip", f"install -q '{name} @ {book}'")
+except ImportError as error:
+    raise ImportError(f"rename the other scratch: {error.path or 'a folder'}") from None
 
 # %% [markdown]
 # ## An encoder in parts
@@ -73,9 +76,7 @@ from functools import partial
 
 from torch.nn.functional import linear
 
-
-def is_word(ids, lengths):  # True at words, False at padding: (batch, length)
-    return torch.arange(ids.shape[1]) < lengths[:, None]
+from scratch.text import mask  # True at words, False at padding: (batch, length)
 
 
 def attend(reader, layer, allowed, x):  # -> (batch, length, dim)
@@ -102,7 +103,7 @@ class Reader(nn.Module):
             setattr(self, name, part)
 
     def states(self, ids, lengths):  # (batch, length), (batch,) -> (batch, length, dim)
-        allowed = self.allow(is_word(ids, lengths))
+        allowed = self.allow(mask(lengths, ids.shape[1]))
         x = self.embed(self.encoder.input, ids)
         for layer in self.encoder.layers:
             x = self.add(x, layer.norm1, partial(attend, self, layer, allowed))
@@ -110,7 +111,7 @@ class Reader(nn.Module):
         return self.encoder.norm(x)
 
     def vectors(self, ids, lengths):  # -> (batch, dim)
-        return self.pool(self.states(ids, lengths), is_word(ids, lengths))
+        return self.pool(self.states(ids, lengths), mask(lengths, ids.shape[1]))
 
 
 # %% [markdown]
@@ -129,8 +130,8 @@ print("the same as scratch.encoder:", same)
 print(check_encoder(reader.states, WORDS))
 
 # %% [markdown]
-# The first four lines are laws that an encoder should obey. The last two depend on its purpose: ours minds
-# the order of words (it is not equivariant under permutations), and it looks ahead (it is not causal). "A
+# The first five lines are laws that an encoder should obey. The last three depend on its purpose: ours stays
+# finite for a row without words, minds the order of words, and looks ahead (it is not causal). "A
 # sentence stays what it is when padding follows it" can be tested without knowing what the sentence's
 # vector *should* be, on random weights, before any training. (In software testing such laws are known as
 # *metamorphic relations* (蜕变关系) {cite:p}`segura2016survey`.)
@@ -198,8 +199,8 @@ exhibit("last state is padding", law(padding_invariance, in_lstm), wrong, mended
 print(padding_invariance(in_lstm(wrong), WORDS))
 
 # %% [markdown]
-# The message says how far a sentence moves, in units of the vectors' own size (the root of their mean
-# square), and where to look. From here on we print the verdicts only.
+# The message says how far a sentence moves, the norm of the difference over the norm of its vector, and
+# where to look. From here on we print the verdicts only.
 #
 # ### 2 · The mean counts the padding
 #
@@ -527,8 +528,9 @@ print(
 # ### 14 · The residual is normalised
 #
 # In a pre-norm layer `x` goes round the sublayer untouched, and a normalised copy goes through. Overwrite
-# `x` with its norm, and no path leads through the network unchanged. PyTorch's own layer [did
-# it](https://github.com/pytorch/pytorch/issues/61165) for some weeks, when `norm_first` was new. An author
+# `x` with its norm, and no path leads through the network unchanged. PyTorch's main branch [did
+# it](https://github.com/pytorch/pytorch/issues/61165) for some weeks of June and July 2021, when `norm_first`
+# was new there; it was mended before the first release that had `norm_first`. An author
 # who found it in his code [noted](https://github.com/Howuhh/faster-trajectory-transformer/issues/3) the
 # price of the mend: all trained weights belong to the bug.
 
@@ -896,8 +898,8 @@ axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
 plt.show()
 
 # %% [markdown]
-# Look at the left column first, since it is what one sees in practice. Nothing there tells a sound encoder
-# from a wrong one: with 1,000 sentences, a hundredth is one standard error, and the bugs move the accuracy
+# Look at the left column first, since it is what one sees in practice. On this task nothing there tells a sound
+# encoder from a wrong one: with 1,000 sentences, a hundredth is one standard error, and the bugs move the accuracy
 # hardly further than the seed does. Even without positions a Transformer does as well as any: this task does
 # not need the order of words, and one layer needs no clean path for its residual.
 #
@@ -1101,8 +1103,8 @@ for name in ("mask on the queries", "last state is padding"):
 # - caught eleven by a law of `scratch.check`, on random weights, in moments;
 # - caught the others by an oracle: PyTorch, gensim, sacreBLEU, autograd, or two predictors whose loss is
 #   known;
-# - trained ten encoders, and seen bugs move the accuracy hardly further than a seed does, while padding
-#   changed up to more than a quarter of the answers;
+# - trained ten encoders on a task that needs no order, and seen bugs move the accuracy hardly further than a
+#   seed does, while padding changed up to more than a quarter of the answers;
 # - built a language model with nearly all words right, and found the one place where it is worse than
 #   an honest one.
 #
