@@ -246,11 +246,8 @@ for name, given in (("~mask", ~mask), ("mask", mask)):
     a, _ = library(query, keys, keys, key_padding_mask=given)
     b_, _ = library(query, other_pads, other_pads, key_padding_mask=given)
     nowhere = a.isnan().any(2).flatten().tolist()  # for each row
-    print(
-        f"layer, {name:>5}: row of 2 blind to pads: {torch.equal(a[1], b_[1])},",
-        end=" ",
-    )
-    print("NaN:", nowhere)
+    changed = not torch.equal(a[1], b_[1])
+    print(f"layer, {name:>5}: pads change the row of 2: {changed}, NaN: {nowhere}")
 
 # %% [markdown]
 # > **Pitfall.** In this book a mask is `True` where one *may* look. In PyTorch it depends: in a boolean mask,
@@ -375,8 +372,8 @@ plt.show()
 # several times more. The factor beats the stuck finger there; only at widths of hundreds does the median sink to
 # nothing. So "without the scale the gradient vanishes" is no good reason at the width at which the scale was
 # introduced. What is the scale good for, then? Compare the lines of the scaled with one another. Their
-# numbers hardly change with $d$, and from query to query by a small factor: one step size suits all. Unscaled, at
-# any width beyond the smallest, some queries get next to nothing, and others, those whose two best keys happen to be
+# numbers hardly change with $d$, and from query to query by a small factor: one step size suits all. Unscaled, from
+# $d = 64$ on some queries get next to nothing, and others, those whose two best keys happen to be
 # level, more and more: their largest grow like $\sqrt d$. A network of 64 dimensions and one of 1,024 would need
 # different step sizes, and within each no step size would suit all queries. The scale gives *sameness*: over widths, and
 # over queries.
@@ -568,7 +565,7 @@ for measure, name in enumerate(("right letters", "words without an error")):
         means = runs[:, :, measure].mean(0)  # (lengths,)
         print(f"{kind:>12}, {test:<14}" + "".join(f"{x:6.2f}" for x in means))
 
-# %% tags=["rms=6"] mystnb={"image": {"alt": "Share of right letters against word length from 4 to 14, with a vertical line at 10, the longest word in training. With attention, unseen words stay at 1 up to length 10 and then fall steeply; random strings begin at 0.9 and fall slowly, then faster. With one vector, unseen words fall steadily from above 0.9, and random strings start near a half and fall to about 0.15."}, "figure": {"caption": "Spelling backwards: letters right, by length. Lines are means of three seeds, bands their range; the longest words in training have ten letters (vertical line).", "name": "fig-att-bottleneck"}}
+# %% tags=["rms=6"] mystnb={"image": {"alt": "Share of right letters against word length from 4 to 14, with a vertical line at 10, the longest word in training. With attention, unseen words stay at 1 up to length 10 and then fall steeply; random strings begin above 0.8 and fall slowly, then faster. With one vector, unseen words fall steadily from above 0.9, and random strings start near a half and fall to about 0.15."}, "figure": {"caption": "Spelling backwards: letters right, by length. Lines are means of three seeds, bands their range; the longest words in training have ten letters (vertical line).", "name": "fig-att-bottleneck"}}
 figure, axes = plt.subplots(figsize=(5, 3.6))
 colors = {"attention": "#0072B2", "one vector": "#D55E00"}
 for (kind, test), runs in sorted(results.items()):
@@ -604,7 +601,7 @@ for row in found["rows"] + found["longer"]:
     shares = sets[0][3], sets[0][5], sets[1][3]
     print(line + "  " + "".join(f"{share:>8.2f}" for share in shares))
 # %% [markdown]
-# Above, five seeds, each arm at its own best step size; five times the parameters help the vector a little. Below, an
+# Above, five seeds, each arm at its own best step size; five times the parameters help the vector, and not by much. Below, an
 # older run of more steps, means of three seeds, in which all arms took steps of one size to the end: that of attention,
 # so what it says *for* the vector holds. Practice helps much more than room: after sixteen times as many words the
 # vector spells most unseen words of ten letters. So it *can* hold a word. But what it holds is a word and not ten
