@@ -122,7 +122,7 @@ def fit(
     generator = torch.Generator().manual_seed(seed)
     model = GloVe(max(cells.shape), dim, step_size, generator, dtype)
     for epoch in range(1, epochs + 1):
-        loss = 0.0
+        loss = torch.zeros((), dtype=dtype)
         for batch in torch.randperm(len(x), generator=generator).split(batch_size):
             loss += model.step(*(values.index_select(0, batch) for values in (rows, columns, log_counts, weights)))
         if not loss <= hopeless:  # NaN is not, either

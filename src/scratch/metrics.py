@@ -20,19 +20,19 @@ def spearman(x: Sequence[float], y: Sequence[float]) -> float:
     >>> spearman([1, 2, 3, 4], [10, 20, 40, 30])
     0.8
     """
-    x, y = _numbers("x", x), _numbers("y", y)
-    if x.ndim != 1 or x.shape != y.shape or len(x) < 2:
+    a, b = _numbers("x", x), _numbers("y", y)
+    if a.ndim != 1 or a.shape != b.shape or len(a) < 2:
         raise ValueError(
-            f"x and y must be two lists of the same length, at least 2, got shapes {x.shape} and {y.shape}"
+            f"x and y must be two lists of the same length, at least 2, got shapes {a.shape} and {b.shape}"
         )
-    for name, values in (("x", x), ("y", y)):
+    for name, values in (("x", a), ("y", b)):
         if not np.isfinite(values).all():
             raise ValueError(f"{name} must be finite numbers, got {values[~np.isfinite(values)][0]}")
         if (values == values[0]).all():
             raise ValueError(f"{name} must not be constant, got {values[0]} {len(values)} times")
-    rx, ry = _ranks(x), _ranks(y)
-    rx, ry = rx - rx.mean(), ry - ry.mean()
-    return float(rx @ ry / np.sqrt((rx @ rx) * (ry @ ry)))
+    a, b = _ranks(a), _ranks(b)
+    a, b = a - a.mean(), b - b.mean()
+    return float(a @ b / np.sqrt((a @ a) * (b @ b)))
 
 
 def interval(
@@ -67,13 +67,13 @@ def t_interval(values: Sequence[float]) -> tuple[float, float]:
     >>> round(low, 3), round(high, 3)
     (-0.048, 0.448)
     """
-    values = _numbers("values", values)
-    if values.ndim != 1 or len(values) < 2:
-        raise ValueError(f"values must be a list of at least 2 numbers, got the shape {values.shape}")
-    if not np.isfinite(values).all():
-        raise ValueError(f"values must be finite numbers, got {values[~np.isfinite(values)][0]}")
-    half = stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
-    return float(values.mean() - half), float(values.mean() + half)
+    given = _numbers("values", values)
+    if given.ndim != 1 or len(given) < 2:
+        raise ValueError(f"values must be a list of at least 2 numbers, got the shape {given.shape}")
+    if not np.isfinite(given).all():
+        raise ValueError(f"values must be finite numbers, got {given[~np.isfinite(given)][0]}")
+    half = stats.t.ppf(0.975, len(given) - 1) * given.std(ddof=1) / np.sqrt(len(given))
+    return float(given.mean() - half), float(given.mean() + half)
 
 
 def _numbers(name: str, values: Sequence[float]) -> np.ndarray:
