@@ -660,7 +660,7 @@ for Network in (LSTM, GRU):
 # %% [markdown]
 # The GRU's gates open before it has learnt anything, and the LSTM's shut further. Our reading: as long as no name
 # gets through, the words in between are noise, and training turns it down. In a GRU, writing less is keeping more,
-# $1 - \mathbf{z}$ against $\mathbf{z}$; an LSTM turns noise down by forgetting. (Exercise 7 puts this to the test.)
+# $1 - \mathbf{z}$ against $\mathbf{z}$; an LSTM turns noise down by forgetting. (Exercise 6 puts this to the test.)
 #
 # ### Cannot remember, or cannot learn?
 #
@@ -768,7 +768,7 @@ for rung in (eight_linears, fused_gates, hoisted_input):
 #
 # where the rows of $\Delta$ ($T \times 4 d_h$) are the $\boldsymbol\delta_t$, those of $H$ ($T \times d_h$) the
 # $\mathbf{h}_{t-1}$. Autograd makes the $T$ products one by one, and adds the matrices up. Written *by hand*, as in the helper
-# (`scratch.bptt`) and in exercise 4, the backward pass only collects the $\boldsymbol\delta_t$, and makes one product in
+# (`scratch.bptt`) and in exercise 3, the backward pass only collects the $\boldsymbol\delta_t$, and makes one product in
 # the end. Now all of them, with 64 texts of 32 words, $d = d_h = 256$ and two layers, forward and backward, taking turns on
 # one machine (`benchmarks/recurrent.py`): the time in units of PyTorch's, the median of three runs of 21 rounds.
 
@@ -816,28 +816,13 @@ print("twice the words, memory times", f"{sizes[400] / sizes[200]:.1f}")
 print("1 - tanh^2 below 1e-12:", bool(slopes[400] < 1e-12))
 
 # %% [markdown]
-# > **Exercise 2 (pencil).** For which reset gates $\mathbf{r}$ do the two versions of {eq}`eq-gru-reset` agree, whatever
-# > $U_g$ and $\mathbf{h}$ are, if $\mathbf{v}_g = 0$? What does *before* allow that *after* does not?
-# >
-# > *Hint: write $\mathbf{r} \odot$ as $\mathrm{diag}(\mathbf{r})$, and compare entry by entry.*
-
-# %% cellView="form" tags=["hide-cell"]
-# @title Solution 2
-# U diag(r) = diag(r) U for all U: entry (j, k) is U_jk r_k on the left and r_j U_jk on
-# the right, so all numbers of r are equal. "Before" can hide single units of the old
-# state from all proposals; "after" can hide the whole old state from single proposals.
-U_any, h_any = draw(5, 5), draw(5)
-for name, r in (("equal", torch.full((5,), 0.3)), ("unequal", draw(5).sigmoid())):
-    print(f"{name}: {torch.allclose(U_any @ (r * h_any), r * (U_any @ h_any))}")
-
-# %% [markdown]
-# > **Exercise 3 (code).** Derive $\partial \mathbf{h}_t / \partial \mathbf{h}_{t-1}$ for the GRU with the reset gate after
+# > **Exercise 2 (code).** Derive $\partial \mathbf{h}_t / \partial \mathbf{h}_{t-1}$ for the GRU with the reset gate after
 # > the product, and check it with autograd. Which term takes the place of $\mathrm{diag}(\mathbf{f}_t)$?
 # >
 # > *Hint: $\mathbf{h}_{t-1}$ enters in four places: as it is, and through $\mathbf{z}$, $\mathbf{r}$ and $U_g$.*
 
 # %% cellView="form" tags=["hide-cell"]
-# @title Solution 3
+# @title Solution 2
 # diag(z) does. With g for the proposal and s = U_g h + v_g, so that g = tanh(a + r s), the
 # rest is diag((h - g) z') U_z + diag((1 - z) g') [diag(r) U_g + diag(s r') U_r], where
 # z' = z (1 - z), r' = r (1 - r) and g' = 1 - g^2.
@@ -855,14 +840,14 @@ exact = torch.autograd.functional.jacobian(lambda h: gru(x[None], h[None])[0], h
 print("as autograd:", torch.allclose(ours, exact, atol=1e-12))
 
 # %% [markdown]
-# > **Exercise 4 (code).** Write the LSTM's backward pass for one text: from $\partial L_t / \partial \mathbf{h}_t$ for
+# > **Exercise 3 (code).** Write the LSTM's backward pass for one text: from $\partial L_t / \partial \mathbf{h}_t$ for
 # > every word to the gradients of all weights, by {eq}`eq-lstm-weight-gradient`. Check it with `nn.LSTM`.
 # >
 # > *Hint: go back as in the last chapter, with two vectors in hand, the derivatives by $\mathbf{h}_t$ and by
 # > $\mathbf{c}_t$. Keep the gates of the way forward.*
 
 # %% cellView="form" tags=["hide-cell"]
-# @title Solution 4
+# @title Solution 3
 theirs, X, G = nn.LSTM(d, d_h).double(), draw(6, d), draw(6, d_h)
 W_4, U_4, b_4, v_4 = (weight.detach() for weight in theirs.parameters())
 (h, c, back_h, back_c), kept, deltas = torch.zeros(4, d_h).double(), [], []
@@ -884,14 +869,14 @@ exact = torch.autograd.grad(theirs(X)[0], [*theirs.parameters()], G)
 print([torch.allclose(*pair, atol=1e-12) for pair in zip(ours, exact, strict=True)])
 
 # %% [markdown]
-# > **Exercise 5 (code).** Who knows $T$ beforehand? Tallec and Ollivier {cite:p}`tallec2018can` draw a forget bias for
+# > **Exercise 4 (code).** Who knows $T$ beforehand? Tallec and Ollivier {cite:p}`tallec2018can` draw a forget bias for
 # > each unit, $\ln u$ with $u$ uniform between 1 and $T - 1$, where $T$ is the longest range expected, and set the input
 # > bias to its negative. Which memory times does that give? Does it bridge 128 words?
 # >
 # > *Hint: $\tau(\ln u)$ for large $u$. Rows 0 to $d_h$ are the input gate.*
 
 # %% cellView="form" tags=["hide-cell"]
-# @title Solution 5
+# @title Solution 4
 # tau(ln u) is about u: memory times spread evenly from 1 to T - 1, some units for short
 # ranges and some for long ones; and the longer a unit keeps, the less it writes. (One
 # seed, to save time; try others.)
@@ -904,13 +889,13 @@ reader.network.bias_ih_l0.data[:64] = torch.cat([-keep, keep])
 print("remembers after 128 words:", train(reader, 128, seed=0, rate=3e-3) > 0.9)
 
 # %% [markdown]
-# > **Exercise 6 (open).** Give the plain network its best chance at $T = 32$. Can you start it so that it remembers at a
+# > **Exercise 5 (open).** Give the plain network its best chance at $T = 32$. Can you start it so that it remembers at a
 # > rate of 0.003, too?
 # >
 # > *Hint: what must its $W_h$ be for the state to stay as it is? What do the words in between do to it?*
 
 # %% cellView="form" tags=["hide-cell"]
-# @title Solution 6
+# @title Solution 5
 results = []
 for seed in range(3):
     torch.manual_seed(seed)
@@ -931,14 +916,14 @@ for name, found in (("usual", usual), ("identity", results)):
 # does well for most seeds, and this one does not. A start, too, has its rate.
 
 # %% [markdown]
-# > **Exercise 7 (open).** Is it the coupling that helps the GRU? Give an LSTM the input gate $1 - \mathbf{f}_t$, as Greff
+# > **Exercise 6 (open).** Is it the coupling that helps the GRU? Give an LSTM the input gate $1 - \mathbf{f}_t$, as Greff
 # > and colleagues did ("CIFG"), and train it at the GRU's rate, 0.03, at $T = 32$.
 # >
 # > *Hint: a subclass of `nn.LSTM` with its own `forward` fits into `Reader`.*
 
 
 # %% cellView="form" tags=["hide-cell"]
-# @title Solution 7
+# @title Solution 6
 class Coupled(nn.LSTM):
     def forward(self, x):  # (batch, length, d)
         given = linear(x.transpose(0, 1), self.weight_ih_l0, self.bias_ih_l0)
