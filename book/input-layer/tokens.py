@@ -38,10 +38,13 @@
 
 # %%
 try:
-    import scratch
-except ImportError:  # on Colab: install the book's helpers
+    from scratch import corpora
+except ModuleNotFoundError:  # on Colab: install the book's helpers
     book = "git+https://github.com/from-one-hot-to-encoder/book"
-    get_ipython().run_line_magic("pip", f"install -q {book}")
+    name = "from-one-hot-to-encoder[chapters]"
+    get_ipython().run_line_magic("pip", f"install -q '{name} @ {book}'")
+except ImportError as error:
+    raise ImportError(f"rename the other scratch: {error.path or 'a folder'}") from None
 
 # %% [markdown]
 # ## Three ways to cut
@@ -286,7 +289,6 @@ for word in ("leaf", "hopeless", "leafless"):
 # %%
 ten = "the cat sat on the mat the rat sat there"
 F = Counter(["the"] + [" " + word for word in ten.split()[1:]])
-cut = {w: list(w) for w in F}  # each word as a list of symbols
 print(dict(F))
 
 
@@ -309,6 +311,7 @@ def merge(symbols, a, b):
 
 # %%
 table = [*"abcdefghijklmnopqrstuvwxyz", " "]  # the symbols, numbered
+cut = {w: list(w) for w in F}  # each word as a list of symbols
 for _ in range(6):
     pairs = Counter()
     for w, symbols in cut.items():
