@@ -132,7 +132,8 @@ def check_arguments(encode: Encode) -> None:
     if any(other in names[1] for other in NO_LENGTHS):
         write = "a function of (ids, lengths) that calls it"
         if "attention_mask" in names:
-            write = "lambda ids, lengths: model(ids, attention_mask=mask(lengths, ids.shape[1]).long())"
+            model = "model.encoder" if "decoder_input_ids" in names else "model"
+            write = f"lambda ids, lengths: {model}(ids, attention_mask=mask(lengths, ids.shape[1]).long())"
             write += ".last_hidden_state, with mask from scratch.text"
         but = f"but the second argument of {name} is {names[1]}"
         raise TypeError(f"encode must take (ids, lengths), {but}: write {write}")
