@@ -28,18 +28,21 @@
 # - measure what rounding does to positions far out;
 # - build learned positions, RoPE and ALiBi, and prove which sees differences only, and which cannot tell a
 #   text from its mirror image;
-# - train one encoder in six ways, test it at up to eight times the trained length, and predict where the best
-#   one breaks down.
+# - train one encoder in six ways, test it at up to eight times the trained length, find out why the sinusoids
+#   fail there, and predict where the best one breaks down.
 #
 # **You need** matrix products, the addition formulas of sine and cosine, and the softmax and the
-# cross-entropy of the chapter on word2vec. The chapter runs in about 45 seconds on one processor core.
+# cross-entropy of the chapter on word2vec. The chapter runs in about 40 seconds on one processor core.
 
 # %%
 try:
-    import scratch
-except ImportError:  # on Colab: install the book's helpers
+    from scratch import corpora
+except ModuleNotFoundError:  # on Colab: install the book's helpers
     book = "git+https://github.com/from-one-hot-to-encoder/book"
-    get_ipython().run_line_magic("pip", f"install -q {book}")
+    name = "from-one-hot-to-encoder[chapters]"
+    get_ipython().run_line_magic("pip", f"install -q '{name} @ {book}'")
+except ImportError as error:
+    raise ImportError(f"rename the other scratch: {error.path or 'a folder'}") from None
 
 # %% [markdown]
 # ## A layer that sees a set
@@ -86,8 +89,7 @@ other = attend(torch.stack([vectors[w] for w in "the man bites the dog".split()]
 print("'dog' receives the same in both sentences:", torch.allclose(Y[1], other[4]))
 
 # %% [markdown]
-# A layer that hands the dog the same vector whether he bites or is bitten has not read the sentence. This is
-# no accident of our weights. Let $\Pi$ be a *permutation matrix*, whose rows are the $T$ one-hot vectors in
+# A layer that hands the dog the same vector whether he bites or is bitten has not read the sentence. Let $\Pi$ be a *permutation matrix*, whose rows are the $T$ one-hot vectors in
 # some order: $\Pi X$ holds the rows of $X$ in that order. Shuffling the input shuffles queries, keys and
 # values alike, and
 #
@@ -101,7 +103,17 @@ print("'dog' receives the same in both sentences:", torch.allclose(Y[1], other[4
 #
 # The second line holds because the softmax treats all rows alike, and in a row all entries alike; the third
 # because $\Pi^\top \Pi = I$. So $\mathrm{attend}(\Pi X) = \Pi\,\mathrm{attend}(X)$: shuffle the words, and
-# you get the same vectors, shuffled. This is called *permutation equivariance* (置换等变性). The rest of an
+# you get the same vectors, shuffled. $\Pi S \Pi^\top$ is less than it seems: $\Pi$ on the left moves the rows,
+# $\Pi^\top$ on the right the columns. With three words, the last put first, entry $(1, 0)$, how much word 0
+# heeds word 2, used to be $(0, 2)$:
+
+# %%
+S = torch.tensor([[0, 1, 2], [10, 11, 12], [20, 21, 22]])
+Pi = torch.eye(3).long()[[2, 0, 1]]  # rows of the identity, in the new order
+print(Pi @ S @ Pi.T)
+
+# %% [markdown]
+# This is called *permutation equivariance* (置换等变性). The rest of an
 # encoder works on each row by itself, so that any stack of such layers is equivariant too. Average the rows
 # at the end, and the result is *invariant*: a shuffle changes nothing. An encoder without positions sees a
 # bag of words, however deep. By hand and in PyTorch:
@@ -179,13 +191,13 @@ axes.set(xlabel="dimension", ylabel="place $t$")
 axes.grid(False)
 
 # %% [markdown]
-# The hands on the left race; those on the right hardly move in 64 places.
+# The hands on the left race; those on the right hardly move.
 #
 # > **Correction.** $2i$ and $2i+1$ number the *dimensions*. It is a common mistake to read "even places get a
 # > sine, odd places a cosine" ([reported](https://github.com/datawhalechina/happy-llm/issues/57)
 # > [twice](https://github.com/datawhalechina/happy-llm/issues/123) in one course). Another
 # > ([here](https://github.com/jadore801120/attention-is-all-you-need-pytorch/issues/32), mended since) gives
-# > each dimension an angle of its own. Then there is no hand, and the next section falls.
+# > each dimension its own angle, so that there is no hand.
 #
 # > **Correction.** One of the two articles behind this book says that sines and cosines are *concatenated*
 # > (拼接). The paper interleaves; Google's own tensor2tensor
@@ -216,8 +228,7 @@ print(f"10,000 · 2π = {10_000 * 2 * math.pi:.1f}")
 #
 # ## The rotation inside
 #
-# Whatever the time is, in the next $k$ minutes a given hand turns by the same angle. For hand $i$ the
-# addition formulas say so:
+# In the next $k$ minutes a given hand turns by the same angle, whatever the time is. By the addition formulas:
 #
 # $$
 # \begin{pmatrix} \sin(\omega_i (t{+}k)) \\ \cos(\omega_i (t{+}k)) \end{pmatrix}
@@ -290,8 +301,30 @@ axes.legend(loc="upper right")
 plt.show()
 
 # %% [markdown]
-# Alone, the dot product is symmetric; the rotation moves its peak to $-3$. So this head finds the word three
-# places to the left in a text of any length, and nobody has trained it.
+# Alone, the dot product is symmetric; the rotation moves its peak to $-3$. So the *largest* score of this head
+# is that of the word three places to the left, in a text of any length, and nobody has trained it. Is that
+# enough? What is handed over are softmax weights, and the peak is broad. Here is the weight of the right
+# place, with scores divided by $\sqrt d$ as in {eq}`eq-pe-attention`, and multiplied by larger numbers
+# $\beta$ instead; last, the $\beta$ that gives it one half:
+
+# %%
+def weight(length, beta):
+    rows = sinusoidal(length, d, dtype=torch.float64)  # (T, d)
+    scores = rows @ looks_back @ rows[length // 2]  # (T,) asked from the middle
+    return (beta * scores).softmax(0)[length // 2 - 3].item()
+
+
+print("words   1/√d  β = ½  β = 1  β = 2   β for one half")
+for length in (30, 300, 5_000):
+    weights = [weight(length, beta) for beta in (d**-0.5, 0.5, 1, 2)]
+    enough = next(b / 100 for b in range(1, 1000) if weight(length, b / 100) >= 0.5)
+    print(f"{length:>5}" + "".join(f"{w:7.3f}" for w in weights) + f"{enough:17.2f}")
+
+# %% [markdown]
+# With $1/\sqrt d$ the head spreads its attention, ever thinner in a longer text. It needs a $\beta$ several
+# times as large, which $W_Q$ and $W_K$ can supply; one that is enough for short texts then nearly is for long
+# ones, since far places score low. (Were all other places equally far below, by a gap $\Delta$, the weight
+# would be $1 / (1 + (T - 1)\,e^{-\beta\Delta})$, and $\beta$ would have to grow with $\ln T$.)
 #
 # ## Odd dimensions, and far places
 #
@@ -314,10 +347,9 @@ pe[:, 1::2] = torch.cos(position * div_term[: dim // 2])
 print("mended:", torch.allclose(pe, sinusoidal(length, dim), atol=1e-5))
 
 # %% [markdown]
-# The next mistake is silent. That code computes in float32, with about seven digits. At place 1,000,000 an
-# angle takes all seven for its whole part, and the sine of what is left is guesswork. A number in bfloat16,
-# in which many large models are trained, keeps eight binary digits, less than three decimal ones. Our helper
-# computes the angles in float64 and rounds once, at the end. The largest error in a row, $d = 512$, against
+# The next mistake is silent. That code computes in float32, with about seven digits, which an angle at place
+# 1,000,000 needs for its whole part. A number in bfloat16 keeps eight binary digits, less than three decimal
+# ones. Our helper computes the angles in float64 and rounds once, at the end. The largest error in a row, $d = 512$, against
 # forty digits from `mpmath`:
 
 # %% tags=["rtol=0.9"]
@@ -350,9 +382,8 @@ for t in (100, 4_000, 1_000_000):
 
 # %% [markdown]
 # The helper is off by $2^{-25}$, half the distance between two neighbouring float32 numbers just below 1: no
-# float32 table can promise less. The float32 angles lose a digit for each digit of the place: harmless at a
-# few thousand, not at a million. The bfloat16 angles are wrong in the first digit from early on. In fact
-# bfloat16 cannot count:
+# float32 table can promise less. The float32 angles lose a digit for each digit of the place. The bfloat16
+# angles are wrong in the first digit from early on, for bfloat16 cannot count:
 
 # %%
 print([int(t) for t in torch.arange(1000, 1009).bfloat16()])
@@ -362,28 +393,9 @@ late = [sinusoidal(1, 512, start=t, dtype=torch.bfloat16) for t in (1000, 1001)]
 print("and with the rounding at the end:", torch.equal(*late))
 
 # %% [markdown]
-# Rounded at the end, even bfloat16 tells the two places apart.
-#
 # > **Pitfall.** Nobody asks for positions in bfloat16. They come when a whole model is cast, or runs under
 # > autocast, as happened [in `transformers`](https://github.com/huggingface/transformers/pull/29285) to the
 # > rotary encodings below. Compute angles in float32 or better, and cast the result.
-#
-# Nor is the helper slow. Against the double loop above:
-
-# %%
-from time import process_time
-
-
-def seconds(f):
-    start = process_time()
-    f(256, 512)
-    return process_time() - start
-
-
-slow = seconds(table)
-fast = min(seconds(sinusoidal) for _ in range(30))
-print("more than 50 times as fast:", slow / fast > 50)
-
 # %% [markdown]
 # ## Learned positions
 #
@@ -449,7 +461,8 @@ q, k = torch.randn(2, T, d, generator=generator, dtype=torch.float64)  # (T, d) 
 places = torch.arange(T)
 omega = 10_000.0 ** (-torch.arange(0, d, 2).double() / d)  # (d / 2,)
 turn = torch.polar(torch.ones(T, d // 2).double(), places[:, None] * omega)
-by_hand = torch.view_as_real(torch.view_as_complex(q.view(T, -1, 2)) * turn)
+pairs = torch.view_as_complex(q.view(T, -1, 2))  # (T, d / 2): x_2i + i x_2i+1
+by_hand = torch.view_as_real(pairs * turn)  # (T, d / 2, 2): back to two real numbers
 print("as by hand:", torch.allclose(rotate(q, places), by_hand.flatten(1)))
 
 here = rotate(q, places) @ rotate(k, places).T  # (T, T) all scores
@@ -466,9 +479,10 @@ print("the same with the two places swapped:", torch.allclose(here[1, 4], swappe
 # > {eq}`eq-pe-rope-offset` would not hold.
 #
 # > **Pitfall.** Which numbers make a pair? The paper, Meta's LLaMA and our helper pair neighbours, $2i$ with
-# > $2i+1$. The `transformers` library [pairs](https://github.com/huggingface/transformers/issues/25199) $i$
-# > with $i + d/2$: the same up to a permutation, which it applies to $W_Q$ and $W_K$ when it converts a
-# > model. Mix the two, and nothing crashes; the scores are merely wrong.
+# > $2i+1$. For LLaMA, the `transformers` library
+# > [pairs](https://github.com/huggingface/transformers/issues/25199) $i$ with $i + d/2$: the same up to a
+# > permutation, which it applies to $W_Q$ and $W_K$ when it converts a model. (For GPT-J, the same library
+# > pairs neighbours.) Mix the two, and nothing crashes; the scores are merely wrong.
 
 
 # %%
@@ -542,11 +556,31 @@ print("one-sided, to a mirror:", torch.allclose(mirrored, Y.flip(0)))
 # [discuss](https://github.com/ofirpress/attention_with_linear_biases/issues/5) what encoders need.) We shall
 # try both.
 #
+# Between a price and a vector stands T5's way {cite:p}`raffel2020exploring`: a *learned* number for each head
+# and each of 32 classes of differences, added to the score. Near differences have classes of their own, far
+# ones share them, and left and right differ:
+
+# %%
+def t5_class(step):
+    """The class, of 32, of a word so many steps to the right (or, below 0, to the left)."""
+    side, n = 16 * (step > 0), abs(step)
+    if n >= 8:
+        n = min(15, 8 + int(8 * math.log(n / 8) / math.log(128 / 8)))
+    return side + n
+
+
+steps = [1, 2, 7, 8, 11, 12, 16, 50, 90, 91, 9_999]
+print("steps:", *(f"{n:>4}" for n in steps))
+print("left: ", *(f"{t5_class(-n):>4}" for n in steps))
+print("right:", *(f"{t5_class(n):>4}" for n in steps))
+
+# %% [markdown]
+# From 91 words on all is "far", in a text of any length: no reading is new there.
+#
 # ## Six readers of a play
 #
-# Back to the theatre, with a play that a program writes: four names (A to D) and four words (w to z). A
-# script begins with a name, and each further token is a random name with probability ¼, otherwise a random
-# word. A reader has two questions at each place:
+# Back to the theatre. A program writes a play of four names (A to D) and four words (w to z): first a name,
+# then random names with probability ¼, otherwise random words. A reader has two questions at each place:
 #
 # - *Who speaks?* For each word, the nearest name to its left: direction and a rough sense of distance.
 # - *What stood three places before?* For each token from the fourth on: direction and an exact distance.
@@ -576,7 +610,8 @@ for row in play(1, 16, torch.Generator().manual_seed(1)):
 # From top to bottom: a script, who speaks, and what stood three places before, with a dot where nobody asks.
 #
 # The readers share one architecture: two layers of attention with four heads, each followed by a small
-# feed-forward net. Places enter in two lines only: the turn of queries and keys, and the bias. Part 2
+# feed-forward net. Places enter in two lines only: the turn of queries and keys, and the bias. (`permute`
+# reorders the axes: the one that counts query, key, value comes first, so that it can be unpacked.) Part 2
 # explains the rest.
 
 # %%
@@ -671,34 +706,46 @@ for kind in KINDS:
     print(f"{kind:<16} {follows(kind, shuffle)!s:>19} {follows(kind, mirror)!s:>12}")
 
 # %% [markdown]
-# So we know two losers before the race. All six are trained with three seeds each, on scripts of 16 tokens, a
-# new batch at each step: both questions at once, by cross-entropy, with the optimiser Adam
-# {cite:p}`kingma2015adam`.
+# So we know two losers before the race. The others are trained by `scratch.training.fit`, which takes steps of
+# Adam {cite:p}`kingma2015adam` that grow for a while and then shrink: on scripts of 16 tokens, new ones at each
+# step, both questions at once, by cross-entropy.
 
 # %%
+from functools import partial
+
 from torch.nn.functional import cross_entropy
 
+from scratch.training import fit
 
-def train(reader, seed, steps=240, rate=0.008, length=16):
-    generator = torch.Generator().manual_seed(seed)
-    optimizer = torch.optim.Adam(reader.parameters(), fused=True)
-    for step in range(steps):
-        warm, rest = min(1, (step + 1) / 30), 1 - step / steps  # up, then slowly down
-        optimizer.param_groups[0]["lr"] = rate * warm * rest
-        ids, *truths = play(32, length, generator)
-        answers = zip(reader(ids), truths, strict=True)
-        loss = sum(cross_entropy(a.mT, t, ignore_index=-1) for a, t in answers)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+
+def loss(reader, scripts):
+    ids, *truths = scripts
+    answers = zip(reader(ids), truths, strict=True)
+    return sum(cross_entropy(a.mT, t, ignore_index=-1) for a, t in answers)
+
+
+def train(reader, seed, rate, steps=240, length=16, batch=32):
+    draw = torch.Generator().manual_seed(seed)
+    scripts = [play(batch, length, draw) for _ in range(steps)]
+    fit(reader.parameters(), partial(loss, reader), scripts, rate, warmup=30)
     return reader
 
 
+# %% [markdown]
+# All six have the same budget, and each its own step size: of five, the one with most right answers on
+# other scripts of 16 tokens (`benchmarks/positions.py`). Three seeds each:
+
+# %%
+from scratch.corpora import load_results
+
+results = load_results("positions")
+rates = {row["kind"]: row["rate"] for row in results["rates"]}
 readers = {}
 for kind in KINDS:
     for seed in range(3):
         torch.manual_seed(seed)
-        readers[kind, seed] = train(Reader(kind), seed=100 + seed)
+        readers[kind, seed] = train(Reader(kind), 100 + seed, rates[kind])
+print(rates)
 
 # %% [markdown]
 # The test takes new scripts of 8 to 128 tokens, the same for all. The yardstick is a reader who has the bag
@@ -710,10 +757,12 @@ LENGTHS = (8, 16, 32, 64, 128)
 tests = {n: play(6400 // n, n, torch.Generator().manual_seed(n)) for n in LENGTHS}
 
 
+# %%
 def accuracy(guesses, truth):
     return (guesses == truth)[truth >= 0].double().mean().item()
 
 
+# %%
 @torch.no_grad()
 def examine(reader, n):
     ids, *truths = tests[n]
@@ -781,10 +830,7 @@ for kind in ("learned", "sinusoidal"):
 # The first sixteen places are still read well. From place 16 on, where no row has been trained, the answers
 # are worse than a guess from the bag.
 #
-# **Sinusoidal.** The same cliff, although every row of *this* table is right. The rotation that looks three
-# places back exists, but training had no reason to find it. A row has 32 numbers, and 16 places were seen:
-# many matrices carry each of these rows to the one three places earlier, and nothing tells the rotation from
-# the others (exercise 2).
+# **Sinusoidal.** The same cliff, although every row of *this* table is right. Why? The next section asks.
 #
 # > **Correction.** "Sinusoidal encodings extrapolate to longer texts", say many tutorials. The authors chose
 # > them "because it may allow the model to extrapolate", and report no test of it. When Press and colleagues
@@ -799,6 +845,80 @@ for kind in ("learned", "sinusoidal"):
 # **RoPE.** Only differences enter, and those that matter here, 3 and the distances to the nearest name,
 # nearly all occur in training. So it stays near the top at two and at four times the trained length. But its
 # last point has fallen, and we can say why.
+#
+# ## Why the clock is misread
+#
+# The rotation that looks three places back exists, and would be right at any place. Did training find it?
+# We can ask the reader by moving the clock. Give it scripts of 16 tokens, as it was trained on, but at the
+# places from 16 on; then put some of the hands back to where they stood in training, and leave the others.
+
+
+# %%
+class Rows(nn.Module):
+    """Adds the rows of a table that we make."""
+
+    def __init__(self, rows):
+        super().__init__()
+        self.rows = rows
+
+    def forward(self, x):
+        return x + self.rows[: x.shape[1]]
+
+
+@torch.no_grad()
+def right_at(reader, rows, scripts):
+    """Which answers to the second question are right if the places get these rows?"""
+    own, reader.position = reader.position, Rows(rows)
+    guesses = reader(scripts[0])[1].argmax(-1)
+    reader.position = own
+    return (guesses == scripts[2])[:, BACK:].double()  # (scripts, length - 3)
+
+
+def quick_hands(places, dim):
+    """Which numbers of a row belong to hands that come round within so many places?"""
+    waves = 2 * math.pi * 10_000.0 ** (torch.arange(0, dim, 2) / dim)  # (dim / 2,)
+    return (waves <= places).repeat_interleave(2)  # (dim,)
+
+
+# %%
+here, there = sinusoidal(32, 32, dtype=torch.float64).chunk(2)  # places 0–15 and 16–31
+quick, scripts = quick_hands(16, 32), play(400, 16, torch.Generator().manual_seed(2))
+cases = {"moved": there, "moved, slow hands put back": torch.where(quick, there, here)}
+cases |= {"moved, quick hands put back": torch.where(quick, here, there), "all put back": here}
+print("hands:", len(quick) // 2, "of which quick:", quick.sum().item() // 2)
+for name, rows in cases.items():
+    shares = [right_at(readers["sinusoidal", seed], rows, scripts).mean() for seed in range(3)]
+    print(f"{name:<28} right in more than 95%: {[bool(share > 0.95) for share in shares]}")
+
+# %% [markdown]
+# Moving the script, which changes nothing that could matter, breaks the reader. So it has not learnt "three
+# places back". And neither the slow hands alone are to blame, whose readings are new out there, nor the quick
+# ones, whose readings have all been seen: the reader has learnt sixteen *rows*, in which both kinds of hands
+# go together. (A row has 32 numbers, so that many matrices carry each of 16 rows to the one three places
+# earlier; exercise 2.) But with 64 places and 32 numbers the matrix is determined, and the cliff is there all
+# the same. A larger experiment, with longer training and step sizes of their own:
+
+# %%
+columns = ["inside", "there", "slow back", "quick back", "past the end"]
+print("places  width  reader     ", *(f"{name:>12}" for name in columns))
+for row in results["cliff"]:
+    shares = "".join(f"{sum(row[name]) / len(row[name]):13.2f}" for name in columns)
+    print(f"{row['places']:>6} {row['dim']:>6}  {row['arm']:<12}{shares}")
+
+# %% [markdown]
+# The columns: accuracy in the trained places; moved by as many; with slow, then quick hands put back; and past
+# the end of a script twice as long.
+#
+# *All hands*: with 64 places, five hands have gone round, and the reader knows them together: put the slow
+# hands back, and most is well again; put the quick ones back, and little is. *It is the slow hands*: past the
+# end they show what they never showed in training. With 16 places two hands have gone round, hardly more
+# than twice, and even their readings come in new company.
+#
+# Three interventions say the same. Readers without slow hands (*quick hands*) lose much less past the end;
+# readers with nothing else (*slow hands*) lose all. And *moved about*, the same reader with the same table,
+# whose scripts began anywhere in four times as many places, has no cliff: it has seen the hands in those
+# readings, and now the rotation pays. *Sinusoids do not fail for want of a rotation, but because a text that
+# always begins at 0 need not be read with it.*
 #
 # ## Where RoPE breaks
 #
@@ -833,14 +953,29 @@ for n, cuts in ((63, (3, 63)), (64, (3, 4, 64)), (96, (3, 36, 66, 96))):
 
 # %% [markdown]
 # The prediction is right, to the place. RoPE knows differences only *up to whole turns of those hands that
-# training has used*. A large model has more pairs in a head, and fewer such coincidences, but there, too,
-# slow pairs never came round in training. The rotary models of Press and colleagues got worse past the
-# trained length, too; YaRN and others mend this {cite:p}`peng2024yarn`.
+# training has used*. A large model has more pairs in a head, and fewer such coincidences; but it, too, has
+# slow pairs that never came round in training, and the rotary models of Press and colleagues got worse past
+# the trained length. What is done about it changes the clock, not the model:
 #
+# - *position interpolation* {cite:p}`chen2023extending` divides all places by a factor, so that 8,192 of them
+#   show no reading that 4,096 have not shown; neighbours then are half as far apart as they used to be, and
+#   some more training has to mend that (exercise 6);
+# - the *NTK-aware* way, and YaRN {cite:p}`peng2024yarn`, slow down the slow pairs by this factor, and leave
+#   the quick ones, which tell neighbours apart;
+# - a larger *base* than 10,000 makes all but the first pair slower from the start. LLaMA 3 has 500,000
+#   {cite:p}`grattafiori2024llama`.
+
+# %%
+for base in (10_000, 500_000):
+    waves = 2 * math.pi * base ** (torch.arange(0, 128, 2) / 128)  # (64,) of a head of 128
+    round_ = [(waves <= n).sum().item() for n in (4_096, 131_072)]
+    print(f"base {base:>7,}: {round_[0]} of 64 pairs come round in 4,096 places, "
+          f"{round_[1]} in 131,072")
+
+# %% [markdown]
 # This was a toy: two layers, eight tokens. Kazemnejad and colleagues {cite:p}`kazemnejad2023impact` compared
-# such methods in decoders, where a word sees only the words to its left, and so does not see a set
-# {cite:p}`haviv2022transformer`. They found the common ones not well suited for longer texts, and no encoding
-# at all better. Which method is best depends on the task, and on the length.
+# such methods in decoders, which see only the words to the left, and so no set {cite:p}`haviv2022transformer`.
+# They found no encoding at all better for longer texts than the common ones.
 #
 # ## Exercises
 #
@@ -927,7 +1062,7 @@ def bias_for(kind, length):
 
 for factor in (0, 4):
     torch.manual_seed(0)
-    reader = train(Reader("own"), seed=100)
+    reader = train(Reader("own"), 100, rates["ALiBi, one-sided"])
     at_16, at_64[factor] = (examine(reader, n)[0] for n in (16, 64))
     print(f"slopes times {factor}, at 16 tokens above 0.95: {at_16 > 0.95}")
 bias_for = ours
@@ -955,7 +1090,7 @@ class Anywhere(LearnedPosition):
 torch.manual_seed(0)
 reader = Reader("learned")
 reader.position = Anywhere(64, 32, std=1.0)
-train(reader, seed=100, steps=480)
+train(reader, 100, rates["learned"], steps=480)
 short, long = examine(reader, 16), examine(reader, 64)
 before_ = scores["learned", 0][LENGTHS.index(64)]
 for question, name in enumerate(QUESTIONS):
@@ -966,6 +1101,29 @@ print("as good at 16 tokens, in twice the steps:", short[0] > 0.98)
 # questions, and the trained length itself is learnt more slowly.
 
 # %% [markdown]
+# > **Exercise 6 (code).** Position interpolation, without any more training: give our RoPE readers scripts of
+# > 128 tokens with all places divided by 2, and by 1.5. What becomes of the two questions?
+# >
+# > *Hint: `rotate` takes places that are no integers; put your own function of that name in its place.*
+
+# %% cellView="form" tags=["hide-cell"]
+# @title Solution 6
+whole, shares = rotate, {}
+for factor in (1, 1.5, 2):
+
+    def rotate(x, places):
+        return whole(x, places / factor)
+
+    answers = [examine(readers["RoPE", seed], 128) for seed in range(3)]
+    shares[factor] = torch.tensor(answers).mean(0)  # (questions,)
+rotate = whole
+for factor in (1.5, 2):
+    better = (shares[factor] > shares[1]).tolist()
+    print(f"divided by {factor}: better on who speaks {better[0]}, three back {better[1]}")
+# "Three back" is a distance that the reader knows to the digit; divided, it is another
+# one. That is why a model is trained on, for a short while, after its places are divided.
+
+# %% [markdown]
 # ## You have
 #
 # - proved that attention without positions is equivariant under every shuffle;
@@ -973,7 +1131,8 @@ print("as good at 16 tokens, in twice the steps:", short[0] > 0.98)
 #   three places back;
 # - measured that angles must not be computed in bfloat16, and hardly in float32;
 # - shown that RoPE's scores depend on differences, and that symmetric ALiBi is blind to a mirror;
-# - seen six readers part beyond the trained length, and predicted to the place where RoPE breaks.
+# - seen six readers part beyond the trained length, found by moving and putting back its hands why the clock
+#   is misread, and predicted to the place where RoPE breaks.
 #
 # ## Further reading
 #
