@@ -56,7 +56,7 @@ def write(book: Path = BOOK) -> None:
             if not path.exists():
                 continue
             old = path.read_text("utf-8")
-            pretrained = f"import {MODEL}" in chapter.english.path.read_text("utf-8").replace(cell(book, True), "")
+            pretrained = MODEL in chapter.english.path.read_text("utf-8").replace(cell(book, True), "")
             if (new := change(old, cell(book, pretrained))) != old:
                 path.write_text(new, "utf-8")
                 print(path.relative_to(book.parent).as_posix())

@@ -144,7 +144,7 @@ def opening(cells, words):
     needs = re.search(rf"^{re.escape(words.need)}.*?(?=\n\n|\Z)", text, re.MULTILINE | re.DOTALL)
     if not needs or not re.search(words.time, needs[0]):
         yield f"no line begins with {words.need} and says how many seconds or minutes the chapter takes"
-    bootstrap = PRETRAINED if any(f"import {MODEL}" in cell.source for _, cell in code(cells)[1:]) else BOOTSTRAP
+    bootstrap = PRETRAINED if any(MODEL in cell.source for _, cell in code(cells)[1:]) else BOOTSTRAP
     if not code(cells) or (cells[first].source, cells[first].metadata) != (bootstrap, {}):
         yield f"the first code cell is not the bootstrap cell, without tags:\n{bootstrap}"
 
