@@ -26,7 +26,7 @@ serve: book ## show the pages on http://localhost:8000
 
 notebooks: .venv/.tests ## execute the chapters whose source changed (or NAMES=…)
 	$(PYTHON) scripts/run.py $(NAMES)
-	@$(PYTHON) scripts/count.py
+	@for script in count api contents; do $(PYTHON) scripts/$$script.py || exit 1; done
 
 lab: .venv/.lab ## open JupyterLab on the chapters
 	$(PYTHON) -m jupyterlab book
@@ -73,6 +73,7 @@ clean: ## remove what was built and installed
 _build/html/index.html: .venv/.builder $(PAGES)
 	@rm -rf _build
 	@.venv/bin/jupyter-book build . -W -n --keep-going -q >.venv/build.log 2>&1 || { cat .venv/build.log; rm -rf _build; exit 1; }
+	@$(PYTHON) scripts/translations.py
 
 .venv/.python:
 	@found=; for p in python3 python3.13 python3.12 python3.11 python; do \

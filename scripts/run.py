@@ -45,6 +45,10 @@ class BookKernel(AsyncKernelManager):
 
     kernel_spec_manager = Instance(NbvalKernelspecManager, args=())
 
+    def format_kernel_cmd(self, *args, **kwargs):
+        """Without IPython's history file, which two kernels at a time would lock, and say so on stderr."""
+        return [*super().format_kernel_cmd(*args, **kwargs), "--HistoryManager.enabled=False"]
+
 
 def read_source(path):
     """The notebook that a script describes: fixed metadata, ids from position, nothing executed yet."""

@@ -1,6 +1,5 @@
 """scratch.bptt: its gradient by hand against finite differences, and against autograd through `lstm_step`."""
 
-import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -174,7 +174,9 @@ additive = AdditiveAttention(query_dim=d_q, key_dim=d_h, hidden_dim=d_a)
 additive.load_state_dict({"W.weight": W, "U.weight": U, "v.weight": v[None]})
 query, keys = q[None], H[None]  # (batch, d_q), (batch, T, d_h)
 projected = additive.project_keys(keys) + b  # (batch, T, d_a)
-context, weights = additive(query, keys, projected=projected)  # (batch, d_h), (batch, T)
+context, weights = additive(
+    query, keys, projected=projected
+)  # (batch, d_h), (batch, T)
 
 print("weights as by hand:", torch.allclose(weights[0], joined.softmax(0)))
 print("context as by hand:", torch.allclose(context[0], joined.softmax(0) @ H))
@@ -436,7 +438,9 @@ seen = [w for i, w in enumerate(words) if i % 5 and 2 <= len(w) <= 10]
 LENGTHS = (4, 6, 8, 10, 12, 14)
 unseen = {n: [w for w in words[::5] if len(w) == n][:200] for n in LENGTHS}
 draw = random.Random(1).choices
-strings = {n: ["".join(draw(string.ascii_lowercase, k=n)) for _ in range(200)] for n in LENGTHS}
+strings = {
+    n: ["".join(draw(string.ascii_lowercase, k=n)) for _ in range(200)] for n in LENGTHS
+}
 print(f"{len(seen):,} words to learn from, such as", ", ".join(seen[:5]))
 print("to test, of each length:", [len(unseen[n]) for n in LENGTHS])
 print("of 14 letters:", ", ".join(unseen[14][:2]), "/", ", ".join(strings[14][:2]))
@@ -598,7 +602,9 @@ found = load_results("bottleneck")
 print(f"{'words without an error':>35}   unseen  unseen  strings")
 print(f"{'':>10} hidden  steps  step size  {10:>9} {14:>7} {10:>7}")
 for row in found["rows"] + found["longer"]:
-    sets = [torch.tensor(row[test]).view(-1, 6).mean(0) for test in ("unseen", "strings")]
+    sets = [
+        torch.tensor(row[test]).view(-1, 6).mean(0) for test in ("unseen", "strings")
+    ]
     line = f"{row['kind']:>10} {row['hidden']:>6} {row['steps']:>6}"
     line += f"  {row['rate']:>9}" if "rate" in row else f"  {'0.01, all':>9}"
     shares = sets[0][3], sets[0][5], sets[1][3]
@@ -734,7 +740,9 @@ def weights_without(query):
     return ((query @ W.T + H @ U.T) @ v).softmax(0)
 
 
-print("without tanh, equal:", torch.allclose(weights_without(one), weights_without(two)))
+print(
+    "without tanh, equal:", torch.allclose(weights_without(one), weights_without(two))
+)
 both = [additive(query[None], H[None])[1] for query in (one, two)]
 print("with tanh, equal:   ", torch.allclose(*both))
 

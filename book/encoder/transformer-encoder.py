@@ -257,7 +257,9 @@ for pre in (False, True):
     ours.load_state_dict(theirs.state_dict())
     by_hand = layer_by_hand(x, theirs.state_dict(), 4, pre)
     small = [bool((y - theirs(x)).abs().max() < 1e-6) for y in (by_hand, ours(x))]
-    print("pre-norm: " if pre else "post-norm:", "by hand and ours, below 1e-6:", *small)
+    print(
+        "pre-norm: " if pre else "post-norm:", "by hand and ours, below 1e-6:", *small
+    )
     again = nn.TransformerEncoderLayer(32, 4, 128, batch_first=True, **options)
     again.load_state_dict(ours.state_dict())  # and back
     print(
@@ -304,7 +306,9 @@ from scratch.encoder import TransformerEncoder
 def gradients(pre, layers, seed):
     """Norms of the gradient of W_2 in each layer, and the size of what the last layer returns."""
     torch.manual_seed(seed)
-    encoder = TransformerEncoder(200, 64, layers, heads=4, norm_first=bool(pre)).double()
+    encoder = TransformerEncoder(
+        200, 64, layers, heads=4, norm_first=bool(pre)
+    ).double()
     head = nn.Linear(64, 200).double()
     for weight in (*encoder.layers.parameters(), head.weight):
         if weight.ndim == 2:
@@ -320,7 +324,9 @@ def gradients(pre, layers, seed):
 
 # %%
 DEPTHS, SEEDS = (2, 4, 8, 16, 32), range(5)
-runs = {(pre, n): [gradients(pre, n, s) for s in SEEDS] for pre in (0, 1) for n in DEPTHS}
+runs = {
+    (pre, n): [gradients(pre, n, s) for s in SEEDS] for pre in (0, 1) for n in DEPTHS
+}
 print("gradient in the last layer      pre-norm: size of the sum, and their product")
 for n in DEPTHS:
     last = [torch.tensor([norms[-1] for norms, _ in runs[pre, n]]) for pre in (0, 1)]
@@ -455,7 +461,9 @@ from scratch.encoder import Encoder
 lstm = Encoder(V, embedding_dim=32, hidden_dim=32, num_layers=1)
 for model in (lstm, encoder):
     states, vectors = model.states(ids, lengths), model.vectors(ids, lengths)
-    print(f"{type(model).__name__:>18}: {tuple(states.shape)} and {tuple(vectors.shape)}")
+    print(
+        f"{type(model).__name__:>18}: {tuple(states.shape)} and {tuple(vectors.shape)}"
+    )
 mean = encoder.states(ids, lengths).sum(1) / lengths.unsqueeze(1)
 print("the mean of its words:", torch.allclose(mean, encoder.vectors(ids, lengths)))
 
@@ -507,7 +515,9 @@ for training in (True, False):
     for encode in (torch_layer, torch_heads):
         report = check_encoder(encode, V, empty=True)
         wrong = [name for name in report.asked if not report[name]]
-        print("training" if training else "in use  ", encode.__name__, wrong or "all ok")
+        print(
+            "training" if training else "in use  ", encode.__name__, wrong or "all ok"
+        )
 print(check_encoder(torch_layer, V)["empty_rows"])
 
 # %% [markdown]
@@ -555,7 +565,9 @@ for T in (16, 256, 2048):
         products(layer, torch.zeros(1, T, d)),
     )
     right = (lstm_, transformer) == (8 * T * d**2, 12 * T * d**2 + 2 * T**2 * d)
-    print(f"T = {T:>4}: as counted: {right}, Transformer / LSTM: {transformer / lstm_:.1f}")
+    print(
+        f"T = {T:>4}: as counted: {right}, Transformer / LSTM: {transformer / lstm_:.1f}"
+    )
 
 # %% [markdown]
 # > **Correction.** "Self-attention is cheaper than recurrence as long as $T < d$", one often reads, after the
@@ -713,7 +725,9 @@ class Bag(nn.Module):
 V, d = len(vocabulary), 48
 ENCODERS = {"bag of words": lambda: Bag(V, d)}
 ENCODERS["LSTM"] = lambda: Encoder(V, embedding_dim=d, hidden_dim=d, num_layers=1)
-ENCODERS["Transformer"] = lambda: TransformerEncoder(V, d, 1, heads=4, feed_forward=2 * d)
+ENCODERS["Transformer"] = lambda: TransformerEncoder(
+    V, d, 1, heads=4, feed_forward=2 * d
+)
 for name, make in ENCODERS.items():
     print(f"{name:<12} {sum(p.numel() for p in make().parameters()):>8,} parameters")
 
@@ -748,7 +762,9 @@ def train(make, question, rate, seed, steps=250):
 # they come and the number of steps are the same for all.
 
 # %%
-exams = {(r["question"], r["steps"], r["encoder"]): r for r in load_results("order")["rows"]}
+exams = {
+    (r["question"], r["steps"], r["encoder"]): r for r in load_results("order")["rows"]
+}
 BEST = {name: row["rate"] for (_, steps, name), row in exams.items() if steps == 250}
 print(f"{'question':>9} steps {'':<12} step size  right   five seeds")
 for (question, steps, name), row in exams.items():

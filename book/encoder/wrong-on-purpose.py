@@ -799,22 +799,29 @@ for name, (check, wrong_one, mended_one) in museum.items():
 from scratch.text import Vocabulary, pad
 
 rng, third = random.Random(0), len(sentences) // 3
-texts = []
-for era, part in enumerate((sentences[:third], sentences[-third:])):
-    fitting = [sentence for sentence in part if 6 <= len(sentence) <= 20]
-    texts += [(sentence, era) for sentence in rng.sample(fitting, 5000)]
-rng.shuffle(texts)
-test_texts, train_texts = texts[:1000], texts[1000:]
-words = (word for sentence, era in train_texts for word in sentence)
+early, late, spoken = (
+    rng.sample([s for s in part if 6 <= len(s) <= 20], count)
+    for part, count in (
+        (sentences[:third], 6000),
+        (sentences[-third:], 6000),
+        (sentences, 12000),
+    )
+)
+shuffled = [rng.sample(s, len(s)) for s in spoken[6000:]]
+TASKS = {"which era?": (early, late), "in order?": (spoken[:6000], shuffled)}
+for task, sides in TASKS.items():  # -> 12,000 pairs (sentence, answer)
+    TASKS[task] = [(s, answer) for answer in (0, 1) for s in sides[answer]]
+    rng.shuffle(TASKS[task])
+HELD = 4000  # sentences that are not trained on: to test, and to choose step sizes
+words = (w for pairs in TASKS.values() for s, answer in pairs[HELD:] for w in s)
 vocabulary = Vocabulary.from_tokens(words, max_size=2000)
 
 
-def batch(
-    texts, width=0
-):  # ids (batch, length or width), lengths (batch,), eras (batch,)
-    ids, lengths = pad([vocabulary.encode(sentence) for sentence, era in texts])
+# %%
+def batch(texts, width=0):  # -> ids (batch, length or width), lengths, answers (batch,)
+    ids, lengths = pad([vocabulary.encode(sentence) for sentence, answer in texts])
     ids = nn.functional.pad(ids, (0, max(0, width - ids.shape[1])))
-    return ids, lengths, torch.tensor([era for sentence, era in texts])
+    return ids, lengths, torch.tensor([answer for sentence, answer in texts])
 
 
 # %%
@@ -848,25 +855,27 @@ def build(name):  # an encoder, and how it reads: (ids, lengths) -> (batch, dim)
 
 
 # %%
-def train(name, seed, steps=100):
+from scratch.training import fit, random_rows
+
+
+def train(name, task, rate, seed, steps):  # -> a function (ids, lengths) -> (batch,)
     torch.manual_seed(seed)
-    rng, (encoder, read), guess = random.Random(seed), build(name), nn.Linear(DIM, 2)
-    weights = [*encoder.parameters(), *guess.parameters()]
-    rate = 0.005 if name in PARTS else 0.01  # the LSTMs
-    optimizer = torch.optim.Adam(weights, lr=rate, fused=True)
-    for _ in range(steps):
-        ids, lengths, eras = batch(rng.sample(train_texts, 32))
-        optimizer.zero_grad()
-        cross_entropy(guess(read(ids, lengths)), eras).backward()
-        optimizer.step()
+    (encoder, read), guess = build(name), nn.Linear(DIM, 2)
+
+    def loss(rows):
+        ids, lengths, answers = batch([TASKS[task][HELD + row] for row in rows])
+        return cross_entropy(guess(read(ids, lengths)), answers)
+
+    batches = random_rows(len(TASKS[task]) - HELD, 32, steps, seed)
+    fit([*encoder.parameters(), *guess.parameters()], loss, batches, rate, warmup=10)
     return lambda ids, lengths: guess(read(ids, lengths)).argmax(1)
 
 
 @torch.no_grad()
-def judge(answer, width):  # the answers, and which of them are right: (texts,) each
-    batches = [batch(test_texts[i : i + 50], width) for i in range(0, 1000, 50)]
-    answers = torch.cat([answer(ids, lengths) for ids, lengths, eras in batches])
-    return answers, answers == torch.cat([eras for ids, lengths, eras in batches])
+def judge(answer, texts, width=0):  # the answers, and which are right: (texts,) each
+    batches = [batch(texts[i : i + 50], width) for i in range(0, len(texts), 50)]
+    answers = torch.cat([answer(ids, lengths) for ids, lengths, _ in batches])
+    return answers, answers == torch.cat([truth for _, _, truth in batches])
 
 
 # %% tags=["atol=0.025"]

@@ -307,6 +307,7 @@ plt.show()
 # place, with scores divided by $\sqrt d$ as in {eq}`eq-pe-attention`, and multiplied by larger numbers
 # $\beta$ instead; last, the $\beta$ that gives it one half:
 
+
 # %%
 def weight(length, beta):
     rows = sinusoidal(length, d, dtype=torch.float64)  # (T, d)
@@ -559,6 +560,7 @@ print("one-sided, to a mirror:", torch.allclose(mirrored, Y.flip(0)))
 # Between a price and a vector stands T5's way {cite:p}`raffel2020exploring`: a *learned* number for each head
 # and each of 32 classes of differences, added to the score. Near differences have classes of their own, far
 # ones share them, and left and right differ:
+
 
 # %%
 def t5_class(step):
@@ -884,11 +886,18 @@ def quick_hands(places, dim):
 here, there = sinusoidal(32, 32, dtype=torch.float64).chunk(2)  # places 0–15 and 16–31
 quick, scripts = quick_hands(16, 32), play(400, 16, torch.Generator().manual_seed(2))
 cases = {"moved": there, "moved, slow hands put back": torch.where(quick, there, here)}
-cases |= {"moved, quick hands put back": torch.where(quick, here, there), "all put back": here}
+cases |= {
+    "moved, quick hands put back": torch.where(quick, here, there),
+    "all put back": here,
+}
 print("hands:", len(quick) // 2, "of which quick:", quick.sum().item() // 2)
 for name, rows in cases.items():
-    shares = [right_at(readers["sinusoidal", seed], rows, scripts).mean() for seed in range(3)]
-    print(f"{name:<28} right in more than 95%: {[bool(share > 0.95) for share in shares]}")
+    shares = [
+        right_at(readers["sinusoidal", seed], rows, scripts).mean() for seed in range(3)
+    ]
+    print(
+        f"{name:<28} right in more than 95%: {[bool(share > 0.95) for share in shares]}"
+    )
 
 # %% [markdown]
 # Moving the script, which changes nothing that could matter, breaks the reader. So it has not learnt "three
@@ -967,10 +976,14 @@ for n, cuts in ((63, (3, 63)), (64, (3, 4, 64)), (96, (3, 36, 66, 96))):
 
 # %%
 for base in (10_000, 500_000):
-    waves = 2 * math.pi * base ** (torch.arange(0, 128, 2) / 128)  # (64,) of a head of 128
+    waves = (
+        2 * math.pi * base ** (torch.arange(0, 128, 2) / 128)
+    )  # (64,) of a head of 128
     round_ = [(waves <= n).sum().item() for n in (4_096, 131_072)]
-    print(f"base {base:>7,}: {round_[0]} of 64 pairs come round in 4,096 places, "
-          f"{round_[1]} in 131,072")
+    print(
+        f"base {base:>7,}: {round_[0]} of 64 pairs come round in 4,096 places, "
+        f"{round_[1]} in 131,072"
+    )
 
 # %% [markdown]
 # This was a toy: two layers, eight tokens. Kazemnejad and colleagues {cite:p}`kazemnejad2023impact` compared
@@ -1111,7 +1124,7 @@ print("as good at 16 tokens, in twice the steps:", short[0] > 0.98)
 whole, shares = rotate, {}
 for factor in (1, 1.5, 2):
 
-    def rotate(x, places):
+    def rotate(x, places, factor=factor):
         return whole(x, places / factor)
 
     answers = [examine(readers["RoPE", seed], 128) for seed in range(3)]
@@ -1119,7 +1132,9 @@ for factor in (1, 1.5, 2):
 rotate = whole
 for factor in (1.5, 2):
     better = (shares[factor] > shares[1]).tolist()
-    print(f"divided by {factor}: better on who speaks {better[0]}, three back {better[1]}")
+    print(
+        f"divided by {factor}: better on who speaks {better[0]}, three back {better[1]}"
+    )
 # "Three back" is a distance that the reader knows to the digit; divided, it is another
 # one. That is why a model is trained on, for a short while, after its places are divided.
 

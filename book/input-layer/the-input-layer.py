@@ -583,7 +583,12 @@ def learn(model, x, y, steps, rate, batch=128, seed=0):
     """Train in double precision on random batches of x (n, ...) and y (n,); return the model."""
     model = model.double()
     batches = random_rows(len(x), batch, steps, seed)
-    fit(model.parameters(), lambda rows: cross_entropy(model(x[rows]), y[rows]), batches, rate)
+    fit(
+        model.parameters(),
+        lambda rows: cross_entropy(model(x[rows]), y[rows]),
+        batches,
+        rate,
+    )
     return model.eval()
 
 
@@ -621,7 +626,9 @@ def against(first, row):
     mean = sum(row["loss"]) / len(row["loss"])
     if row is first:
         return f"{mean:.2f}"
-    low, high = t_interval([b - a for a, b in zip(first["loss"], row["loss"], strict=True)])
+    low, high = t_interval(
+        [b - a for a, b in zip(first["loss"], row["loss"], strict=True)]
+    )
     return f"{mean:.2f}   {(low + high) / 2:+.2f} [{low:+.2f}, {high:+.2f}]"
 
 
@@ -712,8 +719,13 @@ models["untied, 20"] = (600, 20, False)
 rows = {(row["text"], row["arm"]): row for row in results["tied"]}
 torch.manual_seed(0)
 words, rate = texts["little"], rows["little", "tied, 32"]["rate"]
-model = learn(NextWord(*models["tied, 32"]), words[:, :4], words[:, 4], 300, rate, batch=100)
-live, stored = judge(model, held[:, :4], held[:, 4])[0], rows["little", "tied, 32"]["loss"][0]
+model = learn(
+    NextWord(*models["tied, 32"]), words[:, :4], words[:, 4], 300, rate, batch=100
+)
+live, stored = (
+    judge(model, held[:, :4], held[:, 4])[0],
+    rows["little", "tied, 32"]["loss"][0],
+)
 print(f"our run and the stored one within 0.03: {abs(live - stored) < 0.03}")
 for text in texts:
     for arm in ("untied, 32", "tied, 32", "untied, 20", "tied, 20"):
@@ -829,7 +841,9 @@ rates = {(row["n"], row["arm"]): row.get("rate") for row in rows}
 arms = [f"{a}, {b}" for a in ("random", "word2vec") for b in ("frozen", "tuned")]
 for k, arm in enumerate(arms):
     model = era(k > 1, k % 2 == 1, 30, 0, rates[30, arm])
-    print(f"{arm:<17} our run, 30 sentences: {judge(model, x[judges], y[judges])[1]:.2f}")
+    print(
+        f"{arm:<17} our run, 30 sentences: {judge(model, x[judges], y[judges])[1]:.2f}"
+    )
 
 # %%
 sizes = sorted({row["n"] for row in rows})

@@ -64,11 +64,12 @@ def load_pairs(name: str) -> tuple[list[tuple[str, str]], list[tuple[str, str]],
 
     Raises TypeError if `name` is no string, ValueError if no set is called so, OSError if its file is damaged.
     """
-    splits = [], [], []
+    splits: list[list[tuple[str, str]]] = [[], [], []]
     for line in _lines(_read(_record(name, "pairs"))):
         source, target, integration = line.split("\t")
         splits[split_of(integration)].append((source, target))
-    return splits
+    train, validation, test = splits
+    return train, validation, test
 
 
 def load_ratings(name: str) -> list[tuple[str, str, float]]:
@@ -99,7 +100,8 @@ def load_analogies(name: str) -> list[tuple[str, str, str, str, str]]:
         if line.startswith(": "):
             section = line[2:].strip()
         else:
-            questions.append((section, *line.split()))
+            a, b, c, d = line.split()
+            questions.append((section, a, b, c, d))
     return questions
 
 
@@ -156,7 +158,8 @@ def fetch(name: str, quiet: bool = False) -> Path:
         downloader = pooch.HTTPDownloader(progressbar=not quiet, chunk_size=2**16)
         return Path(pooch.retrieve(url, f"sha256:{record['sha256']}", record["file"], folder, downloader=downloader))
     except requests.HTTPError as error:
-        reason = f"the server answered {error.response.status_code} {error.response.reason}"
+        answer = error.response
+        reason = f"the server answered {error if answer is None else f'{answer.status_code} {answer.reason}'}"
     except (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError):
         reason = "the connection was cut before the file was complete"
     except requests.RequestException as error:

@@ -57,6 +57,7 @@ class InputLayer(nn.Module):
         table = normal(self.vocab_size, self.dim, generator) * self.dim**-0.5  # (V, d)
         table[Vocabulary.pad_id] = 0
         self.token = nn.Embedding.from_pretrained(table, freeze=False, padding_idx=Vocabulary.pad_id)
+        self.position: nn.Module
         if position == "sinusoidal":
             self.position = SinusoidalPosition(self.max_length, self.dim)
         elif position == "learned":

@@ -19,6 +19,7 @@ from scratch.windows import reach
 BLOCK = 32  # L consecutive centres make a block,
 SHARED = {"skip-gram": 32, "cbow": 16}  # and share N negatives: fewer in CBOW, where a centre is one pair only
 CELLS = 2**20  # of the noise table: a word with a smaller share of the noise than 1 / CELLS may have none
+NARROW = 16  # for windows up to this, the weights come out of a table
 
 
 def plain_loss(W: Tensor, U: Tensor, batch: tuple[Tensor, ...], *, cbow: bool, negative: int) -> Tensor:
@@ -64,6 +65,7 @@ class NegativeSampling:
         self.W, self.U, self.cbow, self.negative, self.generator = W, U, cbow, negative, generator
         self.blocks_a_batch = max(1, batch_size // BLOCK)
         self.shared = SHARED["cbow" if cbow else "skip-gram"]  # N
+        self.tables: dict[int, Tensor] = {}
         ends = (noise.double() / noise.double().sum()).cumsum(0)  # (V,) where each word's part of the table ends
         self.noise_table = torch.searchsorted(ends, (torch.arange(CELLS, dtype=torch.float64) + 0.5) / CELLS)
 
@@ -86,18 +88,36 @@ class NegativeSampling:
         W, U, (words, left, right, drawn) = self.W, self.U, batch
         w = (words.shape[1] - BLOCK) // 2
         centres = words[:, w : w + BLOCK].contiguous()  # (b, L)
-        sees = band(left, right, w, W.dtype)  # (b, L, w + L + w)
-        pairs = (left + right).to(W.dtype).unsqueeze(2)  # (b, L, 1)
-        share = self.negative / self.shared  # how much a negative counts in a pair
+        weight = self._looked_up(left, right, w) if w <= NARROW else self.weights(left, right, w)
         if self.cbow:  # a mean is paired with its own centre only
             label = pad(torch.eye(BLOCK, dtype=W.dtype), (0, self.shared))  # (L, L + N)
-            weight = pad(label[:, :BLOCK], (0, self.shared), value=share)  # (L, L + N)
-            mean = sees.div_(pairs.clamp(min=1))  # (b, L, w + L + w)
-            cbow_step(W, U, words, mean, torch.cat([centres, drawn], 1), label, weight, size)
+            pairs = pad(label[:, :BLOCK], (0, self.shared), value=self.negative / self.shared)  # (L, L + N)
+            cbow_step(W, U, words, weight, torch.cat([centres, drawn], 1), label, pairs, size)
         else:
             label = pad(torch.ones(words.shape[1], dtype=W.dtype), (0, self.shared))  # (w + L + w + N,)
-            weight = torch.cat([sees, (pairs * share).expand(-1, -1, self.shared)], 2)  # (b, L, w + L + w + N)
             skip_gram_step(W, U, centres, torch.cat([words, drawn], 1), label, weight, size)
+
+    def weights(self, left: Tensor, right: Tensor, w: int) -> Tensor:
+        """How much each word of a block counts for each of its centres.
+
+        left, right (b, L): how many neighbours each centre sees, at most w. In CBOW each word's share in the centre's
+        mean (b, L, w + L + w); in skip-gram 1 for each neighbour, and behind them the weights of the block's
+        negatives (b, L, w + L + w + N).
+        """
+        sees = band(left, right, w, self.W.dtype)  # (b, L, w + L + w)
+        neighbours = (left + right).to(self.W.dtype).unsqueeze(2)  # (b, L, 1)
+        if self.cbow:
+            return sees.div_(neighbours.clamp(min=1))
+        return torch.cat([sees, (neighbours * self.negative / self.shared).expand(-1, -1, self.shared)], 2)
+
+    def _looked_up(self, left: Tensor, right: Tensor, w: int) -> Tensor:
+        """The same, out of a table of all there are, which is faster and has (w + 1)² L rows."""
+        if w not in self.tables:
+            sides = torch.cartesian_prod(torch.arange(w + 1), torch.arange(w + 1)).unsqueeze(1)  # ((w + 1)², 1, 2)
+            before, after = sides.expand(-1, BLOCK, -1).unbind(2)
+            self.tables[w] = self.weights(before, after, w).flatten(0, 1)
+        rows = ((w + 1) * left + right) * BLOCK + torch.arange(BLOCK)  # (b, L)
+        return self.tables[w].index_select(0, rows.flatten()).unflatten(0, rows.shape)
 
 
 def band(left: Tensor, right: Tensor, w: int, dtype: torch.dtype = torch.float32) -> Tensor:
