@@ -6,6 +6,7 @@ import sys
 
 import bottleneck
 import common
+import museum
 import numpy as np
 import pytest
 import recurrent
@@ -83,6 +84,47 @@ def test_the_spellers_of_the_chapter_are_trained_and_examined(monkeypatch):
     assert [row["kind"] for row in rows] == ["attention", "one vector"]
     assert rows[0]["parameters"] - rows[1]["parameters"] == 4 * 4 + 4 * 4 + 4  # W, U and v
     assert all(len(row["unseen"][0]) == len(row["strings"][0]) == 6 for row in rows)
+
+
+def test_the_museums_step_size_is_chosen_by_other_sentences_than_it_is_judged_by(monkeypatch):
+    trained, judged = [], []
+
+    def train(name, task, rate, seed, steps):
+        trained.append((rate, seed, steps))
+        return rate
+
+    def judge(rate, texts, width=0):
+        judged.append((rate, texts[0], texts[-1], width))
+        right = torch.tensor([rate == (0.1 if texts[0] < museum.TEST else 0.03)] * 4)  # the test would choose 0.1
+        return right if width else ~right, right
+
+    book = {"train": train, "judge": judge, "TASKS": {"which era?": list(range(9000))}, "HELD": 4000}
+    monkeypatch.setattr(museum, "book", book)
+    row = museum.row("which era?", "some encoder")
+    assert row["rate"] == 0.03
+    assert row["validation"] == [0, 1, 0]
+    assert row["right"] == row["padded"] == [0] * museum.SEEDS
+    assert row["changed"] == [1] * museum.SEEDS
+    assert {call[1:] for call in judged} == {(2000, 3999, 0), (0, 1999, 0), (0, 1999, 64)}
+    assert sorted(seed for rate, seed, steps in trained if rate == 0.03) == list(range(museum.SEEDS))
+    assert {steps for rate, seed, steps in trained} == {museum.STEPS["which era?"]}
+
+
+def test_the_stored_museum_is_what_the_benchmark_makes():
+    stored = load_results("museum")
+    book = common.from_chapter("encoder/wrong-on-purpose", ("PARTS = {",))
+    assert {(row["task"], row["encoder"]) for row in stored["rows"]} == {
+        (task, name) for task in museum.STEPS for name in book["NAMES"]
+    }
+    for row in stored["rows"]:
+        rates = museum.RATES[row["task"]]
+        assert row["rate"] == rates[np.argmax(row["validation"])]
+        assert {len(row[share]) for share in ("right", "padded", "changed")} == {museum.SEEDS}
+        speaks = row["encoder"] in ("mask on the queries", "softmax over queries", "heads cut across")
+        speaks |= row["encoder"] in ("mean counts padding", "last state is padding")
+        assert (max(row["changed"]) > 0) is speaks, row["encoder"]
+        if row["encoder"] == "no position" and row["task"] == "in order?":  # it cannot know
+            assert np.abs(np.array(row["right"]) - 0.5).max() < 0.05
 
 
 def test_code_that_a_chapter_no_longer_has_is_named():
