@@ -957,18 +957,18 @@ plt.show()
 # twin: the order has to survive a walk through the pads. But would one notice? It still has more right than the sound
 # Transformer. The softmax over the queries costs a few hundredths. The mask on the queries costs about one, with an
 # interval that barely misses 0; among sixteen intervals, chance alone may do that once. Three more keep up with the
-# sound one. And with heads cut across the words, a Transformer is *better*. This bug hands each head a quarter of the sentence, in
-# slices; a narrow view is what helped on such a task [in the last chapter](transformer-encoder.ipynb), and
-# probably helps here. Who judges by accuracy alone would keep the bug.
+# sound one. And with heads cut across the words, a Transformer is *better*. This bug hands each head a quarter of the
+# sentence, in slices; a narrow view is what helped on such a task [when we built the
+# Transformer](transformer-encoder.ipynb), and probably helps here. Who judges by accuracy alone would keep the bug.
 #
 # So a task's accuracy gives a bug away if the task needs what the bug breaks, and only to those who know how
 # far a sound encoder gets. Neither task finds the unscaled scores or the normalised residual: one would look for
 # their price where heads are wide, or in a deep stack. (These are small tasks, one layer, and a short training:
 # with more of each, other gaps may open.)
 #
-# The last columns are what a user gets. Where padding speaks, a wider batch changes answers to the same sentences, up to more than half of them, on
-# either task. From seed to seed that share differs severalfold, and some wrong encoders come off nearly unharmed; one
-# lucky run would have proved nothing. That takes no twin and no task to see: it is the law of Room 1.
+# The last columns are what a user gets. Where padding speaks, a wider batch changes answers to the same sentences on
+# either task, at worst more than half of them. From run to run that share differs severalfold, and some wrong encoders
+# come off nearly unharmed: one lucky run would have proved nothing. That takes no twin and no task to see: it is the law of Room 1.
 #
 # ## Too good to be true
 #

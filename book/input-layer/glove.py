@@ -253,7 +253,7 @@ for word in "troops officer vessels ships of congress fiscal".split():
 # Fix $k$, and bring what belongs to $i$ to one side: $\mathbf{w}_i \cdot \tilde{\mathbf{w}}_k - \ln p(k \mid i)$
 # must be the same number for every $i$. The equation holds if and only if there are numbers $c_k$, one
 # for each column and free to choose, with
-# $\mathbf{w}_i \cdot \tilde{\mathbf{w}}_k = \ln p(k \mid i) + c_k = \ln X_{ik} - \ln X_i + c_k$. So a bias of the
+# $\mathbf{w}_i \cdot \tilde{\mathbf{w}}_k = \ln p(k \mid i) + c_k$, which is $\ln X_{ik} - \ln X_i + c_k$. So a bias of the
 # column comes of itself, $\tilde b_k = -c_k$. The term $\ln X_i$ does not depend on $k$: make it a bias of
 # the row, $b_i$, to be learnt as well, so that rows and columns are treated alike. What is left is
 #

@@ -407,11 +407,11 @@ one = search("physicians for the needy", idf)
 #
 # Real search engines use a close relative, *BM25* {cite:p}`robertson2009probabilistic`. It has two more ideas. A word's
 # tenth occurrence tells less than its second, so counts are bent, $b_i / (b_i + \kappa)$, which never passes 1; and
-# long texts hold more words by chance, so $\kappa$ grows with the length $\ell$ of the text over the mean length
-# $\bar\ell$. The score of a text for a query $q$ is
+# long texts hold more words by chance, so $\kappa$ grows with $\lambda$, the
+# length of the text over the mean length. With the usual constants, 1.5 and 0.75, the score of a text for a query $q$ is
 #
 # $$
-# \sum_{i \in q} \mathrm{idf}_i \, \frac{b_i}{b_i + \kappa} , \qquad \kappa = 1.5\, \bigl(0.25 + 0.75\, \ell / \bar\ell\bigr) .
+# \sum_{i \in q} \mathrm{idf}_i \, \frac{b_i}{b_i + \kappa} \quad \text{with} \quad \kappa = \frac{3 + 9 \lambda}{8} .
 # $$ (eq-bm25)
 
 # %%
