@@ -477,10 +477,11 @@ print(torch.allclose(by_hand, masked.losses(inputs, n, labels, segments)))
 # second piece follows the first {cite:p}`devlin2019bert`. Does it guess better than counting? We hide *all* chosen words this time.
 #
 # What does counting say of a gap? It must look at both sides, too. A guess $w$ at place $t$ changes the
-# probabilities of the $n$ words whose $n$-grams hold it, so by the definition of conditional probability, with $w_t = w$,
+# probabilities of the $n$ words whose $n$-grams hold it, so by the definition of conditional probability, with $w_t = w$
+# and $c_s$ for the $n - 1$ words before place $s$,
 #
 # $$
-# p(w \mid \text{rest}) \propto \prod_{j=0}^{n-1} p(w_{t+j} \mid w_{t+j-n+1:t+j-1}) ,
+# p(w \mid \text{rest}) \propto \prod_{j=0}^{n-1} p(w_{t+j} \mid c_{t+j}) ,
 # $$ (eq-ctx-both-sides)
 #
 # divided by the sum over all $w$. For $n = 2$ it is $p(w \mid \text{left})\, p(\text{right} \mid w)$. Here are
