@@ -13,7 +13,7 @@ ONLY := $(if $(CHROMIUM),,not browser)
 PAGES := _config.yml _toc.yml $(shell find book -type f -not -path '*/.ipynb_checkpoints/*' -not -name '*.py' -o -path 'book/_extensions/*')
 
 .DEFAULT_GOAL := help
-.PHONY: help book serve notebooks lab check test test-browser test-portable mutants format lint lock address clean
+.PHONY: help book serve notebooks lab check test test-browser test-portable test-twice mutants format lint lock address clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -56,6 +56,9 @@ test-browser: .venv/.tests book ## every page in headless Chromium: complete, al
 
 test-portable: .venv/.tests ## every notebook again, on processors that this one can pretend to be
 	$(PYTHON) scripts/portable.py $(NAMES)
+
+test-twice: .venv/.tests ## every cell of every chapter (or NAMES=…) twice, in order: it must show the same
+	$(PYTHON) scripts/twice.py $(NAMES)
 
 mutants: .venv/.tests ## break the helpers (or NAMES=…) in small ways, and list what no test notices
 	$(PYTHON) scripts/mutants.py $(NAMES)

@@ -1,16 +1,9 @@
-"""Every cell of every chapter can be run again, and shows the same; and the runner notices one that cannot."""
+"""The runner of `make test-twice` notices a cell that cannot be run again."""
 
 import pytest
-from chapters import chapters
 from twice import complaints
 
 HEADER = "# ---\n# jupyter:\n#   jupytext:\n#     text_representation:\n#       format_name: percent\n# ---\n\n"
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("chapter", chapters(language="en"), ids=str)
-def test_each_cell_twice(chapter):
-    assert complaints(chapter.path) == []
 
 
 @pytest.mark.parametrize(
