@@ -89,22 +89,27 @@ def failure(notebook):
                 return f"cell {number} wrote to stderr, which a page must not show:\n{cell.source}\n\n{output.text}"
 
 
-def execute(path):
-    """The script's notebook with its outputs; RuntimeError if a cell failed."""
-    notebook = read_source(path)
+def run_cells(notebook, folder):
+    """Run a notebook's cells in a folder, in place, by this environment's Python."""
     client = NotebookClient(
         notebook,
         kernel_manager_class=BookKernel,
         kernel_name=CURRENT_ENV_KERNEL_NAME,
-        resources={"metadata": {"path": str(path.parent)}},
+        resources={"metadata": {"path": str(folder)}},
         timeout=None,
         startup_timeout=HOUR,
         iopub_timeout=HOUR,
         record_timing=False,
         coalesce_streams=True,
     )
+    client.execute(stderr=subprocess.DEVNULL)  # the kernel's own log; what cells write there is kept
+
+
+def execute(path):
+    """The script's notebook with its outputs; RuntimeError if a cell failed."""
+    notebook = read_source(path)
     try:
-        client.execute(stderr=subprocess.DEVNULL)  # the kernel's own log; what cells write there is kept
+        run_cells(notebook, path.parent)
     except CellExecutionError:
         pass  # the cell stores it, and failure() finds it
     except (CellTimeoutError, DeadKernelError) as error:

@@ -8,15 +8,12 @@ are as many. Nothing is written.
 
 import argparse
 import copy
-import subprocess
 import sys
 from pathlib import Path
 
 from chapters import chapters, find
-from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
-from nbval.kernel import CURRENT_ENV_KERNEL_NAME
-from run import HOUR, BookKernel, read_source
+from run import read_source, run_cells
 
 
 def doubled(notebook):
@@ -48,18 +45,8 @@ def shown(cell) -> list[str]:
 def complaints(path: Path) -> list[str]:
     """The cells of a chapter that show something else when they are run again, or fail."""
     notebook = doubled(read_source(path))
-    client = NotebookClient(
-        notebook,
-        kernel_manager_class=BookKernel,
-        kernel_name=CURRENT_ENV_KERNEL_NAME,
-        resources={"metadata": {"path": str(path.parent)}},
-        timeout=None,
-        startup_timeout=HOUR,
-        iopub_timeout=HOUR,
-        coalesce_streams=True,
-    )
     try:
-        client.execute(stderr=subprocess.DEVNULL)
+        run_cells(notebook, path.parent)
     except CellExecutionError as error:
         return [f"a cell failed: {error.ename}: {error.evalue}\n{str(error)[-1000:]}"]
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]

@@ -880,7 +880,9 @@ for architecture in ("skip-gram", "cbow"):
 
 # %% [markdown]
 # Skip-gram gains most, since a centre there has several pairs to share a product; in CBOW it has one. Two
-# threads gain less than gensim's, for between the products they take turns in Python.
+# threads gain less than gensim's, for between the products they take turns in Python. How far ahead one is depends
+# on the processor: on another, kinder to gensim, the lead was smaller. (These speeds were taken before the trainer was
+# rewritten to be read more easily; its vectors have stayed the same to the bit.)
 #
 # And the quality? Skip-gram was swept above, too. Sharper than two means is the *paired* difference: the same
 # questions, drawn again for both. At the rate 0.05, seed by seed, what gensim scores more than ours:
