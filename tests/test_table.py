@@ -1,0 +1,72 @@
+"""The table that results stand in: what is shown, how it is aligned, and what is refused."""
+
+import xml.etree.ElementTree as ElementTree
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scratch.table import Table
+
+COLUMNS = {"network": "", "gates": "d", "kept": ".2f"}
+ROWS = [("LSTM", 4, 0.51234), ("GRU", 3, None)]
+
+
+def html(table):
+    """The entries of a table as a browser reads them: a list for each row, the names of the columns first."""
+    tree = ElementTree.fromstring(table._repr_html_())
+    return [["".join(cell.itertext()) for cell in row] for row in tree.iter("tr")]
+
+
+def test_text():
+    assert repr(Table(ROWS, COLUMNS)).split("\n") == [
+        "network   gates   kept",
+        "LSTM          4   0.51",
+        "GRU           3      –",
+    ]
+
+
+def test_html_says_the_same():
+    assert html(Table(ROWS, COLUMNS)) == [["network", "gates", "kept"], ["LSTM", "4", "0.51"], ["GRU", "3", "–"]]
+
+
+def test_headers_have_a_scope():
+    shown = Table(ROWS, COLUMNS)._repr_html_()
+    assert (shown.count('scope="col"'), shown.count('scope="row"')) == (3, 2)
+
+
+def test_words_left_numbers_right():
+    shown = Table([("a", 1, "x"), ("b", 2, None)], {"w": "", "n": "d", "v": ""})._repr_html_()
+    sides = ["left", "right", "left"]
+    assert [part.split('"')[0] for part in shown.split("text-align: ")[1:]] == sides * 3
+
+
+@given(st.lists(st.tuples(st.text(), st.floats(allow_nan=False, allow_infinity=False), st.integers())))
+def test_any_row_is_shown(rows):
+    table = Table(rows, {"<a>": "", "b & c": ".3e", "d": ","})
+    assert table.rows == [[text, f"{x:.3e}", f"{n:,}"] for text, x, n in rows]
+    assert table._repr_html_().count("<tr>") == len(rows) + 1
+    assert "<a>" not in table._repr_html_()
+
+
+def test_scalars_of_libraries():
+    (row,) = Table([(torch.tensor(0.5), np.float32(0.25), np.int64(1000))], {"a": ".1f", "b": ".2f", "c": ","}).rows
+    assert row == ["0.5", "0.25", "1,000"]
+
+
+def test_rows_may_be_a_generator():
+    assert Table(((n, n * n) for n in range(2)), {"n": "d", "n²": "d"}).rows == [["0", "0"], ["1", "1"]]
+
+
+@pytest.mark.parametrize("row", [("LSTM", 4), ("LSTM", 4, 0.5, 1)])
+def test_a_row_of_another_length(row):
+    with pytest.raises(ValueError, match=rf"row 1 of rows has {len(row)} entries, expected 3"):
+        Table([ROWS[0], row], COLUMNS)
+
+
+@pytest.mark.parametrize(("entry", "form"), [(0.5, "d"), ([1], ".2f"), (torch.ones(2), ".2f")])
+def test_an_entry_that_its_format_refuses(entry, form):
+    with pytest.raises(ValueError, match=r"row 0, column 'x': .* can't be shown as"):
+        Table([(entry,)], {"x": form})
