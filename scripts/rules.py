@@ -24,6 +24,7 @@ import nbformat
 from bootstrap import MODEL
 from bootstrap import cell as bootstrap_cell
 from chapters import Chapter, chapters, find
+from questions import parse
 from run import KEPT, METADATA, contents, is_current, read_source
 from weave import MARKDOWN, misfits, wide
 
@@ -37,10 +38,12 @@ class Words:
     time: str  # … how long it runs
     have: str
     reading: str
-    exercise: str  # its number and kind are the pattern's groups
+    exercise: str  # its number, kind, difficulty and minutes are the pattern's groups
     exercises: str  # what any exercise begins with, well formed or not
     hint: str
+    solution: str  # begins a solution in words, which folds
     kinds: tuple[str, ...]
+    questions: str
     question: str = "?"
 
 
@@ -51,10 +54,12 @@ WORDS = {
         time=r"\b(second|minute)s?\b",
         have="## You have",
         reading="## Further reading",
-        exercise=r"^> \*\*Exercise (\d+) \((\w+)\)\.\*\*",
+        exercise=r"^> \*\*Exercise (\d+) \((\w+)(?:, (easy|medium|hard), (\d+) minutes)?\)\.\*\*",
         exercises="**Exercise",
         hint=r"^> \*Hint:",
+        solution="<details><summary>Solution",
         kinds=("pencil", "code", "open"),
+        questions="## Check yourself",
     ),
     "zh": Words(
         will="**本章要做的事**",
@@ -62,10 +67,12 @@ WORDS = {
         time=r"约\d+(秒|分钟)",
         have="## 小结",
         reading="## 延伸阅读",
-        exercise=r"^> \*\*练习(\d+)\*\*（(\w+)）",
+        exercise=r"^> \*\*练习(\d+)\*\*（(\w+)(?:，(易|中|难)，(\d+)分钟)?）",
         exercises="**练习",
         hint=r"^> \*提示\*：",
+        solution="<details><summary>解答",
         kinds=("笔算", "编程", "开放"),
+        questions="## 想一想",
         question="？",
     ),
 }
@@ -78,6 +85,7 @@ DISPLAY = re.compile(r"^\$\$\n(.*?)^\$\$(?: \(([\w-]+)\))?", re.MULTILINE | re.D
 LINES = 20  # of a code cell
 COLUMNS = SHOWN = 999  # of its lines, and of what it prints; 88 is what a page shows, once all chapters keep to it
 LEAST, MOST = 2000, 4000  # words of a chapter
+DUE = False  # True once every chapter has questions, times for its exercises, and solutions in words
 PASSING = {
     "a path": r"(?<![\w:/.<])/(?:home|root|tmp|work|Users|usr|opt|var|mnt|content|private)/|\b[A-Z]:\\|site-packages",
     "an address in memory": r"\b0x[0-9a-f]{6,}",
@@ -150,10 +158,13 @@ def opening(cells, words):
 
 
 def exercises(cells, words):
-    """Four to six exercises of all three kinds, each with a hint and a solution that folds on the page and on Colab."""
+    """Four to six exercises of all three kinds, each with a hint and a solution that folds on the page and on Colab.
+
+    A solution is code that checks it; what there is to say or derive stands in a Markdown cell of its own before.
+    """
     pattern = re.compile(words.exercise, re.MULTILINE)
     found = [(number, *match) for number, cell in enumerate(cells) for match in pattern.findall(cell.source)]
-    numbers, kinds = [int(n) for _, n, _ in found], {kind for *_, kind in found}
+    numbers, kinds = [int(n) for _, n, *_ in found], {kind for _, _, kind, *_ in found}
     if not 4 <= len(found) <= 6 or numbers != list(range(1, len(found) + 1)):
         yield f"the exercises are numbered {numbers}, expected 1 to 4, 5 or 6"
     if kinds != set(words.kinds):
@@ -162,16 +173,44 @@ def exercises(cells, words):
         yield f"{written - len(found)} exercises do not begin as {words.exercise}"
     if (solved := sum(is_solution(cell) for cell in cells)) != len(found):
         yield f"{solved} solutions for {len(found)} exercises"
-    for position, n, _ in found:
+    for position, n, kind, hard, _ in found:
+        if DUE and not hard:
+            yield f"exercise {n} does not say how hard it is, and how many minutes it takes"
         if re.search(words.exercise, cells[position].source.split("\n\n")[-1], re.MULTILINE) is None:
             yield f"exercise {n} is not the last paragraph of its cell, followed by its solution"
         if not re.search(words.hint, cells[position].source, re.MULTILINE):
             yield f"exercise {n} has no line that begins as {words.hint}"
-        solution = cells[position + 1] if position + 1 < len(cells) else cells[position]
+        following = [*cells[position + 1 : position + 3], cells[position]]
+        told = following[0].source.startswith(words.solution)
+        if told and not re.fullmatch(rf"[^\n]*{n}</summary>\n\n.*\n\n</details>", following[0].source, re.DOTALL):
+            yield f"the words of solution {n} do not stand between {words.solution} {n}</summary> and </details>"
+        if DUE and kind == words.kinds[0] and not told:
+            yield f"exercise {n} ({kind}) has no solution in words, in a cell that begins with {words.solution} {n}"
+        solution = following[told]
         if solution.source.split("\n")[0] != f"# @title Solution {n}":
             yield f"exercise {n} is not followed by a code cell that begins with # @title Solution {n}"
         elif (solution.metadata.get("tags"), solution.metadata.get("cellView")) != (["hide-cell"], "form"):
             yield f'solution {n} lacks tags=["hide-cell"] cellView="form", without which it does not fold'
+
+
+def questions(cells, words):
+    """Six to ten questions, every option of which is explained; letters and lengths give no key away."""
+    if not DUE and words.questions not in markdown(cells):
+        return
+    language = next(language for language, own in WORDS.items() if own is words)
+    try:
+        found = parse(section(markdown(cells), words.questions, "## "), language)
+    except ValueError as error:
+        yield str(error)
+        return
+    if not 6 <= len(found) <= 10 or [q.number for q in found] != list(range(1, len(found) + 1)):
+        yield f"the questions are numbered {[q.number for q in found]}, expected 1 to 6, … or 10"
+    letters = Counter(q.right for q in found)
+    longest = sum(q.options[q.right] == max(q.options.values(), key=len) for q in found)
+    if found and max(letters.values()) > len(found) / 2:
+        yield f"the right answers are {''.join(q.right for q in found)}: one letter is more than half of them"
+    if longest > len(found) / 2:
+        yield f"in {longest} of {len(found)} questions the right answer is the longest"
 
 
 def ending(cells, words):
@@ -220,7 +259,7 @@ def code_cells(cells, words):
             yield f"cell {number}: a magic or shell command"
         if all(line.startswith("#") for line in lines):
             yield f"cell {number}: no code in it"
-        if re.search(r"(^ *#.*\n){4}", cell.source + "\n", re.MULTILINE) and not is_solution(cell):
+        if re.search(r"(^ *#.*\n){4}", cell.source + "\n", re.MULTILINE) and (DUE or not is_solution(cell)):
             yield f"cell {number}: more than three lines of comment in a row: prose belongs in Markdown"
         if re.search(r"\b(Markdown|HTML|Latex)\(|\b(suptitle|plt\.title)\(", cell.source):
             yield f"cell {number}: prose in code, or in a picture: it belongs in Markdown, or in the caption"
@@ -243,13 +282,14 @@ def unfinished(cells, words):
 
 
 def length(cells, words):
-    """As long as one sitting: words of English prose, without displayed formulas."""
-    count = len(DISPLAY.sub("", markdown(cells)).split())
+    """As long as one sitting: words of English prose, without displayed formulas, questions and folded solutions."""
+    text = DISPLAY.sub("", markdown(cells)).replace(section(markdown(cells), words.questions, "## "), "")
+    count = len(re.sub(r"^<details>.*?^</details>", "", text, flags=re.MULTILINE | re.DOTALL).split())
     if words is WORDS["en"] and not LEAST <= count <= MOST:
         yield f"{count:,} words, expected {LEAST:,} to {MOST:,}"
 
 
-SHAPE = (opening, exercises, ending, figures, code_cells, outputs, unfinished)
+SHAPE = (opening, questions, exercises, ending, figures, code_cells, outputs, unfinished)
 
 
 def shape(cells, language: str = "en", rules=SHAPE) -> list[str]:
@@ -332,30 +372,27 @@ def landmarks(cells) -> dict:
     """What prose has in common with its translation: headings, formulas, labels, sources, exercises, what is linked."""
     text = markdown(cells)
     formulas = [re.sub(r"\\text\{[^}]*\}|\s+", "", formula) for formula, _ in DISPLAY.findall(text)]
-    exercise = "|".join(words.exercise for words in WORDS.values())
+    patterns = [re.compile(words.exercise, re.MULTILINE) for words in WORDS.values()]
     return {
         "headings": [len(marks) for marks in re.findall(r"^(#+) ", text, re.MULTILINE)],
         "formulas": formulas,
         "labels": [label for _, label in DISPLAY.findall(text)],
         "sources": sorted({key.strip() for keys in CITATION.findall(text) for key in keys.split(",")}),
-        "exercises": ["".join(filter(str.isdigit, match[0])) for match in re.finditer(exercise, text, re.MULTILINE)],
+        "exercises": [(match[1], match[4]) for pattern in patterns for match in pattern.finditer(text)],
+        "questions": re.findall(r"^- \*\*([A-Z] [✓✗])\*\*", text, re.MULTILINE),
         "links": sorted({link.split("#")[0] for link in re.findall(r"\]\(([^)\s]+)\)", text)}),
     }
 
 
 def cells_correspond(own, english):
-    """As many code cells, all empty, and around them as many cells of prose, about the same things.
-
-    What a pencil solution derives in comments, a translation tells again in a cell of its own after it.
-    """
+    """As many code cells, all empty, and around them as many cells of prose, about the same things."""
     yield from misfits(own, english)
-    solutions = [False, *(is_solution(cell) for _, cell in code(english))]
     for number, (ours, theirs) in enumerate(zip(gaps(own), gaps(english), strict=False)):
         where = f"after code cell {number}" if number else "before the first code cell"
-        if len(ours) - len(theirs) not in ((0, 1) if solutions[number] else (0,)):
+        if len(ours) != len(theirs):
             yield f"{where}: {len(ours)} cells of prose, in English {len(theirs)}"
             continue
-        for a, b in zip(ours[len(ours) - len(theirs) :], theirs, strict=True):
+        for a, b in zip(ours, theirs, strict=True):
             a, b = landmarks([a]), landmarks([b])
             yield from (f"{where}: the {what} are {a[what]}, in English {b[what]}" for what in a if a[what] != b[what])
 
