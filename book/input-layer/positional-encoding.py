@@ -89,9 +89,9 @@ other = attend(torch.stack([vectors[w] for w in "the man bites the dog".split()]
 print("'dog' receives the same in both sentences:", torch.allclose(Y[1], other[4]))
 
 # %% [markdown]
-# A layer that hands the dog the same vector whether he bites or is bitten has not read the sentence. Let $\Pi$ be a *permutation matrix*, whose rows are the $T$ one-hot vectors in
-# some order: $\Pi X$ holds the rows of $X$ in that order. Shuffling the input shuffles queries, keys and
-# values alike, and
+# A layer that hands the dog the same vector whether he bites or is bitten has not read the sentence. Let $\Pi$
+# be a *permutation matrix*, whose rows are the $T$ one-hot vectors in some order: $\Pi X$ holds the rows of $X$
+# in that order. Shuffling the input shuffles queries, keys and values alike, and
 #
 # $$
 # \begin{aligned}
@@ -104,43 +104,50 @@ print("'dog' receives the same in both sentences:", torch.allclose(Y[1], other[4
 # The second line holds because the softmax treats all rows alike, and in a row all entries alike; the third
 # because $\Pi^\top \Pi = I$. So $\mathrm{attend}(\Pi X) = \Pi\,\mathrm{attend}(X)$: shuffle the words, and
 # you get the same vectors, shuffled. $\Pi S \Pi^\top$ is less than it seems: $\Pi$ on the left moves the rows,
-# $\Pi^\top$ on the right the columns. With three words, the last put first, entry $(1, 0)$, how much word 0
-# heeds word 2, used to be $(0, 2)$:
+# $\Pi^\top$ on the right the columns. Take three words, and let the entry "12" say how much word 1 heeds word 2:
 
 # %%
+from scratch.table import Table
+
 S = torch.tensor([[0, 1, 2], [10, 11, 12], [20, 21, 22]])
-Pi = torch.eye(3).long()[[2, 0, 1]]  # rows of the identity, in the new order
-print(Pi @ S @ Pi.T)
+order = [2, 0, 1]  # the last word is put first
+Pi = torch.eye(3).long()[order]  # rows of the identity, in the new order
+rows = [
+    (f"word {word}", *row)
+    for word, row in zip(order, (Pi @ S @ Pi.T).tolist(), strict=True)
+]
+Table(rows, {"": ""} | {f"word {word}": "02d" for word in order})
 
 # %% [markdown]
-# This is called *permutation equivariance* (置换等变性). The rest of an
-# encoder works on each row by itself, so that any stack of such layers is equivariant too. Average the rows
-# at the end, and the result is *invariant*: a shuffle changes nothing. An encoder without positions sees a
-# bag of words, however deep. By hand and in PyTorch:
+# Each entry still says who heeds whom; only the words have changed seats. This is called *permutation
+# equivariance* (置换等变性). The rest of an encoder works on each row by itself, so that any stack of such layers
+# is equivariant too. Average the rows at the end, and the result is *invariant*: a shuffle changes nothing. An
+# encoder without positions sees a bag of words, however deep. By hand and in PyTorch:
 
 # %%
 shuffle = torch.tensor([4, 0, 3, 1, 2])
-print("by hand:         ", torch.allclose(attend(X[shuffle]), attend(X)[shuffle]))
+follows_by_hand = torch.allclose(attend(X[shuffle]), attend(X)[shuffle])
 
 torch.manual_seed(0)
 one = torch.nn.MultiheadAttention(d, num_heads=4, batch_first=True).double()
 batch, shuffled = X[None], X[None, shuffle]  # (1, T, d)
 a, b = one(batch, batch, batch)[0], one(shuffled, shuffled, shuffled)[0]
-print("PyTorch's layer: ", torch.allclose(a[:, shuffle], b))
+follows_in_torch = torch.allclose(a[:, shuffle], b)
 
 layer = torch.nn.TransformerEncoderLayer(d, nhead=4, dropout=0.0, batch_first=True)
 stack = torch.nn.TransformerEncoder(layer, num_layers=6).double()
 a, b = stack(batch), stack(shuffled)
-print("an encoder of 6: ", torch.allclose(a[:, shuffle], b))
-print("its mean is blind:", torch.allclose(a.mean(1), b.mean(1)))
+print("attention by hand and PyTorch's move along:", follows_by_hand, follows_in_torch)
+print("so does an encoder of 6 layers:", torch.allclose(a[:, shuffle], b))
+print("and its mean does not move:", torch.allclose(a.mean(1), b.mean(1)))
 
 # %% [markdown]
 # ## A clock with many hands
 #
 # The plain remedy is to add to each word's vector another one that says where the word stands. The number of
-# the place itself, 37, would grow without bound, and drown the word. A clock shows no large numbers, but
-# angles. The quick hand tells neighbouring moments apart, the slow one knows roughly how late it is, and
-# together they pin the moment down.
+# the place itself, 37, would grow without bound, and drown the word; as a share of the length, 37 of 64, one
+# step would mean another distance in each text. A clock shows no large numbers, but angles. The quick hand tells
+# neighbouring moments apart, the slow one knows roughly how late it is, and together they pin the moment down.
 #
 # The *sinusoidal positional encoding* (正弦位置编码) {cite:p}`vaswani2017attention` is a clock with $d/2$ hands.
 # Places $t$ count from 0. At place $t$ hand $i$ has turned by the angle $\omega_i t$, where
@@ -176,8 +183,9 @@ def table(length, dim):
 
 P = sinusoidal(64, 128)
 print(P.shape, "as by hand:", torch.allclose(P, table(64, 128), atol=1e-6))
-for t in (0, 1, 37):
-    print(f"t = {t:>2}:", " ".join(f"{x:+.2f}" for x in sinusoidal(1, 8, start=t)[0]))
+rows = [(t, *sinusoidal(1, 8, start=t)[0].tolist()) for t in (0, 1, 37)]
+names = [f"{wave} {i}" for i in range(4) for wave in ("sin", "cos")]
+Table(rows, {"t": "d"} | dict.fromkeys(names, "+.2f"))
 
 # %% mystnb={"image": {"alt": "A heat map with 64 places from top to bottom and 128 dimensions from left to right. On the left the colours alternate quickly from place to place; further right the waves get slower, and in the right half every column keeps nearly one colour, light and dark in turn."}, "figure": {"caption": "The sinusoidal table: a row for each place, a column for each dimension, from −1 (dark) to 1 (light).", "name": "fig-pe-table"}}
 import matplotlib.pyplot as plt
@@ -195,9 +203,7 @@ axes.grid(False)
 #
 # > **Correction.** $2i$ and $2i+1$ number the *dimensions*. It is a common mistake to read "even places get a
 # > sine, odd places a cosine" ([reported](https://github.com/datawhalechina/happy-llm/issues/57)
-# > [twice](https://github.com/datawhalechina/happy-llm/issues/123) in one course). Another
-# > ([here](https://github.com/jadore801120/attention-is-all-you-need-pytorch/issues/32), mended since) gives
-# > each dimension its own angle, so that there is no hand.
+# > [twice](https://github.com/datawhalechina/happy-llm/issues/123) in one course).
 #
 # > **Correction.** One of the two articles behind this book says that sines and cosines are *concatenated*
 # > (拼接). The paper interleaves; Google's own tensor2tensor
@@ -207,20 +213,22 @@ axes.grid(False)
 # %%
 halves = torch.cat([P[:, 0::2], P[:, 1::2]], dim=1)  # all sines, then all cosines
 order = torch.arange(128).view(2, 64).T.flatten()  # 0, 64, 1, 65, ...
-print("one is a permutation of the other:", torch.equal(halves[:, order], P))
-print("same dot products:", torch.allclose(halves @ halves.T, P @ P.T, atol=1e-4))
+products = torch.allclose(halves @ halves.T, P @ P.T, atol=1e-4)
+permuted = torch.equal(halves[:, order], P)
+print("a permutation, with the same dot products:", permuted and products)
 
 # %% [markdown]
 # Hand $i$ comes round after $2\pi/\omega_i$ places, its *wavelength* (波长). For the first, a middle and the
 # last hand:
 
 # %%
+rows = []
 for dim in (8, 128, 512):
     omega = 10_000.0 ** (-torch.arange(0, dim, 2).double() / dim)  # (dim / 2,)
-    waves = 2 * math.pi / omega
-    middle = waves[dim // 4]
-    print(f"d = {dim:>3}: {waves[0]:.2f} … {middle:6.1f} … {waves[-1]:8.1f} places")
-print(f"10,000 · 2π = {10_000 * 2 * math.pi:.1f}")
+    waves = (2 * math.pi / omega).tolist()
+    rows.append((dim, waves[0], waves[dim // 4], waves[-1]))
+print(f"10,000 · 2π = {10_000 * 2 * math.pi:,.1f}")
+Table(rows, {"d": "d", "first": ".1f", "middle": ".1f", "last": ",.1f"})
 
 # %% [markdown]
 # From hand to hand the wavelength grows by the same factor, from $2\pi$ to nearly the $10000 \cdot 2\pi$ that
@@ -241,7 +249,6 @@ print(f"10,000 · 2π = {10_000 * 2 * math.pi:.1f}")
 # \in \mathbb{R}^{d \times d}$ ($d$ is even here), and $\mathbf{p}_{t+k} = R_k\,\mathbf{p}_t$ for *every*
 # place $t$. For this reason the authors "hypothesized it would allow the model to easily learn to attend by
 # relative positions": a linear map, such as $W_Q$, can turn "here" into "three words to the left of here".
-# Also far from the start:
 
 
 # %%
@@ -253,10 +260,12 @@ def rotation(k, dim):
 
 
 d = 64
-R_5 = rotation(5, d)
+R_5, right = rotation(5, d), []
 for t in (0, 37, 100_000):
     now, later = sinusoidal(6, d, start=t, dtype=torch.float64)[[0, 5]]
-    print(f"{t} + 5:", torch.allclose(R_5 @ now, later, atol=1e-9))
+    if torch.allclose(R_5 @ now, later, atol=1e-9):
+        right.append(t)
+print("R_5 leads five places on from the places", right)
 
 # %% [markdown]
 # One matrix is right everywhere. Now the dot product, by which attention compares. Hand by hand it is
@@ -271,9 +280,9 @@ for t in (0, 37, 100_000):
 
 # %%
 P = sinusoidal(300, d, dtype=torch.float64)  # (300, d)
-for t in (100, 200):
-    products = ", ".join(f"{P[t] @ P[t + k]:.2f}" for k in (-40, -5, 0, 5, 40))
-    print(f"t = {t}, k = -40, -5, 0, 5, 40: {products}")
+steps = (-40, -5, 0, 5, 40)
+rows = [(t, *((P[t] @ P[t + k]).item() for k in steps)) for t in (100, 200)]
+Table(rows, {"t": "d"} | {f"k = {k}": ".2f" for k in steps})
 
 # %% [markdown]
 # The two lines agree, and each reads the same from both ends. Where, then, could a sense of direction come
@@ -283,8 +292,7 @@ for t in (100, 200):
 
 # %%
 looks_back = rotation(-3, d)
-far = 1_000_000
-places = sinusoidal(300, d, start=far, dtype=torch.float64)  # (300, d)
+places = sinusoidal(300, d, start=1_000_000, dtype=torch.float64)  # (300, d)
 for name, table_ in (("places 0, 1, …", P), ("a million further on", places)):
     scores = table_ @ looks_back.T @ table_.T  # (300, 300), queries down, keys across
     offset = scores.argmax(1) - torch.arange(300)  # (300,) where each query peaks
@@ -315,17 +323,18 @@ def weight(length, beta):
     return (beta * scores).softmax(0)[length // 2 - 3].item()
 
 
-print("words   1/√d  β = ½  β = 1  β = 2   β for one half")
+rows = []
 for length in (30, 300, 5_000):
     weights = [weight(length, beta) for beta in (d**-0.5, 0.5, 1, 2)]
     enough = next(b / 100 for b in range(1, 1000) if weight(length, b / 100) >= 0.5)
-    print(f"{length:>5}" + "".join(f"{w:7.3f}" for w in weights) + f"{enough:17.2f}")
+    rows.append((length, *weights, enough))
+columns = dict.fromkeys(("1/√d", "β = ½", "β = 1", "β = 2"), ".3f")
+Table(rows, {"words": ",", **columns, "β for one half": ".2f"})
 
 # %% [markdown]
 # With $1/\sqrt d$ the head spreads its attention, ever thinner in a longer text. It needs a $\beta$ several
 # times as large, which $W_Q$ and $W_K$ can supply; one that is enough for short texts then nearly is for long
-# ones, since far places score low. (Were all other places equally far below, by a gap $\Delta$, the weight
-# would be $1 / (1 + (T - 1)\,e^{-\beta\Delta})$, and $\beta$ would have to grow with $\ln T$.)
+# ones, since far places score low.
 #
 # ## Odd dimensions, and far places
 #
@@ -343,15 +352,15 @@ pe[:, 0::2] = torch.sin(position * div_term)
 try:
     pe[:, 1::2] = torch.cos(position * div_term)
 except RuntimeError as error:
-    print(str(error).split(".")[0])
+    print(str(error).split(" at ")[0])
 pe[:, 1::2] = torch.cos(position * div_term[: dim // 2])
 print("mended:", torch.allclose(pe, sinusoidal(length, dim), atol=1e-5))
 
 # %% [markdown]
 # The next mistake is silent. That code computes in float32, with about seven digits, which an angle at place
 # 1,000,000 needs for its whole part. A number in bfloat16 keeps eight binary digits, less than three decimal
-# ones. Our helper computes the angles in float64 and rounds once, at the end. The largest error in a row, $d = 512$, against
-# forty digits from `mpmath`:
+# ones. Our helper computes the angles in float64 and rounds once, at the end. The largest error in a row, $d =
+# 512$, against forty digits from `mpmath`:
 
 # %% tags=["rtol=0.9"]
 from operator import sub
@@ -373,13 +382,15 @@ def common(t, dim, dtype):
     return torch.stack([angles.sin(), angles.cos()], dim=1).flatten()
 
 
-print("place      the helper   angles in float32   angles in bfloat16")
+errors = []
 for t in (100, 4_000, 1_000_000):
     exact = truth(t, 512)
     rows = [sinusoidal(1, 512, start=t)[0], common(t, 512, torch.float32)]
     rows.append(common(t, 512, torch.bfloat16))
-    errors = [max(map(abs, map(sub, row.tolist(), exact))) for row in rows]
-    print(f"{t:>9}" + "".join(f"{float(error):>16.0e}" for error in errors))
+    worst = (max(map(abs, map(sub, row.tolist(), exact))) for row in rows)
+    errors.append((t, *map(float, worst)))
+names = ("the helper", "angles in float32", "angles in bfloat16")
+Table(errors, {"place": ","} | dict.fromkeys(names, ".0e"))
 
 # %% [markdown]
 # The helper is off by $2^{-25}$, half the distance between two neighbouring float32 numbers just below 1: no
@@ -388,16 +399,16 @@ for t in (100, 4_000, 1_000_000):
 
 # %%
 print([int(t) for t in torch.arange(1000, 1009).bfloat16()])
-rows = [common(t, 512, torch.bfloat16) for t in (1000, 1001)]
-print("1,000 and 1,001 get the same row:", torch.equal(*rows))
-late = [sinusoidal(1, 512, start=t, dtype=torch.bfloat16) for t in (1000, 1001)]
-print("and with the rounding at the end:", torch.equal(*late))
+early = torch.equal(*(common(t, 512, torch.bfloat16) for t in (1000, 1001)))
+rows = [sinusoidal(1, 512, start=t, dtype=torch.bfloat16) for t in (1000, 1001)]
+late = torch.equal(*rows)
+print(f"1,000 and 1,001 get the same row: {early}; with rounding at the end: {late}")
 
 # %% [markdown]
 # > **Pitfall.** Nobody asks for positions in bfloat16. They come when a whole model is cast, or runs under
 # > autocast, as happened [in `transformers`](https://github.com/huggingface/transformers/pull/29285) to the
 # > rotary encodings below. Compute angles in float32 or better, and cast the result.
-# %% [markdown]
+#
 # ## Learned positions
 #
 # Why design a table that one could learn? *Learned positions* (可学习的位置编码) are an embedding table like that of
@@ -461,19 +472,24 @@ T, d = 12, 8
 q, k = torch.randn(2, T, d, generator=generator, dtype=torch.float64)  # (T, d) each
 places = torch.arange(T)
 omega = 10_000.0 ** (-torch.arange(0, d, 2).double() / d)  # (d / 2,)
-turn = torch.polar(torch.ones(T, d // 2).double(), places[:, None] * omega)
-pairs = torch.view_as_complex(q.view(T, -1, 2))  # (T, d / 2): x_2i + i x_2i+1
+angles = places[:, None] * omega  # (T, d / 2)
+turn = torch.complex(angles.cos(), angles.sin())  # (T, d / 2): cos + i sin
+pairs = torch.complex(q[:, 0::2], q[:, 1::2])  # (T, d / 2): x_2i + i x_2i+1
 by_hand = torch.view_as_real(pairs * turn)  # (T, d / 2, 2): back to two real numbers
 print("as by hand:", torch.allclose(rotate(q, places), by_hand.flatten(1)))
 
 here = rotate(q, places) @ rotate(k, places).T  # (T, T) all scores
 there = rotate(q, places + 5000) @ rotate(k, places + 5000).T
-print("the same 5,000 places on:", torch.allclose(here, there, atol=1e-9))
 swapped = rotate(q[1:2], torch.tensor([4])) @ rotate(k[4:5], torch.tensor([1])).T
-print("the same with the two places swapped:", torch.allclose(here[1, 4], swapped))
+moved, turned = (
+    torch.allclose(here, there, atol=1e-9),
+    torch.allclose(here[1, 4], swapped),
+)
+print(f"the same scores 5,000 places on: {moved}; with two places swapped: {turned}")
 
 # %% [markdown]
-# Moving the text changes no score; swapping two places does.
+# Moving the text changes no score; swapping two places does. And a key, once turned, stays as it is however much
+# is read after it: a model that writes word by word can keep it.
 #
 # > **Pitfall.** RoPE turns queries and keys. Not the values: a turned value would carry its absolute place
 # > into the output (exercise 3). Not the word embeddings: the maps $W_Q$ and $W_K$ would come in between, and
@@ -496,8 +512,8 @@ def rotate_halves(x, places):
 order = torch.cat([torch.arange(0, d, 2), torch.arange(1, d, 2)])  # evens, then odds
 theirs = rotate_halves(q[:, order], places) @ rotate_halves(k[:, order], places).T
 mixed = rotate_halves(q, places) @ rotate_halves(k, places).T
-print("permuted, the same scores:    ", torch.allclose(theirs, here))
-print("not permuted, the same scores:", torch.allclose(mixed, here))
+same, wrong = torch.allclose(theirs, here), torch.allclose(mixed, here)
+print(f"the same scores, permuted: {same}; not permuted: {wrong}")
 
 # %% [markdown]
 # ## ALiBi: a price for distance
@@ -511,18 +527,15 @@ print("not permuted, the same scores:", torch.allclose(mixed, here))
 #
 # with a slope $m_h > 0$ that is fixed, not learned, and differs from head to head: $2^{-8h/H}$ for the heads
 # $h = 1, \dots, H$. In the softmax, one place more multiplies a word's share by $e^{-m_h}$: a head with a
-# steep slope is short-sighted, one with a gentle slope sees far. (If $H$ is no power of two, the authors'
-# program takes the slopes of the power of two below, and then every other slope of the one above.) First, $B$
-# for head 1 of 8:
+# steep slope is short-sighted, one with a gentle slope sees far. The slopes of 8 heads, and $B$ for head 1:
 
 # %%
 from scratch.position import alibi_bias, alibi_slopes
 
-print(alibi_bias(heads=8, length=4)[0])
-for heads in (8, 6):
-    print(f"{heads} heads:", ", ".join(f"1/{1 / m:.0f}" for m in alibi_slopes(heads)))
-by_hand = torch.tensor([[-(2**-3) * abs(t - u) for u in range(9)] for t in range(9)])
-print("head 3 by hand:", torch.equal(alibi_bias(8, 9)[2], by_hand))
+print("slopes of 8 heads:", ", ".join(f"1/{1 / m:.0f}" for m in alibi_slopes(8)))
+by_hand = torch.tensor([[-(2**-1) * abs(t - u) for u in range(4)] for t in range(4)])
+print("head 1 of 8, as by hand:", torch.equal(alibi_bias(8, 4)[0], by_hand))
+print(by_hand)
 
 # %% [markdown]
 # That paper's models look to the left only, and there every distance has one direction. An encoder looks both
@@ -542,20 +555,20 @@ def attend_biased(X, B):
     return scores.softmax(-1) @ X @ W_V
 
 
-Y = attend_biased(X, B)
-rolled, mirrored = attend_biased(X.roll(1, 0), B), attend_biased(X.flip(0), B)
-print("blind to a shuffle:", torch.allclose(rolled, Y.roll(1, 0)))
-print("blind to a mirror: ", torch.allclose(mirrored, Y.flip(0)))
-
 right = torch.ones(T, T).triu(1).bool()  # keys to the right of the query
-left = B.masked_fill(right, -math.inf)  # from there comes nothing
-Y, mirrored = attend_biased(X, left), attend_biased(X.flip(0), left)
-print("one-sided, to a mirror:", torch.allclose(mirrored, Y.flip(0)))
+left, rows = B.masked_fill(right, -math.inf), []  # from the right comes nothing
+shuffle, mirror = torch.arange(T).roll(1), torch.arange(T).flip(0)
+for name, bias in (("symmetric", B), ("one-sided", left)):
+    same = (
+        torch.allclose(attend_biased(X[order], bias), attend_biased(X, bias)[order])
+        for order in (shuffle, mirror)
+    )
+    rows.append((name, *(("sees it", "blind")[blind] for blind in same)))
+Table(rows, {"ALiBi": "", "a shuffle": "", "a mirror": ""})
 
 # %% [markdown]
-# The last line shows a remedy: some heads see only the left, others only the right. (The authors
-# [discuss](https://github.com/ofirpress/attention_with_linear_biases/issues/5) what encoders need.) We shall
-# try both.
+# The last row shows a remedy: some heads see only the left, others only the right. (The authors
+# [discuss](https://github.com/ofirpress/attention_with_linear_biases/issues/5) what encoders need.)
 #
 # Between a price and a vector stands T5's way {cite:p}`raffel2020exploring`: a *learned* number for each head
 # and each of 32 classes of differences, added to the score. Near differences have classes of their own, far
@@ -564,7 +577,7 @@ print("one-sided, to a mirror:", torch.allclose(mirrored, Y.flip(0)))
 
 # %%
 def t5_class(step):
-    """The class, of 32, of a word so many steps to the right (or, below 0, to the left)."""
+    """The class, of 32, of a word so many steps to the right (below 0: to the left)."""
     side, n = 16 * (step > 0), abs(step)
     if n >= 8:
         n = min(15, 8 + int(8 * math.log(n / 8) / math.log(128 / 8)))
@@ -572,12 +585,16 @@ def t5_class(step):
 
 
 steps = [1, 2, 7, 8, 11, 12, 16, 50, 90, 91, 9_999]
-print("steps:", *(f"{n:>4}" for n in steps))
-print("left: ", *(f"{t5_class(-n):>4}" for n in steps))
-print("right:", *(f"{t5_class(n):>4}" for n in steps))
+rows = [
+    (name, *(t5_class(side * n) for n in steps))
+    for name, side in (("left", -1), ("right", 1))
+]
+Table(rows, {"steps": ""} | {f"{n}": "d" for n in steps})
 
 # %% [markdown]
-# From 91 words on all is "far", in a text of any length: no reading is new there.
+# From 91 words on all is "far", in a text of any length: no reading is new there. These are 32 numbers to learn for
+# each head. A learned table has $L d$, which in the smaller BERT are $512 \cdot 768 = 393{,}216$; the other ways
+# have none.
 #
 # ## Six readers of a play
 #
@@ -611,10 +628,8 @@ for row in play(1, 16, torch.Generator().manual_seed(1)):
 # %% [markdown]
 # From top to bottom: a script, who speaks, and what stood three places before, with a dot where nobody asks.
 #
-# The readers share one architecture: two layers of attention with four heads, each followed by a small
-# feed-forward net. Places enter in two lines only: the turn of queries and keys, and the bias. (`permute`
-# reorders the axes: the one that counts query, key, value comes first, so that it can be unpacked.) Part 2
-# explains the rest.
+# The readers share one architecture, which Part 2 explains: two layers of attention with four heads, each followed
+# by a small feed-forward net. Places enter in two lines only: the turn of queries and keys, and the bias.
 
 # %%
 from torch import nn
@@ -631,8 +646,9 @@ class Block(nn.Module):
 
     def forward(self, x, bias, turn):
         batch, length, dim = x.shape
-        qkv = self.qkv(self.norm_1(x)).view(batch, length, 3, self.heads, -1)
-        q, k, v = qkv.permute(2, 0, 3, 1, 4)  # each (batch, heads, length, dim / heads)
+        parts = self.qkv(self.norm_1(x)).chunk(3, -1)  # (batch, length, dim) each
+        heads = (part.view(batch, length, self.heads, -1) for part in parts)
+        q, k, v = (part.transpose(1, 2) for part in heads)  # (batch, heads, length, …)
         if turn:
             q, k = rotate(q, torch.arange(length)), rotate(k, torch.arange(length))
         scores = q @ k.mT / q.shape[-1] ** 0.5 + bias  # (batch, heads, length, length)
@@ -701,14 +717,15 @@ def follows(kind, order):
 
 KINDS = ["none", "sinusoidal", "learned", "RoPE"]
 KINDS += ["ALiBi, symmetric", "ALiBi, one-sided"]
-generator = torch.Generator().manual_seed(0)
-print(f"{'':<16} {'blind to a shuffle':>19} {'to a mirror':>12}")
+shuffle = torch.randperm(16, generator=torch.Generator().manual_seed(0))
+orders, rows = (shuffle, torch.arange(16).flip(0)), []
 for kind in KINDS:
-    shuffle, mirror = torch.randperm(16, generator=generator), torch.arange(15, -1, -1)
-    print(f"{kind:<16} {follows(kind, shuffle)!s:>19} {follows(kind, mirror)!s:>12}")
+    blind = (follows(kind, order) for order in orders)
+    rows.append((kind, *(("sees it", "blind")[b] for b in blind)))
+Table(rows, {"places": "", "a shuffle": "", "a mirror": ""})
 
 # %% [markdown]
-# So we know two losers before the race. The others are trained by `scratch.training.fit`, which takes steps of
+# So we know two losers before the race. All six are trained by `scratch.training.fit`, which takes steps of
 # Adam {cite:p}`kingma2015adam` that grow for a while and then shrink: on scripts of 16 tokens, new ones at each
 # step, both questions at once, by cross-entropy.
 
@@ -734,8 +751,8 @@ def train(reader, seed, rate, steps=240, length=16, batch=32):
 
 
 # %% [markdown]
-# All six have the same budget, and each its own step size: of five, the one with most right answers on
-# other scripts of 16 tokens (`benchmarks/positions.py`). Three seeds each:
+# Each takes steps of its own best size: of five, the one with most right answers on other scripts of 16 tokens
+# (`benchmarks/positions.py`). Three seeds each:
 
 # %%
 from scratch.corpora import load_results
@@ -747,7 +764,7 @@ for kind in KINDS:
     for seed in range(3):
         torch.manual_seed(seed)
         readers[kind, seed] = train(Reader(kind), 100 + seed, rates[kind])
-print(rates)
+Table(rates.items(), {"places": "", "step size": ""})
 
 # %% [markdown]
 # The test takes new scripts of 8 to 128 tokens, the same for all. The yardstick is a reader who has the bag
@@ -786,12 +803,21 @@ bag = torch.tensor([from_the_bag(n) for n in LENGTHS])  # (lengths, 2)
 
 # %% tags=["atol=0.03"]
 QUESTIONS = ("who speaks?", "what stood three places before?")
-for question, name in enumerate(QUESTIONS):
-    print(f"{name:<32}" + "".join(f"{n:>6}" for n in LENGTHS))
+
+
+def by_length(question):
+    rows = []
     for kind in KINDS:
         mean = sum(scores[kind, seed] for seed in range(3)) / 3  # (lengths, 2)
-        print(f"{kind:>32}" + "".join(f"{x:6.2f}" for x in mean[:, question]))
-    print(f"{'(the bag alone)':>32}" + "".join(f"{x:6.2f}" for x in bag[:, question]))
+        rows.append((kind, *mean[:, question].tolist()))
+    rows.append(("(the bag alone)", *bag[:, question].tolist()))
+    return Table(rows, {QUESTIONS[question]: ""} | {f"{n}": ".2f" for n in LENGTHS})
+
+
+by_length(0)
+
+# %% tags=["atol=0.03"]
+by_length(1)
 
 # %% tags=["rms=6"] mystnb={"image": {"alt": "Two panels of accuracy against script length from 8 to 128, doubling, with a vertical line at the trained length 16. In both, sinusoidal and learned positions are near the top up to 16 and then fall steeply. RoPE stays at the top up to 64 and falls by 128. In the upper panel, who speaks, one-sided ALiBi starts at the top and declines slowly, symmetric ALiBi runs flat at a middle height. In the lower one, what stood three places before, both stay low. The reader without positions lies on the dotted line of the bag throughout."}, "figure": {"caption": "Six ways to tell places, trained on scripts of 16 tokens (vertical line) and tested on others. Lines are means, bands the range of three seeds; dotted, the best guess from the bag alone.", "name": "fig-pe-lengths"}}
 figure, panels = plt.subplots(2, 1, figsize=(5, 6.2), sharex=True)
@@ -821,12 +847,12 @@ plt.show()
 
 # %% tags=["atol=0.06"]
 ids, _, before = tests[64]
-print("accuracy at the places      3–15   16–31   32–63")
+cuts, rows = ((BACK, 16), (16, 32), (32, 64)), []
 for kind in ("learned", "sinusoidal"):
     with torch.no_grad():
         right = sum(readers[kind, s](ids)[1].argmax(-1) == before for s in range(3)) / 3
-    shares = [right[:, a:b].mean() for a, b in ((BACK, 16), (16, 32), (32, 64))]
-    print(f"{kind:>22}" + "".join(f"{share:10.2f}" for share in shares))
+    rows.append((kind, *(right[:, a:b].mean().item() for a, b in cuts)))
+Table(rows, {"at the places": ""} | {f"{a} to {b - 1}": ".2f" for a, b in cuts})
 
 # %% [markdown]
 # The first sixteen places are still read well. From place 16 on, where no row has been trained, the answers
@@ -891,16 +917,14 @@ cases |= {
     "all put back": here,
 }
 print("hands:", len(quick) // 2, "of which quick:", quick.sum().item() // 2)
+good, clocks = {}, [readers["sinusoidal", seed] for seed in range(3)]
 for name, rows in cases.items():
-    shares = [
-        right_at(readers["sinusoidal", seed], rows, scripts).mean() for seed in range(3)
-    ]
-    print(
-        f"{name:<28} right in more than 95%: {[bool(share > 0.95) for share in shares]}"
-    )
+    shares = (right_at(reader, rows, scripts).mean() for reader in clocks)
+    good[name] = sum(bool(share > 0.95) for share in shares)
+Table(good.items(), {"the clock": "", "readers, of 3, right in over 95%": "d"})
 
 # %% [markdown]
-# Moving the script, which changes nothing that could matter, breaks the reader. So it has not learnt "three
+# Moving the script breaks the reader. So it has not learnt "three
 # places back". And neither the slow hands alone are to blame, whose readings are new out there, nor the quick
 # ones, whose readings have all been seen: the reader has learnt sixteen *rows*, in which both kinds of hands
 # go together. (A row has 32 numbers, so that many matrices carry each of 16 rows to the one three places
@@ -908,25 +932,28 @@ for name, rows in cases.items():
 # the same. A larger experiment, with longer training and step sizes of their own:
 
 # %%
-columns = ["inside", "there", "slow back", "quick back", "past the end"]
-print("places  width  reader     ", *(f"{name:>12}" for name in columns))
+names = ["inside", "there", "slow back", "quick back", "past the end"]
+rows = []
 for row in results["cliff"]:
-    shares = "".join(f"{sum(row[name]) / len(row[name]):13.2f}" for name in columns)
-    print(f"{row['places']:>6} {row['dim']:>6}  {row['arm']:<12}{shares}")
+    quick = quick_hands(row["places"], row["dim"]).sum().item() // 2
+    shares = (sum(row[name]) / len(row[name]) for name in names)
+    rows.append((row["arm"], row["places"], row["dim"] // 2, quick, *shares))
+columns = {"reader": "", "places": "d", "hands": "d", "quick": "d"}
+names = ("inside", "moved", "slow back", "quick back", "past")
+Table(rows, columns | dict.fromkeys(names, ".2f"))
 
 # %% [markdown]
-# The columns: accuracy in the trained places; moved by as many; with slow, then quick hands put back; and past
-# the end of a script twice as long.
+# Trained places; hands, and how many go round in these places; accuracy there; moved by as many places; with
+# slow, then quick hands put back; and past the end of a script twice as long.
 #
-# *All hands*: with 64 places, five hands have gone round, and the reader knows them together: put the slow
-# hands back, and most is well again; put the quick ones back, and little is. *It is the slow hands*: past the
-# end they show what they never showed in training. With 16 places two hands have gone round, hardly more
-# than twice, and even their readings come in new company.
+# *All hands*: in four rows of five it helps more to put the slow hands back, and with 64 places it mends most of
+# the harm. *It is mostly the slow hands*: past the end they show what they never showed in training. In 16 places
+# even the quickest goes round hardly more than twice, and its readings come in new company.
 #
 # Three interventions say the same. Readers without slow hands (*quick hands*) lose much less past the end;
-# readers with nothing else (*slow hands*) lose all. And *moved about*, the same reader with the same table,
-# whose scripts began anywhere in four times as many places, has no cliff: it has seen the hands in those
-# readings, and now the rotation pays. *Sinusoids do not fail for want of a rotation, but because a text that
+# readers with nothing else (*slow hands*) lose all. And *moved about*, the same reader, whose scripts began
+# anywhere in four times as many places, has no cliff: it has seen the hands in those readings, and now the
+# rotation pays. *Sinusoids do not fail for want of a rotation, but because a text that
 # always begins at 0 need not be read with it.*
 #
 # ## Where RoPE breaks
@@ -947,24 +974,28 @@ from itertools import pairwise
 
 turns = 63 * 10_000.0 ** (-torch.arange(0, 8, 2) / 8) / (2 * math.pi)  # (4,)
 print("turns in 63 places:", ", ".join(f"{x:.3f}" for x in turns))
+rows = []
 for n, cuts in ((63, (3, 63)), (64, (3, 4, 64)), (96, (3, 36, 66, 96))):
     ids, _, before = play(200, n, torch.Generator().manual_seed(n))
     with torch.no_grad():
         answers = [readers["RoPE", seed](ids)[1].argmax(-1) for seed in range(3)]
     right = sum(a == before for a in answers) / 3  # (200, n)
     for a, b in pairwise(cuts):
-        print(f"{n} tokens, places {a:>2} to {b - 1:>2}: {right[:, a:b].mean():.2f}")
+        rows.append((n, f"{a} to {b - 1}", right[:, a:b].mean().item()))
     if n == 64:
         wrong = torch.stack([a[:, 3] != ids[:, 0] for a in answers])  # (3, 200)
         last = torch.stack([a[:, 3] == ids[:, 63] for a in answers])  # (3, 200)
         share = last[wrong].double().mean()
-        print("its errors there name the last token, 95% or more:", bool(share > 0.95))
+        print(
+            "at place 3 of 64, 95% of errors name the last token:", bool(share > 0.95)
+        )
+Table(rows, {"tokens": "d", "places": "", "right": ".2f"})
 
 # %% [markdown]
 # The prediction is right, to the place. RoPE knows differences only *up to whole turns of those hands that
 # training has used*. A large model has more pairs in a head, and fewer such coincidences; but it, too, has
 # slow pairs that never came round in training, and the rotary models of Press and colleagues got worse past
-# the trained length. What is done about it changes the clock, not the model:
+# the trained length. Remedies change the clock:
 #
 # - *position interpolation* {cite:p}`chen2023extending` divides all places by a factor, so that 8,192 of them
 #   show no reading that 4,096 have not shown; neighbours then are half as far apart as they used to be, and
@@ -975,34 +1006,186 @@ for n, cuts in ((63, (3, 63)), (64, (3, 4, 64)), (96, (3, 36, 66, 96))):
 #   {cite:p}`grattafiori2024llama`.
 
 # %%
+rows, places = [], (4_096, 131_072)
 for base in (10_000, 500_000):
-    waves = (
-        2 * math.pi * base ** (torch.arange(0, 128, 2) / 128)
-    )  # (64,) of a head of 128
-    round_ = [(waves <= n).sum().item() for n in (4_096, 131_072)]
-    print(
-        f"base {base:>7,}: {round_[0]} of 64 pairs come round in 4,096 places, "
-        f"{round_[1]} in 131,072"
-    )
+    powers = torch.arange(0, 128, 2) / 128  # (64,) the pairs of a head of 128 numbers
+    waves = 2 * math.pi * base**powers
+    rows.append((base, *((waves <= n).sum().item() for n in places)))
+Table(rows, {"base": ","} | {f"pairs round in {n:,}": "d" for n in places})
 
 # %% [markdown]
+# The larger base leaves more pairs that have not come round, and so show no place twice.
+#
 # This was a toy: two layers, eight tokens. Kazemnejad and colleagues {cite:p}`kazemnejad2023impact` compared
 # such methods in decoders, which see only the words to the left, and so no set {cite:p}`haviv2022transformer`.
 # They found no encoding at all better for longer texts than the common ones.
+
+# %% [markdown]
+# ## Check yourself
 #
+# **1. A row of the sinusoidal table has $d = 512$ numbers. What is $\mathbf{p}_t \cdot \mathbf{p}_t$?**
+#
+# - **A** 1: each row has the length 1.
+# - **B** 256
+# - **C** 512
+# - **D** It depends on $t$.
+#
+# <details><summary>Answer</summary>
+#
+# - **A ✗** Each *hand* has: its sine and cosine squared add up to 1. There is more than one hand.
+# - **B ✓** One for each of the $d/2$ hands, by {eq}`eq-pe-dot` with $k = 0$. The length is the root of that,
+#   16.
+# - **C ✗** That would be a row of ones. The mean square of a sine or cosine is a half.
+# - **D ✗** The sum over the hands is the same at every place, which is why no place is louder than another.
+#
+# </details>
+
+# %% [markdown]
+# **2. You shuffle the words of each sentence, train an encoder without positions, and average its outputs. What
+# becomes of the accuracy?**
+#
+# - **A** It is what it would have been unshuffled.
+# - **B** It falls to chance, since all sense of order is gone.
+# - **C** It falls a little: deeper layers do notice neighbours.
+#
+# <details><summary>Answer</summary>
+#
+# - **A ✓** The mean is invariant: both encoders were given the same bags, and learnt from the same vectors.
+# - **B ✗** There was no sense of order to lose. What can be told from the words alone can still be told.
+# - **C ✗** Depth does not help. Each layer is equivariant, and so is the whole stack.
+#
+# </details>
+
+# %% [markdown]
+# **3. In ALiBi with 8 heads, head 3 looks at two words with equal scores: itself and one 16 places away. How
+# much of the other's share does the far one get?**
+#
+# - **A** 0.607 of it.
+# - **B** $1/16$ of it, by the distance.
+# - **C** 0.135 of it.
+# - **D** 0.0003 of it.
+#
+# <details><summary>Answer</summary>
+#
+# - **A ✗** $e^{-1/2}$ is what *one* place costs in the head with the steepest slope.
+# - **B ✗** The price is taken from the score, and not from the share: shares fall exponentially.
+# - **C ✓** The slope is $2^{-3}$, the price $16/8 = 2$, and the softmax makes $e^{-2}$ of it.
+# - **D ✗** This is $e^{-8}$, with the slope $1/2$ of head 1.
+#
+# </details>
+
+# %% [markdown]
+# **4. With RoPE, a query at place 7 meets a key at place 4. Where do the same two vectors get the same score?**
+#
+# - **A** At 107 and 104.
+# - **B** At 4 and 7.
+# - **C** At 14 and 8, twice as far.
+# - **D** Nowhere else, since each place has angles of its own.
+#
+# <details><summary>Answer</summary>
+#
+# - **A ✓** Only the difference counts, here key minus query, −3.
+# - **B ✗** The distance is the same, the direction is not: $\mathcal{R}_3$ and $\mathcal{R}_{-3}$ differ.
+# - **C ✗** Twice the difference is twice the angle. (A model whose places are all divided by 2 would see it
+#   so.)
+# - **D ✗** Query and key are each turned by angles of their own, and in the product all but the difference
+#   cancels.
+#
+# </details>
+
+# %% [markdown]
+# **5. Places are counted in bfloat16. Which is the first that comes out wrong?**
+#
+# - **A** 129
+# - **B** 65,537
+# - **C** 257
+# - **D** None: they are whole numbers, and exact.
+#
+# <details><summary>Answer</summary>
+#
+# - **A ✗** That takes eight binary digits, 10000001, and bfloat16 keeps eight.
+# - **B ✗** So many bits has the number on the whole; most of them are for the exponent.
+# - **C ✓** It needs nine binary digits. It becomes 256, its neighbour, and shares that one's row.
+# - **D ✗** Whole numbers are exact only as far as the digits reach.
+#
+# </details>
+
+# %% [markdown]
+# **6. A model has 512 learned positions, and was trained on texts of at most 128 words. You give it one of 200.
+# What happens?**
+#
+# - **A** An error: there is no row for such a place.
+# - **B** It reads on, with rows of noise.
+# - **C** It reads on well: rows were learnt like their neighbours.
+#
+# <details><summary>Answer</summary>
+#
+# - **A ✗** There is one, up to place 511. An error comes past the end of the table.
+# - **B ✓** The rows from 128 on had no gradient, and hold what they began with. Nothing warns.
+# - **C ✗** Nothing ties a row to its neighbours. That is a property of the sinusoids.
+#
+# </details>
+
+# %% [markdown]
+# **7. There is a rotation that looks three places back from anywhere. Why do our sinusoidal readers fail past
+# the trained places all the same?**
+#
+# - **A** Past those places the table has no right rows.
+# - **B** They never had to find it: other matrices do as well in training.
+# - **C** The rotation would need the values to be turned, too.
+#
+# <details><summary>Answer</summary>
+#
+# - **A ✗** It has, at every place, and to float32's precision.
+# - **B ✓** Texts that always begin at 0 show few rows, and those can be learnt one by one. Readers whose texts
+#   begin anywhere have no cliff.
+# - **C ✗** It acts on queries and keys, within $W_Q$ or $W_K$. Values have no part in who looks where.
+#
+# </details>
+
+# %% [markdown]
+# **8. Which of T5's 32 classes has a word that stands 3 steps to the right?**
+#
+# - **A** 19
+# - **B** 3
+# - **C** $-3$
+# - **D** 13
+#
+# <details><summary>Answer</summary>
+#
+# - **A ✓** Near differences have classes of their own; those to the right are counted from 16 on.
+# - **B ✗** This is the class of the word 3 steps to the *left*: the two sides have 16 classes each.
+# - **C ✗** Classes are numbers of rows, from 0 on. A sign becomes one half of the table or the other.
+# - **D ✗** Class 13 is far to the left, where classes are shared.
+#
+# </details>
+
+# %% [markdown]
 # ## Exercises
 #
-# > **Exercise 1 (pencil).** Show that on "who speaks?" no reader without positions can, on average, do better
-# > than to name the most frequent name of the script.
+# > **Exercise 1 (pencil, medium, 15 minutes).** Show that on "who speaks?" no reader without positions can, on
+# > average, do better than to name the most frequent name of the script.
 # >
 # > *Hint: fix the bag and which places hold names. Which orders of the names are equally likely?*
 
+# %% [markdown]
+# <details><summary>Solution 1</summary>
+#
+# Without positions the reader is equivariant: what it answers at a place depends on the word there and on the bag
+# of all words, and not on the order. Given the bag, and given which places hold names, every order of the names is
+# equally likely. So the name that stands in front of a word is the name $n$ with the probability
+#
+# $$
+# \frac{\text{how often } n \text{ occurs}}{\text{how many names there are}} ,
+# $$
+#
+# whichever word it is, and the best single answer is the most frequent name. Its share, averaged over many
+# scripts, is what such a reader can expect; the code compares it with what naming it is worth.
+#
+# </details>
+
 # %% cellView="form" tags=["hide-cell"]
 # @title Solution 1
-# By equivariance the answer depends on the word and on the bag, not on the order. Given
-# the bag and which places hold names, every order of the names is equally likely: the
-# name in front of a word is n with probability count(n) / (all names). So the most
-# frequent name is the best answer. Its share:
 ids, speaker, _ = play(50_000, 16, torch.Generator().manual_seed(0))
 counts = nn.functional.one_hot(ids, TOKENS).sum(1)[:, :NAMES]  # (50000, 4)
 share = counts.amax(1) / counts.sum(1)  # (50000,)
@@ -1011,7 +1194,7 @@ measured = accuracy(counts.argmax(1, keepdim=True).expand_as(ids), speaker)
 print(f"expected {(share * asked).sum() / asked.sum():.2f}, measured {measured:.2f}")
 
 # %% [markdown]
-# > **Exercise 2 (code).** A reader
+# > **Exercise 2 (code, medium, 20 minutes).** A reader
 # > [tried](https://datascience.stackexchange.com/questions/45691/how-can-positional-encodings-including-a-sine-operation-be-linearly-transformabl/46008)
 # > to find the matrix of equation {eq}`eq-pe-rotation` by linear regression, and failed. Find it for $k = 3$
 # > and $d = 8$: from the first 200 places; from the first 6; from 200, but with the sines alone. Which are
@@ -1019,30 +1202,51 @@ print(f"expected {(share * asked).sum() / asked.sum():.2f}, measured {measured:.
 # >
 # > *Hint: `torch.linalg.lstsq`. Compare the number of places with the number of columns.*
 
+# %% [markdown]
+# <details><summary>Solution 2</summary>
+#
+# From 200 places regression finds $R_3$. Six places leave the 8 unknowns of each column open: the matrix is right on
+# all that was seen, and no rotation. With the sines alone there is no such matrix, since $\sin(a + b)$ needs
+# $\cos a$; this was the reader's mistake.
+#
+# </details>
+
 # %% cellView="form" tags=["hide-cell"]
 # @title Solution 2
 P = sinusoidal(1000, 8, dtype=torch.float64)  # (1000, 8)
 cases = ("200 places", P, 200), ("6 places", P, 6), ("sines, 200", P[:, ::2], 200)
+rows = []
 for name, table_, n in cases:
     solve = torch.linalg.lstsq(table_[:n], table_[3 : n + 3], driver="gelsd")
     errors = (table_[:-3] @ solve.solution - table_[3:]).abs().amax(1)  # (997,)
     seen, unseen = errors[:n].max() < 1e-6, errors[n:].max() < 1e-6
-    print(f"{name:>10}: right where seen {bool(seen)!s:>5}, elsewhere {bool(unseen)}")
-# From 200 places regression finds R_3. 6 places leave the 8 unknowns of each column
-# open: the matrix is right on all that was seen, and no rotation. With the sines alone
-# there is no such matrix, since sin(a + b) needs cos(a); this was the mistake.
+    rows.append((name, *(("wrong", "right")[bool(part)] for part in (seen, unseen))))
+Table(rows, {"learnt from": "", "where seen": "", "elsewhere": ""})
 
 # %% [markdown]
-# > **Exercise 3 (pencil).** Turn the values too: let the value at place $n$ be $\mathcal{R}_n \mathbf{v}_n$.
-# > What happens to the outputs when the whole text moves by 100 places?
+# > **Exercise 3 (pencil, easy, 10 minutes).** Turn the values too: let the value at place $n$ be
+# > $\mathcal{R}_n \mathbf{v}_n$. What happens to the outputs when the whole text moves by 100 places?
 # >
 # > *Hint: the weights do not change. Write $\mathcal{R}_{n+100}$ as a product.*
 
+# %% [markdown]
+# <details><summary>Solution 3</summary>
+#
+# With the weights $a_{mn}$, the output at place $m$ is $\sum_n a_{mn}\, \mathcal{R}_n \mathbf{v}_n$. After the move
+# the weights are the same, since scores depend on differences only. Turning by $n + 100$ is turning by $n$ and then
+# by 100:
+#
+# $$
+# \sum_n a_{mn}\, \mathcal{R}_{n+100}\, \mathbf{v}_n
+# = \mathcal{R}_{100} \sum_n a_{mn}\, \mathcal{R}_n \mathbf{v}_n .
+# $$
+#
+# So every output is turned by $\mathcal{R}_{100}$: its absolute place has got into it.
+#
+# </details>
+
 # %% cellView="form" tags=["hide-cell"]
 # @title Solution 3
-# The output at m is the sum of a_mn R_n v_n over n. After the move the weights a_mn are
-# the same, by the offset identity, and R_(n+100) = R_100 R_n: every output is turned by
-# R_100.
 generator = torch.Generator().manual_seed(0)
 q, k, v = torch.randn(3, 12, 8, generator=generator)  # (T, d) each
 
@@ -1053,15 +1257,24 @@ def attend_turned(places):
 
 
 here, there = (attend_turned(torch.arange(start, start + 12)) for start in (0, 100))
-print("same output 100 places on:", torch.allclose(here, there))
 turned = rotate(here, torch.full((12,), 100))
-print("turned by 100 places:     ", torch.allclose(turned, there))
+same, explained = torch.allclose(here, there), torch.allclose(turned, there)
+print(f"the same output 100 places on: {same}; turned by 100 places: {explained}")
 
 # %% [markdown]
-# > **Exercise 4 (code).** What do the slopes contribute, and what the one-sided view? Train one-sided readers
-# > whose slopes are multiplied by 0 (the masks alone) and by 4. Compare at 16 and at 64 tokens.
+# > **Exercise 4 (code, medium, 20 minutes).** What do the slopes contribute, and what the one-sided view? Train
+# > one-sided readers whose slopes are multiplied by 0 (the masks alone) and by 4. Compare at 16 and at 64 tokens.
 # >
 # > *Hint: replace `bias_for` by a function of your own.*
+
+# %% [markdown]
+# <details><summary>Solution 4</summary>
+#
+# On short scripts one-sided heads need no slope: a mask already breaks the symmetry. On long ones the slope keeps
+# far names from adding up, and a steep one does so better. All three took the step size that is best for slopes
+# times 1, and one seed each: the order at 64 tokens is what this run shows, and no law.
+#
+# </details>
 
 # %% cellView="form" tags=["hide-cell"]
 # @title Solution 4
@@ -1081,14 +1294,20 @@ for factor in (0, 4):
 bias_for = ours
 at_64[1] = scores["ALiBi, one-sided", 0][LENGTHS.index(64), 0].item()
 print("at 64 tokens, times 0 < times 1 < times 4:", at_64[0] < at_64[1] < at_64[4])
-# On short scripts one-sided heads need no slope: a mask already breaks the symmetry. On
-# long ones the slope keeps far names from adding up.
 
 # %% [markdown]
-# > **Exercise 5 (open).** Learned positions fail past place 15 because nothing trains the rows. Find a way to
-# > train 64 rows with scripts of 16 tokens. How far does it help, and what does it cost?
+# > **Exercise 5 (open, hard, 30 minutes).** Learned positions fail past place 15 because nothing trains the rows.
+# > Find a way to train 64 rows with scripts of 16 tokens. How far does it help, and what does it cost?
 # >
 # > *Hint: must a text begin at place 0?*
+
+# %% [markdown]
+# <details><summary>Solution 5</summary>
+#
+# Let each text begin at a random place, so that every row is trained. That helps both questions at 64 tokens. The
+# price: each row gets a quarter of the practice, and the trained length itself is learnt more slowly.
+#
+# </details>
 
 
 # %% cellView="form" tags=["hide-cell"]
@@ -1108,16 +1327,23 @@ short, long = examine(reader, 16), examine(reader, 64)
 before_ = scores["learned", 0][LENGTHS.index(64)]
 for question, name in enumerate(QUESTIONS):
     better = bool(long[question] > before_[question] + 0.05)
-    print(f"{name:<32} better at 64 tokens: {better}")
+    print(f"{name} better at 64 tokens: {better}")
 print("as good at 16 tokens, in twice the steps:", short[0] > 0.98)
-# Each text begins at a random place, so that every row is trained. It helps both
-# questions, and the trained length itself is learnt more slowly.
 
 # %% [markdown]
-# > **Exercise 6 (code).** Position interpolation, without any more training: give our RoPE readers scripts of
-# > 128 tokens with all places divided by 2, and by 1.5. What becomes of the two questions?
+# > **Exercise 6 (code, easy, 15 minutes).** Position interpolation, without any more training: give our RoPE
+# > readers scripts of 128 tokens with all places divided by 2, and by 1.5. What becomes of the two questions?
 # >
 # > *Hint: `rotate` takes places that are no integers; put your own function of that name in its place.*
+
+# %% [markdown]
+# <details><summary>Solution 6</summary>
+#
+# "Who speaks?" gains: it needs a direction and a rough sense of distance, and both survive. "Three back" is a
+# distance that the reader knows to the digit; divided, it is another one. That is why a model is trained on, for a
+# short while, after its places are divided.
+#
+# </details>
 
 # %% cellView="form" tags=["hide-cell"]
 # @title Solution 6
@@ -1129,14 +1355,11 @@ for factor in (1, 1.5, 2):
 
     answers = [examine(readers["RoPE", seed], 128) for seed in range(3)]
     shares[factor] = torch.tensor(answers).mean(0)  # (questions,)
-rotate = whole
+rotate, rows = whole, []
 for factor in (1.5, 2):
     better = (shares[factor] > shares[1]).tolist()
-    print(
-        f"divided by {factor}: better on who speaks {better[0]}, three back {better[1]}"
-    )
-# "Three back" is a distance that the reader knows to the digit; divided, it is another
-# one. That is why a model is trained on, for a short while, after its places are divided.
+    rows.append((factor, *(("worse", "better")[b] for b in better)))
+Table(rows, {"places divided by": ""} | dict.fromkeys(QUESTIONS, ""))
 
 # %% [markdown]
 # ## You have
