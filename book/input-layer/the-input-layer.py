@@ -78,10 +78,9 @@ torch.manual_seed(0)
 W = torch.randn(len(vocabulary), 32)  # (V, d)
 P = sinusoidal(10, 32)  # (L, d) room for ten words
 x = W[ids] + P[: len(ids)]  # (T, d)
-for name, what in (("ids", ids), ("vectors", W[ids]), ("sum", x)):
-    print(f"{name:>7} {tuple(what.shape)}")
-print("both 'the' the same in W:  ", torch.equal(W[ids[0]], W[ids[4]]))
-print("both 'the' the same in sum:", torch.equal(x[0], x[4]))
+print("ids", tuple(ids.shape), "vectors", tuple(W[ids].shape), "sum", tuple(x.shape))
+in_table, in_sum = torch.equal(W[ids[0]], W[ids[4]]), torch.equal(x[0], x[4])
+print(f"both 'the' have the same row of W: {in_table}, the same sum: {in_sum}")
 
 # %% [markdown]
 # The two *the* share a row of $W$, and no longer a vector. Are the two rows equally loud? And can the block,
@@ -110,6 +109,8 @@ print("both 'the' the same in sum:", torch.equal(x[0], x[4]))
 # %%
 from torch.nn.functional import cosine_similarity
 
+from scratch.table import Table
+
 torch.manual_seed(0)
 d, V = 512, 10_000
 default = torch.nn.Embedding(V, d).weight.detach()  # (V, d) deviation 1
@@ -119,14 +120,14 @@ tables |= {"1": default, "1, times √d": default * d**0.5}
 xavier = torch.nn.init.xavier_uniform_(torch.empty(V, d))
 tables |= {"Xavier": xavier, "Xavier, times √d": xavier * d**0.5}
 place = sinusoidal(100, d)[99]  # (d,)
-lengths = {}
-print("deviation          word  place   share of place  cosine")
+lengths, rows = {}, []
 for name, table in tables.items():
-    word, p = lengths[name] = table.norm(dim=1).mean(), place.norm()
-    share = p**2 / (word**2 + p**2)
+    word, p = lengths[name] = table.norm(dim=1).mean().item(), place.norm().item()
     first, second = (table + place).chunk(2)  # 5,000 pairs of words, all at place 99
-    alike = cosine_similarity(first, second).mean()
-    print(f"{name:<16} {word:6.1f} {p:6.1f} {share:16.1%} {alike:7.2f}")
+    alike = cosine_similarity(first, second).mean().item()
+    rows.append((name, word, p, p**2 / (word**2 + p**2), alike))
+columns = {"deviation": "", "word": ".1f", "place": ".1f", "share of place": ".1%"}
+Table(rows, columns | {"cosine": ".2f"})
 
 # %% mystnb={"image": {"alt": "Six rows, one for each way to fill the table, with two marks each on a logarithmic axis of lengths. The place is at 16 in all rows. The word is at 1 in the first row, at 23 in the second and third, at 512 in the fourth, below 1 in the fifth and at 7 in the last."}, "figure": {"caption": "Lengths of the two summands, for three ways to fill the table, with and without the factor (*d* = 512). Where the two marks are close, both can be heard.", "name": "fig-input-lengths"}}
 import matplotlib.pyplot as plt
@@ -153,10 +154,13 @@ plt.show()
 # > **Correction.** "Multiply the embeddings by $\sqrt d$", say many tutorials; [readers
 # > wonder](https://github.com/pytorch/tutorials/issues/2849). Whether that is right is decided elsewhere, *where
 # > the table is filled*. PyTorch's own two tutorials fill it anew (uniformly in ±0.1, or by Xavier's rule), and
-# > so does the Annotated Transformer (Xavier): there the factor belongs. *Dive into Deep Learning*
+# > so does the Annotated Transformer (Xavier): there the factor belongs. The textbook D2L
 # > [leaves](https://github.com/d2l-ai/d2l-en/blob/master/chapter_attention-mechanisms-and-transformers/transformer.md)
 # > `nn.Embedding` as it comes and multiplies, to bring the words up to the size of positions "between −1 and
 # > 1": that is our fourth row. Look at the initialisation.
+#
+# The factor is still in use: Google's Gemma multiplies by $\sqrt{3072} = 55.4256$, or [rather by
+# 55.5](https://github.com/huggingface/transformers/pull/29402), since bfloat16 has no number nearer to it.
 #
 # Why draw small and multiply, and not simply draw large? The paper gives no reason. But it uses the same
 # table again at the other end of the model, to score the words that may come next: a hidden vector
@@ -174,10 +178,12 @@ from torch.nn.functional import cross_entropy, layer_norm
 h = layer_norm(torch.randn(256, d), (d,))  # (n, d) numbers of mean 0 and deviation 1
 truth = torch.randint(V, (256,))
 print(f"ln V: {math.log(V):.0f}")
+rows = []
 for name in ("1/√d", "1"):
     scores = h @ tables[name].T  # (n, V)
-    loss = cross_entropy(scores, truth)
-    print(f"deviation {name}: scores of deviation {scores.std():.0f}, loss {loss:.0f}")
+    loss = cross_entropy(scores, truth).item()
+    rows.append((name, scores.std().item(), loss))
+Table(rows, {"deviation of the table": "", "of the scores": ".0f", "loss": ".0f"})
 
 # %% [markdown]
 # A table of long rows begins with wild convictions and has to unlearn them. One table for both ends needs
@@ -219,14 +225,18 @@ for name, kept in (("divided", keep * ones / (1 - q)), ("undivided", keep * ones
 drop = nn.Dropout(q)  # a new module is in training mode
 y = drop(x)  # the sum of our sentence, (T, d)
 kept = y != 0
-print("what is kept is x / (1 - q):", torch.allclose(y[kept], x[kept] / (1 - q)))
-print("two passes agree:           ", torch.equal(drop(x), drop(x)))
-print("after eval() it is x:       ", torch.equal(drop.eval()(x), x))
+scaled, agree = (
+    torch.allclose(y[kept], x[kept] / (1 - q)),
+    torch.equal(drop(x), drop(x)),
+)
+same = torch.equal(drop.eval()(x), x)
+print(f"what is kept is x / (1 - q): {scaled}; two passes agree: {agree}", end="; ")
+print(f"after eval() it is x: {same}")
 
 # %% [markdown]
 # > **Pitfall.** A model that was left in training mode gives another vector for the same sentence at each
-# > call, as in the two passes above. Nothing fails; searches and comparisons just become noisy. `model.eval()`
-# > before use, and `model.train()` to go on learning.
+# > call. Nothing fails; searches and comparisons just become noisy. `model.eval()` before use, and
+# > `model.train()` to go on learning.
 #
 # ## Layer normalisation
 #
@@ -263,11 +273,13 @@ def common(x, eps=1e-6):
     return (x - x.mean(-1, keepdim=True)) / (x.std(-1, keepdim=True) + eps)
 
 
+rows = []
 for d in (4, 32, 512):
     x_d = torch.randn(100, d, generator=torch.Generator().manual_seed(0)).double()
     expected = nn.LayerNorm(d).double()(x_d)
     equal, ratio = torch.allclose(normalise(x_d), expected), common(x_d) / expected
-    print(f"d = {d:>3}: equal: {equal}, the common one is {ratio.median():.4f} of it")
+    rows.append((d, ("differs", "equal")[equal], ratio.median().item()))
+Table(rows, {"d": "d", "ours": "", "the common one, of PyTorch's": ".4f"})
 
 # %% [markdown]
 # The common version is too short by the factor $\sqrt{(d-1)/d}$. A model that is trained with it does not
@@ -302,7 +314,7 @@ batch, _ = pad([vocabulary.encode(s.split()) for s in ("the cat sat", "the mat")
 output = layer(batch)  # (batch, length, d)
 print(batch.tolist(), "->", tuple(output.shape))
 alone = torch.equal(output[1, 2], sinusoidal(10, 32)[2])
-print("the pad's row is zero:", not table[0].any(), "/ its output is its place:", alone)
+print("the pad's row is zero, its output its place:", alone and not table[0].any())
 for wrong in (torch.tensor([[4, 9]]), torch.ones(1, 11).long(), torch.ones(1, 3)):
     try:
         layer(wrong)
@@ -364,23 +376,31 @@ total = W[pairs["input_ids"]] + S[pairs["token_type_ids"]] + P[places]  # (batch
 by_hand = gain * normalise(total, eps=bert.config.layer_norm_eps) + shift
 with torch.no_grad():
     library = bert(**pairs, output_hidden_states=True).hidden_states[0]  # (batch, T, d)
-print("below 1e-6, padding included:", bool((by_hand - library).abs().max() < 1e-6))
 other = gain * common(total) + shift
-print("with the common LayerNorm:   ", bool((other - library).abs().max() < 1e-6))
+near, off = (bool((x - library).abs().max() < 1e-6) for x in (by_hand, other))
+print(
+    f"within 1e-6 of the library, padding included: {near}, with the common norm: {off}"
+)
 
 # %% [markdown]
 # These few lines are what BERT does; with the common normalisation they are not. BERT multiplies by no
 # $\sqrt d$: all its tables start with the same small deviation, and the normalisation behind the sum makes
-# their common size irrelevant; only their ratio counts (exercise 3). What has training made of the ratio? And
-# can our own layer stand in for BERT's? For single sentences the segment is always 0, so that its row can be
-# added to all positions beforehand; the factor $\sqrt d$ is divided out of the words.
+# their common size irrelevant; only their ratio counts (exercise 3). What has training made of the ratio? How much
+# of the model is its input, with $V d$ numbers for words, $L d$ for places, $2 d$ for segments and $2 d$ for gain
+# and shift? And can our own layer stand in for BERT's? For single sentences the segment is always 0, so that its
+# row can be added to all positions beforehand; the factor $\sqrt d$ is divided out of the words.
 
 # %%
+size, whole = (sum(p.numel() for p in part.parameters()) for part in (parts, bert))
+(V, d), L = W.shape, len(P)
+counted = V * d + L * d + 2 * d + 2 * d
+print(f"{size:,} = {counted:,} parameters, {size / whole:.0%} of all")
+lengths = {"word": W, "segment": S, "place": P, "[PAD]": W[:1]}
+rows = [(name, table.norm(dim=1).median().item()) for name, table in lengths.items()]
 print("deviation of a table at the start:", bert.config.initializer_range)
-for name, table in (("word", W), ("segment", S), ("place", P)):
-    print(f"median length of a {name} row now: {table.norm(dim=1).median():.2f}")
-print(f"the row of [PAD], which is not zero: {W[0].norm():.2f}")
+Table(rows, {"row": "", "median length now": ".2f"})
 
+# %%
 ours = InputLayer(*W.shape, max_length=len(P), position="learned").double()
 ours.token.weight.data = W / W.shape[1] ** 0.5
 ours.position.weight.data = P + S[0]
@@ -389,9 +409,9 @@ same = (parts.LayerNorm(ours(single)) - parts(single)).abs().max() < 1e-6
 print("InputLayer with BERT's tables, then LayerNorm, below 1e-6:", bool(same))
 
 # %% [markdown]
-# Training has made the words about twice as loud as the places and the segments. Our layer does stand in.
-# Padding is added to its place and segment like any token, with a row that is not even zero: BERT relies on
-# the mask alone.
+# Half of this small BERT is its input, nearly all of that the table of words. Training has made the words about
+# twice as loud as the places and the segments. Our layer does stand in. Padding is added to its place and segment
+# like any token, with a row that is not even zero: BERT relies on the mask alone.
 #
 # ## Add, or concatenate?
 #
@@ -431,7 +451,7 @@ print("InputLayer with BERT's tables, then LayerNorm, below 1e-6:", bool(same))
 
 # %%
 def apart(words, places, n=1000):
-    """Add n random pairs of rows: how often is the nearest word right, and the nearest place?"""
+    """Add n random pairs of rows: how often is the nearest word right, and place?"""
     draw = torch.Generator().manual_seed(1)
     w = torch.randint(len(words), (n,), generator=draw)
     t = torch.randint(len(places), (n,), generator=draw)
@@ -452,9 +472,8 @@ for d in widths:
 neighbours = cosine_similarity(*sinusoidal(2, 32), dim=0)
 print(f"two neighbouring sinusoidal places, d = 32: cosine {neighbours:.2f}")
 names = ("random: word", "random: place", "sinusoidal: word", "sinusoidal: place")
-print(f"{'d':>17}" + "".join(f"{d:>6}" for d in widths))
-for name, shares in zip(names, zip(*right, strict=True), strict=True):
-    print(f"{name:>17}" + "".join(f"{share:6.2f}" for share in shares))
+rows = [(name, *shares) for name, *shares in zip(names, *right, strict=True)]
+Table(rows, {"d": ""} | {f"{d}": ".2f" for d in widths})
 
 # %% mystnb={"image": {"alt": "Three rising curves of the share of right guesses against the width d on a doubling axis. Words and random places reach one at a width of 32 to 64. Sinusoidal places rise slowly and are not quite at one even at 512."}, "figure": {"caption": "How often a sum of two rows can be taken apart again by looking for the nearest row, out of 5,000 words and 128 places.", "name": "fig-input-apart"}}
 figure, axes = plt.subplots()
@@ -580,15 +599,13 @@ from scratch.training import fit, random_rows
 
 
 def learn(model, x, y, steps, rate, batch=128, seed=0):
-    """Train in double precision on random batches of x (n, ...) and y (n,); return the model."""
+    """Train in float64 on random batches of x (n, ...) and y (n,); return the model."""
     model = model.double()
-    batches = random_rows(len(x), batch, steps, seed)
-    fit(
-        model.parameters(),
-        lambda rows: cross_entropy(model(x[rows]), y[rows]),
-        batches,
-        rate,
-    )
+
+    def loss(rows):
+        return cross_entropy(model(x[rows]), y[rows])
+
+    fit(model.parameters(), loss, random_rows(len(x), batch, steps, seed), rate)
     return model.eval()
 
 
@@ -625,22 +642,29 @@ def against(first, row):
     """Mean loss, mean difference to the first arm and its interval."""
     mean = sum(row["loss"]) / len(row["loss"])
     if row is first:
-        return f"{mean:.2f}"
-    low, high = t_interval(
-        [b - a for a, b in zip(first["loss"], row["loss"], strict=True)]
-    )
-    return f"{mean:.2f}   {(low + high) / 2:+.2f} [{low:+.2f}, {high:+.2f}]"
+        return mean, None, None
+    pairs = zip(first["loss"], row["loss"], strict=True)
+    low, high = t_interval([b - a for a, b in pairs])
+    return mean, (low + high) / 2, f"{low:+.2f} to {high:+.2f}"
 
 
 # %%
-for model, name in (("Gap", "one matrix"), ("Attended", "a Transformer layer")):
-    rows = [row for row in results["gap"] if row["model"] == model]
-    print(f"{name}: parameters, loss, difference to the first")
-    for row in rows:
-        print(f"  {row['arm']:<20} {row['parameters']:>7,}   {against(rows[0], row)}")
+def compared(model):
+    arms = [row for row in results["gap"] if row["model"] == model]
+    rows = [(row["arm"], row["parameters"], *against(arms[0], row)) for row in arms]
+    columns = {"input": "", "parameters": ",", "loss": ".2f"}
+    return Table(rows, columns | {"to the first": "+.2f", "95% interval": ""})
+
+
 print(f"naive Bayes: {results['gap'][0]['loss'][0]:.2f}")
+compared("Gap")
+
+# %%
+compared("Attended")
 
 # %% [markdown]
+# In the second table a Transformer layer stands in place of the first matrix.
+#
 # Whether places are added or concatenated matters least: at the same width there is little between them, and
 # the lead of twice the width is small, at the price of four times the parameters in the matrices of all later
 # blocks. Rows of words that are too long cost more; rows that are too short cost nothing here.
@@ -648,11 +672,11 @@ print(f"naive Bayes: {results['gap'][0]['loss'][0]:.2f}")
 # What matters most is that the places can be *told apart*. Sinusoidal ones help least. Is it that they are
 # not learnt? The random rows are not learnt either, and do better: those of neighbouring sinusoidal places are
 # nearly alike at this width. But learning helps too, as the distance from random to learned rows says. Nor is
-# this a law: with a Transformer layer in place of the matrix the sinusoids' disadvantage is half as large.
+# this a law: with the Transformer layer the sinusoids' disadvantage is half as large.
 #
-# The last line is not a network. It counts, for each of the eight places, which words stand there beside which
-# answer, adds up the logarithms (*naive Bayes*), and beats all networks that had 400 steps. Ours compare
-# input layers; they are no good models of gaps.
+# The line above the tables is of no network. It counts, for each of the eight places, which words stand there
+# beside which answer, adds up the logarithms (*naive Bayes*), and beats all networks that had 400 steps. Ours
+# compare input layers; they are no good models of gaps.
 #
 # ## One table for both ends
 #
@@ -695,8 +719,8 @@ class NextWord(nn.Module):
 # We train it on speeches since 1961, with a vocabulary of six hundred entries (everything else is `<unk>`),
 # once on more text than the training has time to read, and once on six thousand words, which it reads five
 # times. Beside the untied and the tied model of width 32 stand narrower ones; the untied of width 20 is about
-# as large as the tied of width 32. One run is live; held-out loss, and differences to the first line, as
-# before:
+# as large as the tied of width 32. (Tables and biases have $2 V d + V$ numbers, tied $V d + V$.) One run is live;
+# held-out loss, and differences to the first line of each text, as before:
 
 # %%
 common_words = Vocabulary.from_tokens((w for s in recent for w in s), max_size=600)
@@ -712,31 +736,31 @@ print(", ".join(f"{name}: {len(x):,} words" for name, x in texts.items()))
 print(f"{unknown:.0%} are <unk>")
 
 # %%
-models = {"untied, 32": (600, 32, False), "tied, 32": (600, 32, True)}
-models["untied, 20"] = (600, 20, False)
-
-# %%
 rows = {(row["text"], row["arm"]): row for row in results["tied"]}
 torch.manual_seed(0)
-words, rate = texts["little"], rows["little", "tied, 32"]["rate"]
-model = learn(
-    NextWord(*models["tied, 32"]), words[:, :4], words[:, 4], 300, rate, batch=100
-)
-live, stored = (
-    judge(model, held[:, :4], held[:, 4])[0],
-    rows["little", "tied, 32"]["loss"][0],
-)
+words, row = texts["little"], rows["little", "tied, 32"]
+model, rate = NextWord(600, 32, tied=True), row["rate"]
+model = learn(model, words[:, :4], words[:, 4], 300, rate, batch=100)
+live, stored = judge(model, held[:, :4], held[:, 4])[0], row["loss"][0]
 print(f"our run and the stored one within 0.03: {abs(live - stored) < 0.03}")
+at = results["settings"]["rates"]["little"].index(0.01)
+pair = (rows["little", arm]["validation"][at] for arm in ("untied, 32", "tied, 32"))
+print("little text, steps of 0.01, one run: untied {:.2f}, tied {:.2f}".format(*pair))
+
+# %%
+table = []
 for text in texts:
     for arm in ("untied, 32", "tied, 32", "untied, 20", "tied, 20"):
         row = rows[text, arm]
-        about = f"{text:<6} {arm:<10} {row['parameters']:>6,} parameters, rate {row['rate']:<5}"
-        print(about, against(rows[text, "untied, 32"], row))
+        about = text, arm, row["parameters"], row["rate"]
+        table.append((*about, *against(rows[text, "untied, 32"], row)))
+columns = {"text": "", "model": "", "parameters": ",", "step size": "", "loss": ".2f"}
+Table(table, columns | {"to the first": "+.2f", "95% interval": ""})
 
 # %% [markdown]
 # Tying removes two fifths of the parameters, and costs a little, on much text and on little; a narrower untied
 # model of about that size costs about as much. Do not believe whoever shows you, at one step size, that
-# tying helps where text is scarce: with steps of 0.01 it does here, since the largest model then learns six
+# tying helps where text is scarce: with steps of 0.01 it seems to, since the largest model then learns six
 # thousand words by heart. At its own best step size, a third of that, it is the best of the four. What tying
 # buys is the size: with 30,000 words and a width of 512 the second table has 15 million numbers.
 #
@@ -745,10 +769,11 @@ for text in texts:
 
 # %%
 torch.manual_seed(0)
+zero = []
 for tied in (False, True):
     model = learn(NextWord(600, 16, tied), held[:, :4], held[:, 4], steps=5, rate=0.01)
-    zero = not model.inputs.token.weight[0].any()
-    print("tied:  " if tied else "untied:", "the row of <pad> is still zero:", zero)
+    zero.append(not model.inputs.token.weight[0].any())
+print("after 5 steps the row of <pad> is zero: untied {}, tied {}".format(*zero))
 
 # %% [markdown]
 # ## Vectors that have read before
@@ -839,26 +864,25 @@ def era(pretrained, tuned, n, seed, rate):
 rows = results["pretrained"]
 rates = {(row["n"], row["arm"]): row.get("rate") for row in rows}
 arms = [f"{a}, {b}" for a in ("random", "word2vec") for b in ("frozen", "tuned")]
+live = []
 for k, arm in enumerate(arms):
     model = era(k > 1, k % 2 == 1, 30, 0, rates[30, arm])
-    print(
-        f"{arm:<17} our run, 30 sentences: {judge(model, x[judges], y[judges])[1]:.2f}"
-    )
+    live.append((arm, judge(model, x[judges], y[judges])[1]))
+Table(live, {"table": "", "our run, 30 sentences": ".2f"})
 
 # %%
 sizes = sorted({row["n"] for row in rows})
 shares = {(row["arm"], row["n"]): row["right"] for row in rows}
-arms = ["bag of words, logistic regression", *arms]
-print(f"{'sentences':<33}" + "".join(f"{n:>7,}" for n in sizes))
-for arm in arms:
-    print(f"{arm:<33}" + "".join(f"{sum(shares[arm, n]) / 5:7.3f}" for n in sizes))
+names = ["bag of words, logistic regression", *arms]
+table = [(arm, *(sum(shares[arm, n]) / 5 for n in sizes)) for arm in names]
 both = zip(shares["word2vec, tuned", 1000], shares["random, tuned", 1000], strict=True)
 low, high = t_interval([a - b for a, b in both])
 print(f"at 1,000, word2vec over random, both tuned: [{low:+.3f}, {high:+.3f}]")
+Table(table, {"sentences": ""} | {f"{n:,}": ".3f" for n in sizes})
 
 # %% mystnb={"image": {"alt": "Five curves of the share of sentences classified rightly against the number of labelled sentences, from 30 to 1000. Random frozen stays lowest. Word2vec frozen leads at 30 by far and flattens. The bag of words and the two tuned curves rise steeply; at 1000 word2vec tuned is on top, close to random tuned, word2vec frozen and the bag."}, "figure": {"caption": "Early or late? Share of right answers on 2,500 held-out sentences, mean of five seeds, by the number of labelled sentences.", "name": "fig-input-pretrained"}}
 figure, axes = plt.subplots()
-for arm, style in zip(arms, ("^-k", "oC1:", "sC1-", "oC0:", "sC0-"), strict=True):
+for arm, style in zip(names, ("^-k", "oC1:", "sC1-", "oC0:", "sC0-"), strict=True):
     values = [sum(shares[arm, n]) / 5 for n in sizes]
     axes.plot(range(len(sizes)), values, style, label=arm.split(", logistic")[0])
 axes.set_xticks(range(len(sizes)), [f"{n:,}" for n in sizes])
@@ -868,10 +892,11 @@ plt.show()
 
 # %% [markdown]
 # With thirty labels the frozen word2vec table does what the bag of words does with ten times as many: it has
-# learnt from text that nobody has labelled. Tuned on thirty sentences, even with the best of the small steps,
-# the same table does *worse* than frozen: so many numbers can fit thirty labels in ways that are worth
-# nothing elsewhere. With a thousand labels tuning pays, and the head start has shrunk to what the last line
-# says. The bag, which has no step size to get wrong, is no worse there than a random table that is tuned.
+# learnt from text that nobody has labelled. Tuned on thirty sentences, at the best step size and the smallest that
+# was tried, the same table does *worse* than frozen: so many numbers can fit thirty labels in ways that are worth
+# nothing elsewhere. With a thousand labels tuning pays, and the head start has shrunk to what the first line says.
+# The bag, which has no step size to get wrong, beats a random table that is tuned at thirty labels, is level with
+# it at a hundred, and falls behind after that.
 #
 # Vectors and labelled sentences come from the same speeches; vectors from other text may help less.
 #
@@ -924,28 +949,183 @@ plt.show()
 # `position="none"`; a Transformer, which sees a set, needs the places. Each row of $\mathbf{x}$ still knows
 # only one word and one place: the *mat* of this sentence and the *mat* of a gymnast are one row
 # of $W$. To let words learn from each other is what an *encoder* (编码器) is for, in Part 2.
+
+# %% [markdown]
+# ## Check yourself
 #
+# **1. `nn.Embedding(10_000, 1024)` as it comes, multiplied by $\sqrt d$. A sinusoidal place has the length 22.6
+# there. How long is a word's row?**
+#
+# - **A** About 1.
+# - **B** About 32.
+# - **C** About 1,024.
+# - **D** About 22.6, since the factor is there to make them equal.
+#
+# <details><summary>Answer</summary>
+#
+# - **A ✗** So long are rows drawn with deviation $1/\sqrt d$, before the factor.
+# - **B ✗** That is the row as it comes, $\sqrt d$ for a deviation of 1. The factor makes it $\sqrt d$ times as
+#   long again.
+# - **C ✓** $\sqrt d \cdot \sqrt d = d$: the place is drowned.
+# - **D ✗** It makes them about equal only where the table was drawn small.
+#
+# </details>
+
+# %% [markdown]
+# **2. Dropout with $q = 0.25$, in training. A number is 3.0, and it is kept. What comes out?**
+#
+# - **A** 4.0
+# - **B** 3.0
+# - **C** 2.25
+# - **D** 3.75
+#
+# <details><summary>Answer</summary>
+#
+# - **A ✓** What is kept is divided by $1 - q$, so that the mean over many draws is 3 again.
+# - **B ✗** So it is in evaluation. In training the kept numbers have to make up for the lost ones.
+# - **C ✗** This multiplies by $1 - q$, as the paper does with the weights, but after training.
+# - **D ✗** This multiplies by $1 + q$. Three quarters of 3.75 are not 3.
+#
+# </details>
+
+# %% [markdown]
+# **3. $\mathbf{x} = (2, 4, 6, 8)$ goes through a fresh `nn.LayerNorm(4)`. What is the first number that comes
+# out?**
+#
+# - **A** $-1.16$
+# - **B** $-1.34$
+# - **C** $-0.60$
+# - **D** $-3.00$
+#
+# <details><summary>Answer</summary>
+#
+# - **A ✗** Here the variance was divided by $d - 1$, as `x.std()` does.
+# - **B ✓** Mean 5, variance $20/4 = 5$: it is $-3/\sqrt 5$.
+# - **C ✗** Here the root of the variance was forgotten.
+# - **D ✗** The mean is taken off, and the division is missing.
+#
+# </details>
+
+# %% [markdown]
+# **4. How many numbers does `InputLayer(1000, 64, 128, "learned")` learn?**
+#
+# - **A** 64,000
+# - **B** 72,320
+# - **C** 8,192,000
+# - **D** 72,192
+#
+# <details><summary>Answer</summary>
+#
+# - **A ✗** These are the words, $V d$. A learned table of places comes to it.
+# - **B ✗** This counts a gain and a shift, too. There is no layer normalisation in it.
+# - **C ✗** Words and places are added, so that each needs a row. A row for each *pair* would be $V L d$.
+# - **D ✓** $V d + L d$, one row for each word and one for each place.
+#
+# </details>
+
+# %% [markdown]
+# **5. The row of `<pad>` is zero and stays zero. May one take the mean over all places of the layer's output?**
+#
+# - **A** Yes: zeros add nothing.
+# - **B** No: places are added there, too, and counted.
+# - **C** Yes, if the sentence is longer than its padding.
+#
+# <details><summary>Answer</summary>
+#
+# - **A ✗** The *output* there is the row of the place, and not zero. And even zeros would be counted.
+# - **B ✓** Both the sum and the number of places go wrong. The mask `ids != 0` has to go along.
+# - **C ✗** The error gets smaller, and is never gone. The same sentence would have another mean in another
+#   batch.
+#
+# </details>
+
+# %% [markdown]
+# **6. In a language model with tied tables, a word of the vocabulary never stands in the training text. Is its
+# row trained?**
+#
+# - **A** Yes: it is scored at every place, and loses.
+# - **B** No: nothing looks it up, so it has no gradient.
+# - **C** No: `padding_idx` and the like protect unused rows.
+#
+# <details><summary>Answer</summary>
+#
+# - **A ✓** As a row of the output table it gets a gradient whenever the softmax has given it some probability.
+#   That is all of the time.
+# - **B ✗** So it is in an untied input table. Here the same row is also one of the output's.
+# - **C ✗** Not even the row of `<pad>` is protected in a tied model.
+#
+# </details>
+
+# %% [markdown]
+# **7. Compare concatenating 24 + 8 with adding two learned tables at the width 32. What can be computed with
+# one and not with the other?**
+#
+# - **A** Concatenating can more, since nothing is mixed up.
+# - **B** Nothing: each can imitate the other.
+# - **C** Adding can do all that concatenating does, and more.
+#
+# <details><summary>Answer</summary>
+#
+# - **A ✗** What adding cannot undo it need not do: its tables can learn zeros in the right columns.
+# - **B ✗** Adding can use all 32 columns for words. Concatenating has 24.
+# - **C ✓** By {eq}`eq-input-nested` it only has to set some numbers to zero. The reverse would need more
+#   columns than there are.
+#
+# </details>
+
+# %% [markdown]
+# **8. Thirty labelled sentences, word2vec's table. Why did tuning the table do harm?**
+#
+# - **A** Word2vec's vectors cannot be improved for this task.
+# - **B** So many numbers fit thirty labels in too many ways.
+# - **C** The step size was the one for random tables.
+#
+# <details><summary>Answer</summary>
+#
+# - **A ✗** With a thousand sentences tuning improves them.
+# - **B ✓** The labels are soon fitted, and what has been moved to fit them is worth little elsewhere. Frozen,
+#   only one small matrix is left to fit.
+# - **C ✗** Each arm had its own, chosen on other sentences.
+#
+# </details>
+
+# %% [markdown]
 # ## Exercises
 #
-# > **Exercise 1 (pencil).** Model A looks up rows drawn with deviation $1/s$ and multiplies them by $s$;
-# > model B draws with deviation 1 and does not multiply. At the start they are equal. Show that gradient
-# > descent with step $\eta$ in A is gradient descent with step $s^2 \eta$ in B, and that Adam with $\eta$
+# > **Exercise 1 (pencil, medium, 20 minutes).** Model A looks up rows drawn with deviation $1/s$ and multiplies
+# > them by $s$; model B draws with deviation 1 and does not multiply. At the start they are equal. Show that
+# > gradient descent with step $\eta$ in A is gradient descent with step $s^2 \eta$ in B, and that Adam with $\eta$
 # > in A is Adam with $s \eta$ in B (up to Adam's tiny $\varepsilon$). How much faster does a table learn
 # > with $s = \sqrt d$?
 # >
 # > *Hint: with $\mathbf{w}_B = s\,\mathbf{w}_A$, what is the gradient of the loss with respect to
 # > $\mathbf{w}_A$? Adam divides a gradient by a running measure of its own size.*
 
+# %% [markdown]
+# <details><summary>Solution 1</summary>
+#
+# The loss sees $\mathbf{w}_B = s\,\mathbf{w}_A$, so by the chain rule
+#
+# $$
+# \frac{\partial L}{\partial \mathbf{w}_A} = s\, \mathbf{g}, \quad
+# \mathbf{g} = \frac{\partial L}{\partial \mathbf{w}_B} .
+# $$
+#
+# Gradient descent moves $\mathbf{w}_A$ by $-\eta s\, \mathbf{g}$, and what the model sees, $s\,\mathbf{w}_A$, by
+# $-\eta s^2\, \mathbf{g}$: as B with the step $s^2 \eta$. With $s = \sqrt d$ that is $d$ times as fast.
+#
+# Adam's step does not depend on the size of the gradient, since it is divided by a measure of it. So $\mathbf{w}_A$
+# moves by about $\eta$ a number, whatever $s$ is, and $s\,\mathbf{w}_A$ by $s \eta$: $\sqrt d$ times as fast.
+#
+# </details>
+
 # %% cellView="form" tags=["hide-cell"]
 # @title Solution 1
-# The loss sees w_B = s w_A, so dL/dw_A = s dL/dw_B. Gradient descent moves w_A by
-# -eta s g_B, hence s w_A by -eta s^2 g_B: d times as fast. Adam's step does not depend on
-# the size of the gradient: w_A moves by about eta, hence s w_A by s eta.
 target = torch.randn(5, 512, generator=torch.Generator().manual_seed(0)).double()
 first_rows = torch.randn(5, 512, generator=torch.Generator().manual_seed(1)).double()
 root = 512**0.5
 for kind, factor in ((torch.optim.SGD, root**2), (torch.optim.Adam, root)):
-    results = []
+    ends = []
     for scale, rate in ((root, 1e-4), (1.0, 1e-4 * factor)):
         w = (first_rows / scale).requires_grad_()
         optimizer = kind([w], lr=rate, **({"eps": 1e-30} if factor == root else {}))
@@ -953,13 +1133,13 @@ for kind, factor in ((torch.optim.SGD, root**2), (torch.optim.Adam, root)):
             optimizer.zero_grad()
             (scale * w - target).square().sum().backward()
             optimizer.step()
-        results.append((scale * w).detach())
-    print(kind.__name__, "same rows after 20 steps:", torch.allclose(*results))
+        ends.append((scale * w).detach())
+    print(kind.__name__, "same rows after 20 steps:", torch.allclose(*ends))
 
 # %% [markdown]
-# > **Exercise 2 (code).** Equation {eq}`eq-input-nested` says that adding can imitate concatenating. Take a
-# > `Concatenated(24, 8)` with random weights and build an `InputLayer(V, 32, 8, "learned")` with the same
-# > output.
+# > **Exercise 2 (code, medium, 15 minutes).** Equation {eq}`eq-input-nested` says that adding can imitate
+# > concatenating. Take a `Concatenated(24, 8)` with random weights and build an `InputLayer(V, 32, 8, "learned")`
+# > with the same output.
 # >
 # > *Hint: one multiplies by $\sqrt{24}$, the other by $\sqrt{32}$.*
 
@@ -976,25 +1156,37 @@ some = torch.randint(V, (4, 8), generator=torch.Generator().manual_seed(0))
 print("same output:", torch.allclose(joined(some), summed(some), atol=1e-6))
 
 # %% [markdown]
-# > **Exercise 3 (pencil).** Show that layer normalisation with $\varepsilon = 0$ gives the same for
-# > $\mathbf{x}$ and for $a\mathbf{x} + b\mathbf{1}$, if $a > 0$. What happens in BERT if all three tables
+# > **Exercise 3 (pencil, easy, 10 minutes).** Show that layer normalisation with $\varepsilon = 0$ gives the same
+# > for $\mathbf{x}$ and for $a\mathbf{x} + b\mathbf{1}$, if $a > 0$. What happens in BERT if all three tables
 # > are multiplied by 10? If only the words' is?
 # >
 # > *Hint: what become of $\mu$ and $\sigma$?*
 
+# %% [markdown]
+# <details><summary>Solution 3</summary>
+#
+# The mean becomes $a\mu + b$ and the deviation $a\sigma$, since $a > 0$. So
+#
+# $$
+# \frac{(a x_k + b) - (a\mu + b)}{a\sigma} = \frac{x_k - \mu}{\sigma} .
+# $$
+#
+# In BERT the three rows are added before the norm. A factor on all three tables is a factor on the sum, and is undone.
+# A factor on one of them changes the ratio of the summands, and that remains.
+#
+# </details>
+
 # %% cellView="form" tags=["hide-cell"]
 # @title Solution 3
-# mu becomes a mu + b and sigma becomes a sigma, so that (x - mu) / sigma stays as it is.
-# A factor on the whole sum is undone; a factor on one summand changes their ratio, and
-# that remains.
 words, rest = W[pairs["input_ids"]], total - W[pairs["input_ids"]]  # (batch, T, d)
-plain = normalise(words + rest, eps=0)
-for name, changed in (("all", 10 * words + 10 * rest), ("words", 10 * words + rest)):
-    print(name, "times 10, same:", torch.allclose(normalise(changed, eps=0), plain))
+plain, same = normalise(words + rest, eps=0), []
+for changed in (10 * words + 10 * rest, 10 * words + rest):
+    same.append(torch.allclose(normalise(changed, eps=0), plain))
+print("the same, all times 10: {}; the words alone times 10: {}".format(*same))
 
 # %% [markdown]
-# > **Exercise 4 (code).** `ours`, with BERT's tables, has no segments, and is right for single sentences
-# > only. Write a module around it that is right for pairs.
+# > **Exercise 4 (code, easy, 15 minutes).** `ours`, with BERT's tables, has no segments, and is right for single
+# > sentences only. Write a module around it that is right for pairs.
 # >
 # > *Hint: `ours` adds the row of segment 0 already. Add what is missing before the normalisation.*
 
@@ -1013,14 +1205,23 @@ class WithSegments(nn.Module):
 
 complete = WithSegments(ours, S, parts.LayerNorm)
 difference = complete(pairs["input_ids"], pairs["token_type_ids"]) - library
-print("below 1e-6:", bool(difference.abs().max() < 1e-6))
+print("within 1e-6 of the library:", bool(difference.abs().max() < 1e-6))
 
 # %% [markdown]
-# > **Exercise 5 (open).** Does BERT care where a sentence stands? Shift all positions by 100, give every word
-# > the same one, and change the order of the words. Which changes the sentence's vector (the mean of the last
-# > hidden states) most? Compare with an unrelated sentence.
+# > **Exercise 5 (open, medium, 30 minutes).** Does BERT care where a sentence stands? Shift all positions by 100,
+# > give every word the same one, and change the order of the words. Which changes the sentence's vector (the mean of
+# > the last hidden states) most? Compare with an unrelated sentence.
 # >
 # > *Hint: the model takes `position_ids` of shape (batch, length).*
+
+# %% [markdown]
+# <details><summary>Solution 5</summary>
+#
+# In this sentence, who bit whom moves the vector least: a mean keeps mostly which words there are. A shift moves it
+# about as much as reading backwards does: learned rows from 100 on need not be like those from 0. All of it is small
+# beside another sentence.
+#
+# </details>
 
 
 # %% cellView="form" tags=["hide-cell"]
@@ -1040,11 +1241,8 @@ changes["one position for all"] = vector(story, lambda t: 0 * t + 5)
 changes["the man bit the dog"] = vector("the man that had bitten the dog ran away")
 changes["words in reverse"] = vector(" ".join(story.split()[::-1]))
 changes["another sentence"] = vector("taxes were raised in the spring of that year")
-for name, other in changes.items():
-    print(f"{name:<22} cosine {cosine_similarity(plain, other, dim=0):.2f}")
-# Who bit whom moves the vector least: a mean keeps mostly which words there are. A shift
-# moves it about as much as reading backwards does: learned rows from 100 on need not be
-# like those from 0. All of it is small beside another sentence.
+rows = [(k, cosine_similarity(plain, v, dim=0).item()) for k, v in changes.items()]
+Table(rows, {"change": "", "cosine": ".2f"})
 
 # %% [markdown]
 # ## You have
