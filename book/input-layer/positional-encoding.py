@@ -534,8 +534,9 @@ from scratch.position import alibi_bias, alibi_slopes
 
 print("slopes of 8 heads:", ", ".join(f"1/{1 / m:.0f}" for m in alibi_slopes(8)))
 by_hand = torch.tensor([[-(2**-1) * abs(t - u) for u in range(4)] for t in range(4)])
-print("head 1 of 8, as by hand:", torch.equal(alibi_bias(8, 4)[0], by_hand))
-print(by_hand)
+B = alibi_bias(heads=8, length=4)[0]  # (T, T)
+print("head 1, as by hand:", torch.equal(B, by_hand))
+print(B)
 
 # %% [markdown]
 # That paper's models look to the left only, and there every distance has one direction. An encoder looks both
