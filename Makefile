@@ -13,7 +13,7 @@ ONLY := $(if $(CHROMIUM),,not browser)
 PAGES := _config.yml _toc.yml $(shell find book -type f -not -path '*/.ipynb_checkpoints/*' -not -name '*.py' -o -path 'book/_extensions/*')
 
 .DEFAULT_GOAL := help
-.PHONY: help book serve notebooks lab check test test-browser test-portable test-twice mutants format lint lock address clean
+.PHONY: help book pdf epub serve reproduce notebooks lab check test test-browser test-portable test-twice mutants format lint lock address clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -21,12 +21,21 @@ help: ## list these commands
 book: _build/html/index.html ## build the pages from the stored outputs, strictly
 	@echo "The book is at $(CURDIR)/_build/html/index.html (or: make serve)"
 
+pdf: .venv/.tests book ## print the whole book into one PDF (needs Chromium)
+	$(PYTHON) scripts/pdf.py
+
+epub: .venv/.tests book ## bind the whole book into an EPUB (needs Chromium)
+	$(PYTHON) scripts/epub.py
+
 serve: book ## show the pages on http://localhost:8000
 	$(PYTHON) -m http.server --bind 127.0.0.1 --directory _build/html 8000
 
 notebooks: .venv/.tests ## execute the chapters whose source changed (or NAMES=…)
 	$(PYTHON) scripts/run.py $(NAMES)
-	@for script in count api contents; do $(PYTHON) scripts/$$script.py || exit 1; done
+	@for script in count api contents plan; do $(PYTHON) scripts/$$script.py || exit 1; done
+
+reproduce: .venv/.tests ## execute all chapters (or NAMES=…), and print what moved: a block to send as an issue
+	@$(PYTHON) scripts/reproduce.py $(NAMES)
 
 lab: .venv/.lab ## open JupyterLab on the chapters
 	$(PYTHON) -m jupyterlab book

@@ -29,6 +29,7 @@ from itertools import zip_longest
 import matplotlib.font_manager  # noqa: F401  builds the font cache now: a kernel that has to would say so on stderr
 import numpy as np
 import pytest
+from kernel import use_folder
 from matplotlib.image import imread
 from nbval.plugin import IPyNbCell, find_comment_markers, find_metadata_tags
 
@@ -50,9 +51,7 @@ ADVICE = (
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 ipython_folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
-os.environ["IPYTHONDIR"] = (
-    ipython_folder.name
-)  # neither the reader's IPython profile nor their history is touched
+use_folder(ipython_folder.name)
 
 
 def bands(cell):

@@ -44,9 +44,9 @@ def items(text: str, label: str) -> list[tuple[str, str]]:
 def parse(section: str, language: str = "en") -> list[Question]:
     """The questions of a section. ValueError, in words for its author, if one is not as it should be."""
     heads = list(re.finditer(r"^\*\*(\d+)\. ", section, re.MULTILINE))
-    ends = [head.start() for head in heads[1:]] + [len(section)]
+    ends = [*(head.start() for head in heads[1:]), len(section)]
     return [
-        _question(section[head.start() : end], int(head[1]), language) for head, end in zip(heads, ends, strict=True)
+        _question(section[head.start() : end], int(head[1]), language) for head, end in zip(heads, ends, strict=False)
     ]
 
 

@@ -18,7 +18,7 @@ from chapters import BOOK, chapters, contents, find, in_order, seconds
 from nbformat.v4 import new_output
 from screenshots import chromium, serving, settle, visitor
 from test_book_pages import broken_links, mute_pictures, other_hosts, read
-from test_book_shape import CHAPTER, FIGURE
+from test_book_shape import CHAPTER, FIGURE, QUESTIONS
 from test_browser import complaints
 from weave import joined, weave
 
@@ -50,27 +50,35 @@ TRANSLATION = (
 # 37 < 38
 # $$ (eq-hand)
 #
+# ## 想一想
+"""
+    + QUESTIONS.replace("Answer", "答案")
+    + """#
 # ## 练习
 #
-# > **练习1**（笔算）。为什么
+# > **练习1**（笔算，易，5分钟）。为什么
 # > 呢？
 # >
 # > *提示*：因为。
 
+# %% [markdown]
+# <details><summary>解答1</summary>
+#
+# 时针走得慢，所以如此。
+#
+# </details>
+
 # %%
 
 # %% [markdown]
-# 时针走得慢，所以如此。
-
-# %% [markdown]
-# > **练习2**（编程）。怎样？
+# > **练习2**（编程，中，20分钟）。怎样？
 # >
 # > *提示*：这样。
 
 # %%
 
 # %% [markdown]
-# > **练习3**（编程）。多快？
+# > **练习3**（编程，难，40分钟）。多快？
 # >
 # > *提示*：很快。
 
@@ -79,7 +87,7 @@ TRANSLATION = (
 # %% [markdown]
 # 先说一句。
 #
-# > **练习4**（开放）。然后呢？
+# > **练习4**（开放，难，90分钟）。然后呢？
 # >
 # > *提示*：谁知道。
 
@@ -198,7 +206,7 @@ def test_run_weaves_the_translation_and_executes_nothing_of_it(book, capsys, mon
     assert picture.figure == {"caption": "三点整。", "name": "fig-clock"}
     assert picture.image.alt == "一座圆钟，长针指向上方，短针指向右方。"
     assert "相加，见{cite:t}" in own[0].source
-    assert "> **练习1**（笔算）。为什么呢？" in own[3].source
+    assert "> **练习1**（笔算，易，5分钟）。为什么呢？" in own[3].source
     assert rules.complaints(find(["zh/input-layer/clock"], chapters(book))[0]) == []
     assert rules.complaints(find(["input-layer/clock"], chapters(book))[0]) == []
 
@@ -234,7 +242,7 @@ def swap(number, old, new):
     return mutate
 
 
-PICTURE, FORMULA, FIRST, RETOLD, SECOND, END = 2, 3, 4, 5, 6, 12
+PICTURE, FORMULA, SOLVED, SECOND, END = 2, 3, 4, 6, 12
 UNFIT = {  # a translation that cannot be woven
     "code cell missing": (lambda cells: cells.pop(1), "5 code cells, and the English chapter has 6"),
     "code cell too many": (lambda cells: cells.insert(1, copy.deepcopy(cells[1])), "7 code cells"),
@@ -249,27 +257,31 @@ UNFIT = {  # a translation that cannot be woven
 }
 DIFFERENT = {  # one that can, and does not say the same
     "untouched": (lambda cells: None, ""),
-    "without the extra cell": (lambda cells: cells.pop(RETOLD), ""),
-    "prose missing": (lambda cells: cells.pop(FORMULA), "after code cell 2: 0 cells of prose, in English 1"),
-    "prose too many": (lambda cells: cells.insert(1, copy.deepcopy(cells[RETOLD])), "before the first code cell: 2"),
-    "extra cell elsewhere": (lambda cells: cells.insert(SECOND + 2, cells.pop(RETOLD)), "the exercises are []"),
+    "solution missing": (lambda cells: cells.pop(SOLVED), "after code cell 2: 1 cells of prose, in English 2"),
+    "prose missing": (lambda cells: cells.pop(FORMULA), "after code cell 2: 1 cells of prose, in English 2"),
+    "prose too many": (lambda cells: cells.insert(1, copy.deepcopy(cells[SOLVED])), "before the first code cell: 2"),
+    "another key": (swap(FORMULA, "**A ✗** It turns slowly", "**A ✓** It turns slowly"), "the questions are"),
+    "another time": (
+        swap(FORMULA, "易，5分钟", "易，15分钟"),
+        "the exercises are [('1', '15')], in English [('1', '5')]",
+    ),
     "prose in another order": (
         lambda cells: cells.__setitem__(slice(SECOND, SECOND + 3), cells[SECOND : SECOND + 3][::-1]),
-        "the exercises are ['3'], in English ['2']",
+        "the exercises are [('3', '40')], in English [('2', '20')]",
     ),
     "prose beyond its code": (lambda cells: cells.insert(2, cells.pop(FORMULA)), "after code cell 1: 1 cells"),
     "another formula": (swap(FORMULA, "37 < 38", "37 > 38"), "the formulas are"),
     "no label": (swap(FORMULA, " (eq-hand)", ""), "the labels are"),
     "source lost": (swap(0, "{cite:t}`vaswani2017attention`", "某文"), "the sources are []"),
-    "heading lost": (swap(FORMULA, "## 练习", "练习"), "the headings are []"),
-    "heading of another level": (swap(FORMULA, "## 练习", "### 练习"), "the headings are [3]"),
+    "heading lost": (swap(FORMULA, "## 练习", "练习"), "the headings are [2], in English [2, 2]"),
+    "heading of another level": (swap(FORMULA, "## 练习", "### 练习"), "the headings are [2, 3], in English [2, 2]"),
     "no caption": (lambda cells: cells[PICTURE].metadata.mystnb.pop("figure"), "no caption of its own"),
     "caption in English": (
         lambda cells: cells[PICTURE].metadata.mystnb.figure.update(caption="Three o'clock."),
         "no caption of its own",
     ),
     "no alt text": (lambda cells: cells[PICTURE].metadata.mystnb.pop("image"), "no alt of its own"),
-    "broken emphasis": (swap(RETOLD, "时针", "**时针。**时针"), "shows its asterisks"),
+    "broken emphasis": (swap(SOLVED, "时针", "**时针。**时针"), "shows its asterisks"),
 }
 
 
@@ -292,7 +304,10 @@ WORDS = {  # the rules of shape in the other language's words
     "no question": (swap(0, "38？", "38。"), "no question"),
     "an English heading": (swap(0, "**本章要做的事**", "**You will**"), "**本章要做的事** has 0 bullets"),
     "no run time": (swap(0, "约15秒", "很快"), "how many seconds"),
-    "another kind": (swap(FORMULA, "（笔算）", "（口算）"), "expected all of ('笔算', '编程', '开放')"),
+    "another kind": (swap(FORMULA, "（笔算，", "（口算，"), "expected all of ('笔算', '编程', '开放')"),
+    "no difficulty": (swap(FORMULA, "，易", ""), "the exercises are numbered [2, 3, 4]"),
+    "no words": (lambda cells: cells.pop(SOLVED), "exercise 1 (笔算) has no solution in words"),
+    "another question": (swap(FORMULA, "<summary>答案", "<summary>Answer"), "question 1 is not"),
     "no hint": (swap(FORMULA, "*提示*", "*线索*"), "exercise 1 has no line"),
     "no summary": (swap(END, "## 小结", "## 结语"), "there is no ## 小结"),
     "no reading": (swap(END, "## 延伸阅读", "## 其他"), "the last section is not ## 延伸阅读"),
@@ -300,7 +315,8 @@ WORDS = {  # the rules of shape in the other language's words
 
 
 @pytest.mark.parametrize("name", WORDS)
-def test_rules_of_shape_in_another_language(book, name):
+def test_rules_of_shape_in_another_language(book, name, monkeypatch):
+    monkeypatch.setattr(rules, "DUE", True)
     mutate, expected = WORDS[name]
     mutate(cells := woven(book).cells)
     found = rules.shape(cells, "zh")

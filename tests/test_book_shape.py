@@ -9,7 +9,8 @@ import pytest
 import rules
 from chapters import BOOK, chapters
 from nbformat.v4 import new_output
-from rules import BOOTSTRAP, SHAPE, cited, labels, length, markdown, references, shape
+from questions import Question, parse
+from rules import BOOTSTRAP, SHAPE, cited, labels, length, markdown, references, section, shape
 from run import read_source
 
 
@@ -42,6 +43,26 @@ def test_contents_list_every_chapter():
 
 ALT = {"alt": "A round clock whose long hand points up and whose short hand points right."}
 CAPTION = {"caption": "Three o'clock.", "name": "fig-clock"}
+
+QUESTIONS = "".join(
+    f"""#
+# **{number}. Which hand shows ${number}$?**
+#
+# - **A** The {"" if right == "A" else "rather "}short one.
+# - **B** The {"" if right == "B" else "rather "}long one.
+# - **C** The {"" if right == "C" else "rather "}thin one.
+#
+# <details><summary>Answer</summary>
+#
+# - **A {"✓" if right == "A" else "✗"}** It turns slowly.
+# - **B {"✓" if right == "B" else "✗"}** It turns faster.
+# - **C {"✓" if right == "C" else "✗"}** It turns
+#   fastest.
+#
+# </details>
+"""
+    for number, right in enumerate("BACBCA", 1)
+)
 
 # A chapter as small as the rules allow.
 CHAPTER = f"""# ---
@@ -76,18 +97,27 @@ plot = "a clock"
 # 37 < 38
 # $$ (eq-hand)
 #
+# ## Check yourself
+{QUESTIONS}#
 # ## Exercises
 #
-# > **Exercise 1 (pencil).** Why?
+# > **Exercise 1 (pencil, easy, 5 minutes).** Why?
 # >
 # > *Hint: because.*
+
+# %% [markdown]
+# <details><summary>Solution 1</summary>
+#
+# The short hand is slow.
+#
+# </details>
 
 # %% cellView="form" tags=["hide-cell"]
 # @title Solution 1
 one = 1
 
 # %% [markdown]
-# > **Exercise 2 (code).** How?
+# > **Exercise 2 (code, medium, 20 minutes).** How?
 # >
 # > *Hint: so.*
 
@@ -96,7 +126,7 @@ one = 1
 two = 2
 
 # %% [markdown]
-# > **Exercise 3 (code).** How fast?
+# > **Exercise 3 (code, hard, 40 minutes).** How fast?
 # >
 # > *Hint: very.*
 
@@ -107,7 +137,7 @@ three = 3
 # %% [markdown]
 # Something between.
 #
-# > **Exercise 4 (open).** And then?
+# > **Exercise 4 (open, hard, 90 minutes).** And then?
 # >
 # > *Hint: who knows.*
 
@@ -126,7 +156,7 @@ four = 4
 #
 # - A. Clockmaker, *Hands*, 1761.
 """
-OPENING, START, FIGURE, EXERCISE_1, SOLUTION_1, EXERCISE_4, END = 0, 1, 2, 3, 4, 9, 11
+OPENING, START, FIGURE, EXERCISE_1, WORDS_1, SOLUTION_1, EXERCISE_4, END = 0, 1, 2, 3, 4, 5, 10, 12
 
 
 def swap(number, old, new):
@@ -160,11 +190,27 @@ MUTANTS = {
     "no code": (lambda cells: cells.__delitem__(slice(1, END)), "bootstrap"),
     "three exercises": (lambda cells: cells.__delitem__(slice(EXERCISE_4, END)), "numbered [1, 2, 3]"),
     "numbers": (swap(EXERCISE_4, "Exercise 4", "Exercise 5"), "numbered [1, 2, 3, 5]"),
-    "no open one": (swap(EXERCISE_4, "(open)", "(code)"), "['code', 'pencil']"),
-    "another kind": (swap(EXERCISE_1, "(pencil)", "(brush)"), "['brush', 'code', 'open']"),
+    "no open one": (swap(EXERCISE_4, "(open,", "(code,"), "['code', 'pencil']"),
+    "another kind": (swap(EXERCISE_1, "(pencil,", "(brush,"), "['brush', 'code', 'open']"),
     "no blockquote": (swap(EXERCISE_4, "> **Exercise", "**Exercise"), "1 exercises do not begin"),
     "no hint": (swap(EXERCISE_1, "*Hint", "*Tip"), "exercise 1 has no line"),
     "text after it": (swap(EXERCISE_1, "because.*", "because.*\n\nSo."), "exercise 1 is not the last paragraph"),
+    "no difficulty": (swap(EXERCISE_1, ", easy", ""), "the exercises are numbered [2, 3, 4]"),
+    "no minutes": (swap(EXERCISE_4, ", 90 minutes", ""), "1 exercises do not begin"),
+    "no words": (lambda cells: cells.pop(WORDS_1), "exercise 1 (pencil) has no solution in words"),
+    "words of another": (swap(WORDS_1, "Solution 1", "Solution 2"), "the words of solution 1 do not stand"),
+    "words do not end": (swap(WORDS_1, "</details>", ""), "the words of solution 1 do not stand"),
+    "essay in a solution": (swap(SOLUTION_1, "one = 1", "#\n#\n#\none = 1"), "prose belongs in Markdown"),
+    "no questions": (swap(EXERCISE_1, "## Check yourself", "## Questions"), "the questions are numbered []"),
+    "question missing": (swap(EXERCISE_1, "**6. ", "**7. "), "the questions are numbered [1, 2, 3, 4, 5, 7]"),
+    "option unexplained": (
+        swap(EXERCISE_1, "- **A ✗** It turns slowly.\n", ""),
+        "question 1 has the options ABC, explained are ['B ✓', 'C ✗']",
+    ),
+    "two options": (swap(EXERCISE_1, "**C** The rather thin", "The rather thin"), "question 1 has the options AB"),
+    "no right option": (swap(EXERCISE_1, "**B ✓**", "**B ✗**"), "question 1 has 0 right answers"),
+    "two right options": (swap(EXERCISE_1, "**A ✗**", "**A ✓**"), "question 1 has 2 right answers"),
+    "answer does not fold": (swap(EXERCISE_1, "<details><summary>Answer", "<details><summary>So"), "question 1 is not"),
     "no solution": (lambda cells: cells.pop(SOLUTION_1), "exercise 1 is not followed"),
     "another solution": (swap(SOLUTION_1, "Solution 1", "Solution 2"), "exercise 1 is not followed"),
     "solution open": (about(SOLUTION_1, tags=[]), "solution 1 lacks"),
@@ -197,8 +243,13 @@ MUTANTS = {
     "essay in comments": (swap(FIGURE, "plot", "# One.\n# Two.\n# Three.\n# Four.\nplot"), "prose belongs in Markdown"),
     "Markdown from code": (swap(FIGURE, "plot", "display(Markdown('Hello'))\nplot"), "prose in code"),
     "title in the picture": (swap(FIGURE, "plot", "plt.title('Three')\nplot"), "in a picture"),
-    "note to oneself": (swap(END, "Hands", "TODO"), "cell 11: TODO"),
+    "note to oneself": (swap(END, "Hands", "TODO"), "cell 12: TODO"),
 }
+
+
+@pytest.fixture(autouse=True)
+def strict(monkeypatch):
+    monkeypatch.setattr(rules, "DUE", True)
 
 
 @pytest.fixture(scope="module")
@@ -220,9 +271,30 @@ def test_mutant(name, chapter):
     assert bool(expected) == bool(found), found
 
 
+def test_letters_and_lengths_give_no_key_away(chapter):
+    cells = copy.deepcopy(chapter)
+    cells[EXERCISE_1].source = cells[EXERCISE_1].source.replace("✓", "✗").replace("**B ✗**", "**B ✓**")
+    assert shape(cells) == ["questions: the right answers are BBBBBB: one letter is more than half of them"]
+    cells = copy.deepcopy(chapter)
+    cells[EXERCISE_1].source = re.sub(r"\*\* The (\w+) one", r"** The \1 one of them all", cells[EXERCISE_1].source)
+    assert shape(cells) == ["questions: in 6 of 6 questions the right answer is the longest"]
+
+
+def test_questions_are_read_as_they_stand(chapter):
+    first, *_ = parse(section(chapter[EXERCISE_1].source, "## Check yourself", "## "))
+    assert first == Question(
+        1,
+        "Which hand shows $1$?",
+        {"A": "The rather short one.", "B": "The long one.", "C": "The rather thin one."},
+        {"A": "It turns slowly.", "B": "It turns faster.", "C": "It turns fastest."},
+        "B",
+    )
+
+
 @pytest.mark.parametrize(("words", "complaint"), [(1800, "words, expected"), (2500, None), (4000, "words, expected")])
 def test_length_bites(words, complaint, chapter):
     cells = copy.deepcopy(chapter)
+    cells[WORDS_1].source = cells[WORDS_1].source.replace("slow.", "slow." + " word" * 4000)  # folded, so not counted
     cells[END].source += " word" * words + "\n\n$$\n" + "x + " * 5000 + "y\n$$ (eq-long)\n"
     assert bool(complaint) == bool(found := shape(cells, rules=[length]))
     assert not complaint or complaint in found[0]
