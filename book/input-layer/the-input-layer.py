@@ -175,6 +175,7 @@ import math
 
 from torch.nn.functional import cross_entropy, layer_norm
 
+torch.manual_seed(1)
 h = layer_norm(torch.randn(256, d), (d,))  # (n, d) numbers of mean 0 and deviation 1
 truth = torch.randint(V, (256,))
 print(f"ln V: {math.log(V):.0f}")
