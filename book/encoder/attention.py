@@ -69,6 +69,7 @@ except ImportError as error:
 import torch
 
 from scratch.encoder import Encoder
+from scratch.table import Table
 from scratch.text import Vocabulary, tokenize
 
 torch.set_default_dtype(torch.float64)
@@ -83,9 +84,10 @@ made_up = torch.tensor([0.5, 1.5, 0.5, -0.5, 0.0, 1.0])  # (T,)
 factors = torch.tensor([0.0, 1, 3, 10])
 alpha = (factors.unsqueeze(1) * made_up).softmax(1)  # (4, T)
 contexts = alpha @ H  # (4, d_h)
-print("times 0 is the mean of the states:", torch.allclose(contexts[0], H.mean(0)))
+print("times 0 it is the mean of all states:", torch.allclose(contexts[0], H.mean(0)))
 distances = (contexts - H[1]).norm(dim=1)  # (4,)
-print("distance to the state of 'cat':   ", *(f"{x:.3f}" for x in distances))
+columns = {"scores times": ".0f", "from the context to cat's state": ".3f"}
+Table(zip(factors.tolist(), distances.tolist(), strict=True), columns)
 
 # %% mystnb={"image": {"alt": "Four rows of six cells, one column for each word of the cat sat on the mat, with a number in each cell. In the first row all six weights are 0.17. In the second cat has 0.37 and mat 0.22. In the third cat has 0.75. In the last cat has 0.99 and the others nearly nothing."}, "figure": {"caption": "Weights from the same scores, multiplied by 0, 1, 3 and 10: from the mean of all words to the choice of one.", "name": "fig-att-soft"}}
 import matplotlib.pyplot as plt
@@ -121,7 +123,8 @@ axes.grid(False)
 #
 # where $\mathbf{h}_t \in \mathbb{R}^{d_q}$ is the asking state at step $t$, $\mathbf{s}_i \in \mathbb{R}^{d_h}$ the
 # state at place $i$ of the input, $[\cdot, \cdot]$ puts the one after the other, $W_a$ has $d_a$ rows and $d_q + d_h$
-# columns, and $\mathbf{b}_a, \mathbf{v}_a \in \mathbb{R}^{d_a}$. Bahdanau and colleagues write
+# columns, and $\mathbf{b}_a, \mathbf{v}_a \in \mathbb{R}^{d_a}$: together $d_a (d_q + d_h + 2)$ numbers to learn.
+# Bahdanau and colleagues write
 #
 # $$
 # e_{ij} = \mathbf{v}_a^\top \tanh(W_a\,\mathbf{s}_{i-1} + U_a\,\mathbf{h}_j),
@@ -178,10 +181,11 @@ context, weights = additive(
     query, keys, projected=projected
 )  # (batch, d_h), (batch, T)
 
-print("weights as by hand:", torch.allclose(weights[0], joined.softmax(0)))
-print("context as by hand:", torch.allclose(context[0], joined.softmax(0) @ H))
+by_hand = joined.softmax(0)  # (T,)
+same = torch.allclose(weights[0], by_hand) and torch.allclose(context[0], by_hand @ H)
 inputs = (query.clone().requires_grad_(), keys.clone().requires_grad_())
-print("gradients are right:", torch.autograd.gradcheck(additive, inputs))
+right = torch.autograd.gradcheck(additive, inputs)
+print("as by hand:", same, "/ gradients as by finite differences:", right)
 
 # %% [markdown]
 # ## What must not be looked at
@@ -210,16 +214,15 @@ ways = {
     "-1e9": scores.masked_fill(~mask, -1e9).softmax(1),
     "scratch": masked_softmax(scores, mask),
 }
-for name, alpha in ways.items():
-    for row in (1, 2):
-        line = " ".join(f"{x:5.2f}" for x in alpha[row])
-        print(f"{name:>8}, {lengths[row]} words: {line}")
+rows = [(way, n, *ways[way][i].tolist()) for i, n in ((1, 2), (2, 0)) for way in ways]
+columns = {"masked by": "", "words": "d"} | {f"place {j}": ".2f" for j in range(1, 7)}
+Table(rows, columns)
 
 # %% [markdown]
-# All three agree on the row of two words. On the empty one, $-\infty$ gives *not a number*. The popular $-10^9$ gives
-# something worse, since it looks sound: the plain mean of the padding. The helper gives zeros: who has looked
+# All three agree on the row of two words. On the empty one, $-\infty$ gives *not a number*, NaN. The popular $-10^9$
+# gives something worse, since it looks sound: the plain mean of the padding. The helper gives zeros: who has looked
 # nowhere has seen nothing. Does one such row matter, if nobody uses it? We leave it out of the loss, and look at
-# the gradient of a layer that made the keys:
+# the gradient of a layer that made the states:
 
 # %%
 layer = torch.nn.Linear(8, 8)
@@ -228,44 +231,57 @@ for name in ("-inf", "scratch"):
     layer.zero_grad()
     contexts = (ways[name].unsqueeze(1) @ layer(states)).squeeze(1)  # (batch, 8)
     contexts[:2].sum().backward()  # the loss uses the first two rows only
-    nans = layer.weight.grad.isnan().all().item()
-    print(f"{name:>8}: the layer's whole gradient is NaN: {nans}")
+    nans = layer.weight.grad.isnan().sum()
+    print(f"{name}: {nans} of the layer's {layer.weight.numel()} gradients are NaN")
 
 # %% [markdown]
 # It matters. On the way back, the zeros from above are multiplied by the NaN weights, and zero times NaN is NaN.
 # After the next step the model is gone. Users of PyTorch have
 # [met](https://github.com/pytorch/pytorch/issues/41508) [this](https://github.com/pytorch/pytorch/issues/103749)
 # for years. Its `scaled_dot_product_attention` [now gives zeros](https://github.com/pytorch/pytorch/pull/131060) as
-# ours does. Its `MultiheadAttention` still gives NaN if it is to return the weights, as it does by default.
+# ours does. Its `MultiheadAttention` still gives NaN if it is to return the weights, as it does by default. To see who
+# reads padding, we give each of them the same words twice, with other numbers at the pads the second time.
 
 # %%
 from torch import nn
 from torch.nn.functional import scaled_dot_product_attention as torch_attention
 
 query, keys = torch.randn(3, 1, 8), torch.randn(3, 6, 8)
-library = nn.MultiheadAttention(8, num_heads=1, batch_first=True)
-fused = torch_attention(query, keys, keys, attn_mask=mask.unsqueeze(1))
-print("function, empty row all zeros:", bool((fused[2] == 0).all()))
 other_pads = keys.masked_fill(~mask.unsqueeze(2), 9.0)
-for name, given in (("~mask", ~mask), ("mask", mask)):
-    a, _ = library(query, keys, keys, key_padding_mask=given)
-    b_, _ = library(query, other_pads, other_pads, key_padding_mask=given)
-    nowhere = a.isnan().any(2).flatten().tolist()  # for each row
-    changed = not torch.equal(a[1], b_[1])
-    print(f"layer, {name:>5}: pads change the row of 2: {changed}, NaN: {nowhere}")
+library = nn.MultiheadAttention(8, num_heads=1, batch_first=True)
+
+
+def verdict(a, b):  # (1, 8) each: the same words, other pads
+    if a.isnan().any():
+        return "NaN"
+    if not torch.equal(a, b):
+        return "reads its pads"
+    return "sound" if a.any() else "zeros"
+
+
+def verdicts(attend):
+    return map(verdict, attend(keys), attend(other_pads))
+
+
+calls = {"function, mask": lambda k: torch_attention(query, k, k, mask.unsqueeze(1))}
+calls["layer, ~mask"] = lambda k: library(query, k, k, key_padding_mask=~mask)[0]
+calls["layer, mask"] = lambda k: library(query, k, k, key_padding_mask=mask)[0]
+columns = dict.fromkeys(("PyTorch's", "row of 6 words", "of 2 words", "of none"), "")
+Table([(name, *verdicts(attend)) for name, attend in calls.items()], columns)
 
 # %% [markdown]
 # > **Pitfall.** In this book a mask is `True` where one *may* look. In PyTorch it depends: in a boolean mask,
 # > `True` means *may* in `scaled_dot_product_attention`, and *may not* in the `key_padding_mask` and
 # > `attn_mask` of `MultiheadAttention` and in the Transformer layers. The wrong one raises no error: in the last
-# > line, the row of two words reads its padding and nothing else, and the full row may look nowhere. A popular
-# > book's notebook [had it wrong](https://github.com/rasbt/LLMs-from-scratch/issues/1061) for a while.
+# > line, the row of two words reads its padding and nothing else, and the full row may look nowhere. It happens to
+# > the best: the author of a popular book found it in [a notebook of
+# > his](https://github.com/rasbt/LLMs-from-scratch/issues/1061) when a reader told him.
 #
 # ## Ask often, project once
 #
 # A decoder asks once for every token it writes, and always about the same keys. In equation
 # {eq}`eq-att-bahdanau`, $U\mathbf{k}_j$ does not depend on who asks; the paper remarks that it can be computed in
-# advance. With $T$ keys and $R$ queries, that product takes $T\, d_h\, d_a$ multiplications if it is done once, and
+# advance (large language models keep their projected keys and values for the same reason, in a *KV cache*). With $T$ keys and $R$ queries, that product takes $T\, d_h\, d_a$ multiplications if it is done once, and
 # $R\, T\, d_h\, d_a$ if it is done for every query. What remains for every pair is the
 # $\tanh$ of $d_a$ numbers and their product with $\mathbf{v}_a$. We measured both, forward and backward, beside the
 # dot product of the next section, which is given the same projections $W\mathbf{q}$ and $U\mathbf{k}_j$. *By step*
@@ -276,10 +292,9 @@ from scratch.corpora import load_results
 
 race = load_results("attention")["additive"]
 print(", ".join(f"{value} {name}" for name, value in race["shape"].items()))
-print(f"{'':>21}  time   kept for backward")
-for row in race["rows"]:
-    if not row["side"].startswith("torch"):
-        print(f"{row['side']:>21} {row['ratio']:5.1f} {row['megabytes']:8.0f} MB")
+columns = {"scores by": "", "time": ".1f", "kept for backward (MB)": ".0f"}
+ours = [row for row in race["rows"] if not row["side"].startswith("torch")]
+Table([(row["side"], row["ratio"], row["megabytes"]) for row in ours], columns)
 
 # %% [markdown]
 # Times are relative to the first line. Projecting the keys again at every step costs more than all the rest of
@@ -337,7 +352,7 @@ for row in race["rows"]:
 
 # %%
 def arriving(keys, d, scale, count=1000):
-    """The size of the gradient at each query (count,), and its largest weight (count,)."""
+    """The size of the gradient at each query, and its largest weight: (count,) each."""
     generator = torch.Generator().manual_seed(d)
     Q = torch.randn(count, 1, d, generator=generator)
     K = torch.randn(count, keys, d, generator=generator)
@@ -346,18 +361,17 @@ def arriving(keys, d, scale, count=1000):
     return moves.norm(dim=(1, 2)), alpha.amax((1, 2))
 
 
-WIDTHS, arrives = (4, 16, 64, 256, 1024), {"scaled": [], "unscaled": []}
-print(f"{'gradient at the query':>42}        largest")
-print("keys    d             5 %  median    95 %    weight")
-for keys in (10, 64):
+WIDTHS, arrives, rows = (4, 16, 64, 256, 1024), {"scaled": [], "unscaled": []}, []
+for n in (10, 64):
     for d in WIDTHS:
         for name, scale in (("scaled", d**-0.5), ("unscaled", 1.0)):
-            sizes, largest = arriving(keys, d, scale)
-            if keys == 10:
+            sizes, largest = arriving(n, d, scale)
+            if n == 10:
                 arrives[name].append(sizes)
             parts = sizes.quantile(torch.tensor([0.05, 0.5, 0.95])).tolist()
-            numbers = "".join(f"{x:>8.2g}" for x in parts)
-            print(f"{keys:>4} {d:>4} {name:>8}{numbers}{largest.mean():>10.2f}")
+            rows.append((n, d, name, *parts, largest.mean().item()))
+columns = {"keys": "d", "d": "d", "scores": "", "gradient: 5 %": ".2g"}
+Table(rows, columns | {"median": ".2g", "95 %": ".2g", "largest weight": ".2f"})
 
 # %% mystnb={"image": {"alt": "The size of the gradient against the width d from 4 to 1,024, both on logarithmic axes. For scaled scores the line of the median is flat at about a third, in a narrow band. For unscaled ones the median rises slightly, then falls ever more steeply to below one thousandth, and the band around it gets very wide."}, "figure": {"caption": "What arrives at the query, with ten keys: median over 1,000 queries, and the band that holds the middle half of them.", "name": "fig-att-saturation"}}
 figure, axes = plt.subplots()
@@ -373,28 +387,25 @@ axes.legend(loc="lower left")
 plt.show()
 
 # %% [markdown]
-# Look at $d = 64$, the width of the paper's heads: *more* arrives without the scale than with it, and with 64 keys
-# several times more. The factor beats the stuck finger there; only at widths of hundreds does the median sink to
-# nothing. So "without the scale the gradient vanishes" is no good reason at the width at which the scale was
-# introduced. What is the scale good for, then? Compare the lines of the scaled with one another. Their
+# Look at $d = 64$, the width of the paper's heads: in the median *more* arrives without the scale than with it, and
+# with 64 keys several times more. The factor beats the stuck finger there; it takes hundreds of dimensions until the
+# median sinks to nothing. So "without the scale the gradient vanishes" is no good reason at the width at which the
+# scale was introduced. What is it good for, then? Compare the lines of the scaled with one another. Their
 # numbers hardly change with $d$, and from query to query by a small factor: one step size suits all. Unscaled, from
 # $d = 64$ on some queries get next to nothing, and others, those whose two best keys happen to be
-# level, more and more: their largest grow like $\sqrt d$. A network of 64 dimensions and one of 1,024 would need
-# different step sizes, and within each no step size would suit all queries. The scale gives *sameness*: over widths, and
+# level, more and more: their largest grow like $\sqrt d$. Networks of 64 and of 1,024 dimensions would need
+# different step sizes, and within each none would suit all queries. The scale gives *sameness*: over widths, and
 # over queries.
 #
 # Vaswani and colleagues gave small gradients as the reason, as a suspicion, for "large values" of $d$. And trained
 # queries and keys are neither independent nor of variance 1: proof and table are about the start of training.
 #
-# One more way to read {eq}`eq-att-scaled`: statisticians knew weighted means of this form long before as *kernel
-# regression*. Nadaraya and Watson, in 1964, guessed the value at $\mathbf{q}$ as
-# $\sum_j \kappa(\mathbf{q}, \mathbf{k}_j)\, \mathbf{v}_j / \sum_j \kappa(\mathbf{q}, \mathbf{k}_j)$, the mean of
-# the values of known points, near ones counted more; here the kernel is $\kappa = \exp(\mathbf{q} \cdot \mathbf{k} /
-# \sqrt d)$, and what is *near* is learnt. If $\kappa$ is replaced by a product $\phi(\mathbf{q}) \cdot
-# \phi(\mathbf{k})$, the sums over $j$ can be taken once for all queries, and the cost no longer grows with the square
-# of the length: *linear attention*. Today's large models keep the softmax, and save elsewhere: several heads share one
-# set of keys (*grouped queries*), the keys of what has been read are kept for the next word (a *KV cache*, which is
-# `project_keys` once more), and the weights are never stored (the [next chapter](transformer-encoder.ipynb)).
+# One more way to read {eq}`eq-att-scaled`: statisticians have known such means since 1964 as *kernel regression*.
+# [Nadaraya](https://doi.org/10.1137/1109020) and Watson guessed the value at a point as the mean of the values at known
+# points, each counted by a *kernel* $\kappa(\mathbf{q}, \mathbf{k}_j)$ that is large for near ones. Attention is that,
+# with $\kappa = \exp(\mathbf{q} \cdot \mathbf{k}_j / \sqrt d)$ and a *near* that is learnt (exercise 3). With a kernel
+# that is a product, $\phi(\mathbf{q}) \cdot \phi(\mathbf{k}_j)$, the sums over $j$ can be taken once for all queries:
+# [linear attention](https://arxiv.org/abs/2006.16236), whose cost no longer grows with the square of the length.
 #
 # The helper gives output and weights; PyTorch's function gives the output.
 
@@ -406,12 +417,12 @@ allowed = mask.unsqueeze(1)  # (batch, 1, T) for all queries alike
 ours, weights = scaled_dot_product_attention(Q, K, V, allowed)
 theirs = torch_attention(Q, K, V, attn_mask=allowed)
 by_hand = (Q[0] @ K[0].T / 8**0.5).softmax(1) @ V[0]
-print("by hand, ours:  ", torch.allclose(by_hand, ours[0]))
-print("ours, PyTorch's:", torch.allclose(ours, theirs))
+same = torch.allclose(by_hand, ours[0]) and torch.allclose(ours, theirs)
 above = torch.randn_like(ours)
 g, g_theirs = (torch.autograd.grad(y, (Q, K, V), above) for y in (ours, theirs))
-same = (torch.allclose(a, b_) for a, b_ in zip(g, g_theirs, strict=True))
-print("gradients:      ", all(same))
+pairs = zip(g, g_theirs, strict=True)
+print("by hand, ours and PyTorch's are the same:", same, end="; ")
+print("so are the gradients:", all(torch.allclose(a, b_) for a, b_ in pairs))
 
 # %% [markdown]
 # ## The bottleneck
@@ -472,10 +483,13 @@ def speller(hidden, attends):
     return nn.ModuleDict(parts)
 
 
+# %%
 HIDDEN = {"one vector": 51, "attention": 48}
+rows = []
 for name, hidden in HIDDEN.items():
-    size = sum(p.numel() for p in speller(hidden, name == "attention").parameters())
-    print(f"{name:>10}: {hidden} hidden units, {size:,} parameters")
+    parts = speller(hidden, attends=name == "attention")
+    rows.append((name, hidden, sum(p.numel() for p in parts.parameters())))
+Table(rows, {"network": "", "hidden units": "d", "parameters": ",d"})
 
 
 # %%
@@ -502,7 +516,8 @@ def spell(parts, ids, lengths, target=None, forbidden=None):
 
 # %% [markdown]
 # In training a teacher supplies the letter before (`target`); in the test each network goes on from what it
-# has written itself.
+# has written itself. `backwards` makes the targets: to each place belongs the letter at the mirrored place, and past
+# the end of a word a pad.
 
 
 # %%
@@ -535,7 +550,8 @@ def train(parts, steps, seed, rate):
 # words that stand neither in training nor in the test. We train in single precision.
 
 # %%
-rates = {row["hidden"]: row["rate"] for row in load_results("bottleneck")["rows"]}
+found = load_results("bottleneck")["rows"]
+rates = {row["hidden"]: row["rate"] for row in found if row["steps"] == 250}
 models = {}  # (kind, seed)
 for seed in range(3):
     for kind, hidden in HIDDEN.items():
@@ -566,11 +582,13 @@ for kind in HIDDEN:
         results[kind, test] = torch.tensor(rows)
 
 # %% tags=["atol=0.04"]
-for measure, name in enumerate(("right letters", "words without an error")):
-    print(f"{name:<28}" + "".join(f"{n:>6}" for n in LENGTHS))
+rows = []
+for measure, name in enumerate(("letters", "whole words")):
     for (kind, test), runs in results.items():
         means = runs[:, :, measure].mean(0)  # (lengths,)
-        print(f"{kind:>12}, {test:<14}" + "".join(f"{x:6.2f}" for x in means))
+        rows.append((name, kind, test, *means.tolist()))
+columns = {"right": "", "network": "", "of length": ""}
+Table(rows, columns | {str(n): ".2f" for n in LENGTHS})
 
 # %% tags=["rms=6"] mystnb={"image": {"alt": "Share of right letters against word length from 4 to 14, with a vertical line at 10, the longest word in training. With attention, unseen words stay at 1 up to length 10 and then fall steeply; random strings begin above 0.8 and fall slowly, then faster. With one vector, unseen words fall steadily from above 0.9, and random strings start near a half and fall to about 0.15."}, "figure": {"caption": "Spelling backwards: letters right, by length. Lines are means of three seeds, bands their range; the longest words in training have ten letters (vertical line).", "name": "fig-att-bottleneck"}}
 figure, axes = plt.subplots(figsize=(5, 3.6))
@@ -594,29 +612,30 @@ plt.show()
 #
 # Past the line both fall; more of that below. But is it fair to speak of a *bottleneck* (瓶颈) at all? In the
 # LSTM's two vectors of 51 numbers, hidden and cell state, there is room for many letters. The question is what training
-# can put in, and get out again. So we gave the vector more room and the network more practice, with the same code and
-# three seeds, and kept the results.
+# can put in, and get out again. So we gave the vector more room and the network more practice, with the same code,
+# and kept the results: the share of words (or strings) of 10 and of 14 letters without an error, means of several
+# seeds.
 
 # %%
 found = load_results("bottleneck")
-print(f"{'words without an error':>35}   unseen  unseen  strings")
-print(f"{'':>10} hidden  steps  step size  {10:>9} {14:>7} {10:>7}")
-for row in found["rows"] + found["longer"]:
-    sets = [
+rows = []
+for row in found["rows"] + found.get("longer", []):
+    unseen_, strings_ = (
         torch.tensor(row[test]).view(-1, 6).mean(0) for test in ("unseen", "strings")
-    ]
-    line = f"{row['kind']:>10} {row['hidden']:>6} {row['steps']:>6}"
-    line += f"  {row['rate']:>9}" if "rate" in row else f"  {'0.01, all':>9}"
-    shares = sets[0][3], sets[0][5], sets[1][3]
-    print(line + "  " + "".join(f"{share:>8.2f}" for share in shares))
+    )  # (lengths,) each
+    shares = [share.item() for share in (unseen_[3], strings_[3], unseen_[5])]
+    network = (row["kind"], row["hidden"], row["steps"], row.get("rate"))
+    rows.append((*network, *shares))
+columns = {"network": "", "hidden": "d", "steps": "d", "best step size": "g"}
+shown = ("words of 10", "strings of 10", "words of 14")
+Table(rows, columns | dict.fromkeys(shown, ".2f"))
+
 # %% [markdown]
-# Above, five seeds, each arm at its own best step size; five times the parameters help the vector, and not by much. Below, an
-# older run of more steps, means of three seeds, in which all arms took steps of one size to the end: that of attention,
-# so what it says *for* the vector holds. Practice helps much more than room: after sixteen times as many words the
-# vector spells most unseen words of ten letters. So it *can* hold a word. But what it holds is a word and not ten
-# letters: random strings of that length stay out of its reach, while attention goes on getting better at them. The
-# bottleneck is no wall. It is a price, in parameters and in practice, and at ten letters attention is ahead of every
-# vector after its first 250 steps. At 14 letters none is good, and the practised vector is best.
+# (A dash for the step size: that of attention's first row was taken, and no other tried.) Compare the vectors with one
+# another: more room helps up to a point, and more practice helps more. In the end a vector spells most unseen words of ten letters. So it *can* hold a word. But what it holds is a word and not ten
+# letters: on random strings of that length it stays far behind attention, which goes on getting better at them. The
+# bottleneck is no wall. It is a price, in parameters and in practice. And at 14 letters, which no training has seen,
+# neither network is good, however long it has practised.
 #
 # ## Where does it look?
 #
@@ -627,7 +646,7 @@ for row in found["rows"] + found["longer"]:
 
 # %%
 def anti_diagonal(n, shift=0):
-    """(steps, T): the place of the letter that each step needs, or `shift` places on."""
+    """(steps, T): where the letter stands that each step needs, or `shift` on."""
     return torch.arange(n) == n - 1 - torch.arange(n).unsqueeze(1) + shift
 
 
@@ -641,14 +660,15 @@ looks = {n: [looks_of(seed, unseen[n]) for seed in range(3)] for n in LENGTHS}
 
 
 # %% tags=["atol=0.05"]
-print("letters" + "".join(f"{n:>7}" for n in LENGTHS))
-for name, part in (("first", 0), ("last", 2)):
+rows = []
+for name, part in (("first third", 0), ("last third", 2)):
     shares = []
     for n in LENGTHS:
         steps = slice(part * n // 3, (part + 1) * n // 3)  # a third of the word
         hits = [at.argmax(2) == torch.arange(n).flip(0) for at in looks[n]]
-        shares.append(torch.cat(hits)[:, steps].double().mean())
-    print(f"{name:>7}" + "".join(f"{x:>7.2f}" for x in shares))
+        shares.append(torch.cat(hits)[:, steps].double().mean().item())
+    rows.append((name, *shares))
+Table(rows, {"of the letters written": ""} | {f"of {n}": ".2f" for n in LENGTHS})
 
 # %% tags=["rms=8"] mystnb={"image": {"alt": "Two square maps of weights, places of the source from left to right, letters written from top to bottom. Above, for words of ten letters, a dark diagonal from the upper right to the lower left corner, with a fainter second one to its right. Below, for words of fourteen letters, the lower left part of the diagonal is as sharp, but in the upper half it widens into a broad blur."}, "figure": {"caption": "Mean weights of the network with attention (first seed) over the unseen words of ten letters, as long as the longest in training, and of fourteen. The darker, the larger.", "name": "fig-att-maps"}}
 figure, panels = plt.subplots(2, 1, figsize=(4, 6.6))
@@ -682,12 +702,13 @@ for seed in range(3):
         states, _ = parts["encoder"](parts["letters"](ids_14), lengths_14)
         projected = parts["attention"].project_keys(states).mean(0)  # (14, hidden)
     steps += projected.diff(dim=0).norm(dim=1) / 3  # (13,)
-for a, b_ in ((1, 5), (5, 9), (10, 14)):
-    print(f"from place {a:>2} to {b_:>2}: {steps[a - 1 : b_ - 1].mean():.1f} a place")
+ranges = ((1, 5), (5, 9), (10, 14))
+rows = [(f"{a} to {z}", steps[a - 1 : z - 1].mean().item()) for a, z in ranges]
+Table(rows, {"places": "", "from one to the next": ".1f"})
 
 # %% [markdown]
-# The encoder counts, as it were, up to about ten, and then its keys move on much less. What can hardly be told
-# apart can hardly be chosen.
+# The encoder counts, as it were, up to about ten, and then its keys move on much less: what can hardly be told apart
+# can hardly be chosen. That would explain the blur, and it is a guess; exercise 6 tries one remedy that it suggests.
 #
 # ## Is that why?
 #
@@ -701,17 +722,19 @@ for a, b_ in ((1, 5), (5, 9), (10, 14)):
 
 # %% tags=["atol=0.04"]
 n = 8
-print("forbidden                 weight that was there   letters right")
 cases = {"nothing": None, "the place of the letter": 0, "one further on": 1}
+rows = []
 for name, shift in cases.items():
-    forbidden, weight = None, "     "
+    forbidden = weight = None
     if shift is not None:
         there = anti_diagonal(n, shift)
         forbidden = there.expand(len(unseen[n]), n, n)
-        weight = f"{torch.cat(looks[n])[:, there].mean():.2f}"
+        weight = torch.cat(looks[n])[:, there].mean().item()
     parts = [models["attention", seed] for seed in range(3)]
     right = sum(examine(p, unseen[n], forbidden)[0] for p in parts) / 3
-    print(f"{name:<25} {weight:>12} {right:>22.2f}")
+    rows.append((name, weight, right))
+columns = {"forbidden": "", "weight that was there": ".2f", "letters right": ".2f"}
+Table(rows, columns)
 
 # %% [markdown]
 # Without the places of their letters the steps are lost. Without the places one further on, which had a good share of
@@ -721,18 +744,205 @@ for name, shift in cases.items():
 #
 # > **Pitfall.** A picture of weights on a well-chosen sentence shows where a mean was taken. To claim that it shows
 # > *why*, take away what was looked at, and what was not, and compare.
+
+# %% [markdown]
+# ## Check yourself
 #
+# **1. Three keys have the scores $0$, $\ln 2$ and $\ln 5$. What weight does the last one get?**
+#
+# - **A** 0.699
+# - **B** 0.714
+# - **C** 0.625
+# - **D** nearly 1
+#
+# <details><summary>Answer</summary>
+#
+# - **A ✗** That is $\ln 5 / (\ln 2 + \ln 5)$: the scores themselves were divided by their sum. The softmax takes
+#   exponentials first.
+# - **B ✗** That is $5/7$. A score of 0 does not take a key out of the sum: $\exp(0) = 1$.
+# - **C ✓** The exponentials are 1, 2 and 5, and $5/8$ is 0.625.
+# - **D ✗** It would be, if the scores were multiplied by a large factor. Between $\ln 2$ and $\ln 5$ the distance is
+#   below 1, and the second key keeps two fifths of what the last one gets.
+#
+# </details>
+
+# %% [markdown]
+# **2. A batch holds a row without words, all of it padding. Scores of padding are set to $-10^9$, in double precision.
+# What does attention return for this row?**
+#
+# - **A** The mean of the vectors that stand at its padding.
+# - **B** Zeros, since every weight is $\exp(-10^9) = 0$.
+# - **C** NaN, since zero is divided by zero.
+# - **D** An error, for a softmax needs at least one place.
+#
+# <details><summary>Answer</summary>
+#
+# - **A ✓** All scores are equal, and a softmax cares for differences only: every place gets the same weight. What was
+#   to be hidden is averaged, and nothing warns.
+# - **B ✗** The softmax divides by the sum of the exponentials (and subtracts the largest score before it), so the
+#   smallness cancels. Zeros are what `masked_softmax` gives, because it puts them in afterwards.
+# - **C ✗** So it is with $-\infty$, or with $-10^9$ in half precision, where that number *is* $-\infty$.
+# - **D ✗** No softmax looks at the mask: it sees numbers, and these are as good as any others.
+#
+# </details>
+
+# %% [markdown]
+# **3. Masked by $-\infty$, an empty row comes out as NaN, and the loss leaves that row out. Why can training still
+# break down?**
+#
+# - **A** It cannot: what is not in the loss has the gradient 0.
+# - **B** The mean over the batch still divides by the number of all rows.
+# - **C** PyTorch refuses to take a step once a tensor of the forward pass holds NaN.
+# - **D** On the way back that zero is multiplied by the row's NaN weights.
+#
+# <details><summary>Answer</summary>
+#
+# - **A ✗** The gradient *arrives* at the row as 0. It then passes the softmax, where it meets NaN, and $0 \cdot
+#   \mathrm{NaN}$ is NaN.
+# - **B ✗** A wrong divisor would make steps smaller. It would not break anything.
+# - **C ✗** It does not look, unless one asks for it (`torch.autograd.set_detect_anomaly`).
+# - **D ✓** And the result is *added* to the gradients of the layer that made the states, a layer that all rows share.
+#   One row is enough for the whole batch.
+#
+# </details>
+
+# %% [markdown]
+# **4. A reader gives `nn.MultiheadAttention` the book's mask, `True` at words, as `key_padding_mask`. What becomes of
+# the longest sentence of the batch, which has no padding?**
+#
+# - **A** Nothing: without padding a mask has no effect.
+# - **B** Its outputs are NaN.
+# - **C** Each word attends only to itself.
+# - **D** Its outputs are those of the sentence read backwards.
+#
+# <details><summary>Answer</summary>
+#
+# - **A ✗** It would be so if `True` meant *may look*. There it means *ignore*, and this mask is `True` everywhere.
+# - **B ✓** All its keys are to be ignored, so its rows may look nowhere. Had every sentence in the batch a pad or two,
+#   there would be no NaN, and the mistake would hide: each would read its padding alone.
+# - **C ✗** A padding mask does not know who asks; what it hides, it hides from every query.
+# - **D ✗** No mask changes an order. It takes keys away.
+#
+# </details>
+
+# %% [markdown]
+# **5. The numbers of $\mathbf{q}$ and $\mathbf{k}$ are independent, with mean 0 and variance 1, and $d = 256$. What is the
+# standard deviation of $\mathbf{q} \cdot \mathbf{k}$?**
+#
+# - **A** 256
+# - **B** 16
+# - **C** 1
+# - **D** 4
+#
+# <details><summary>Answer</summary>
+#
+# - **A ✗** That is the variance, the sum of 256 variances of 1.
+# - **B ✓** $\sqrt{256}$. This is why one divides by $\sqrt d$ and not by $d$.
+# - **C ✗** That is what it becomes after the division by $\sqrt d$.
+# - **D ✗** That is the root of the answer: the variance is $d$ itself, not $\sqrt d$.
+#
+# </details>
+
+# %% [markdown]
+# **6. Somebody divides the scores by $d$ instead of $\sqrt d$, with random queries and keys of $d = 64$. What do the
+# weights look like at the start of training?**
+#
+# - **A** As they should: a softmax does not change if all its inputs are divided by one number.
+# - **B** Nearly all of a row's weight is on one key.
+# - **C** Nearly equal, since the scores' deviation is only 1/8.
+# - **D** All exactly equal, and so nothing can be learnt.
+#
+# <details><summary>Answer</summary>
+#
+# - **A ✗** It does not change if a number is *subtracted* from all. A factor makes it sharper or flatter, as the first
+#   picture of this chapter shows.
+# - **B ✗** That is what happens without any division at large $d$.
+# - **C ✓** The deviation of the dot products is 8, and divided by 64 it is 1/8: most weights are within a fifth or so
+#   of the plain mean's. Training can make queries and keys larger, but begins there.
+# - **D ✗** Small differences are differences, and the gradient through a flat softmax is not zero.
+#
+# </details>
+
+# %% [markdown]
+# **7. A decoder writes 20 words about a source of 50, with additive attention, $d_h = 256$ and $d_a = 128$. Its author
+# computes $U\mathbf{k}_j$ anew at every step. How many times too many multiplications is that, for this product?**
+#
+# - **A** 20 times
+# - **B** 50 times
+# - **C** 1,000 times
+# - **D** 128 times
+#
+# <details><summary>Answer</summary>
+#
+# - **A ✓** Once for each word written, where once would do: $R\, T\, d_h\, d_a$ against $T\, d_h\, d_a$.
+# - **B ✗** That is the number of keys, each of which has to be projected once in any case.
+# - **C ✗** That many are the pairs of a query and a key. They need a $\tanh$ each, but no projection of their own.
+# - **D ✗** The sizes of the matrix are in both counts, and cancel.
+#
+# </details>
+
+# %% [markdown]
+# **8. The encoder's states are shuffled along their places, and the mask with them, before a decoder attends to them.
+# What happens to the context vector?**
+#
+# - **A** It stays the same.
+# - **B** It changes, for the softmax runs along the places.
+# - **C** It becomes the mean of all states.
+# - **D** It is shuffled in the same way.
+#
+# <details><summary>Answer</summary>
+#
+# - **A ✓** Each state keeps its score and its weight and takes them along. A weighted mean does not know in which order
+#   it was added up, so what a network is to know of order must be *in* the states.
+# - **B ✗** The softmax divides each exponential by the sum of all, and a sum has no order.
+# - **C ✗** The scores go with their states; they do not become equal.
+# - **D ✗** The *weights* are shuffled so. The context is a vector of $d_h$ numbers and has no places.
+#
+# </details>
+
+# %% [markdown]
+# **9. `AdditiveAttention(query_dim=48, key_dim=48, hidden_dim=48)`, without biases: how many parameters?**
+#
+# - **A** 2,352
+# - **B** 4,608
+# - **C** 4,704
+# - **D** 4,656
+#
+# <details><summary>Answer</summary>
+#
+# - **A ✗** That is one matrix and $\mathbf{v}_a$. Queries and keys have a matrix each.
+# - **B ✗** The two matrices alone; $\mathbf{v}_a$, which makes one score of 48 numbers, is missing.
+# - **C ✗** That counts 48 biases, too, which the helper leaves out as the paper does.
+# - **D ✓** $48 \cdot 48$ for $W$, as many for $U$, and 48 for $\mathbf{v}_a$.
+#
+# </details>
+
+# %% [markdown]
 # ## Exercises
 #
-# > **Exercise 1 (pencil).** Leave the $\tanh$ out of equation {eq}`eq-att-bahdanau`. Show that the weights then no
-# > longer depend on the query, whatever $W_a$, $U_a$ and $\mathbf{v}_a$ are.
+# > **Exercise 1 (pencil, easy, 10 minutes).** Leave the $\tanh$ out of equation {eq}`eq-att-bahdanau`. Show that the
+# > weights then no longer depend on the query, whatever $W_a$, $U_a$ and $\mathbf{v}_a$ are.
 # >
 # > *Hint: which part of the score is the same for all $j$? What does a softmax do with it?*
 
+# %% [markdown]
+# <details><summary>Solution 1</summary>
+#
+# Without the $\tanh$ the score is a sum of two numbers, one from the query and one from the key:
+#
+# $$
+# e_j = \mathbf{v}_a^\top W_a \mathbf{q} + \mathbf{v}_a^\top U_a \mathbf{k}_j .
+# $$
+#
+# The first is the same at all places. In the softmax it becomes a factor $\exp(\mathbf{v}_a^\top W_a \mathbf{q})$ in the
+# numerator and in every term of the denominator, and cancels. What is left are the weights of the scores
+# $\mathbf{v}_a^\top U_a \mathbf{k}_j$ alone: every query gets the same mean. It is the bend of the $\tanh$ that lets the
+# query decide which differences between keys count.
+#
+# </details>
+
 # %% cellView="form" tags=["hide-cell"]
 # @title Solution 1
-# Without tanh, e_j = v.Wq + v.Uk_j. The first term is the same at all places, and the
-# factor exp(v.Wq) cancels in the softmax. So the weights are those of v.Uk_j alone.
 one, two = torch.randn(2, d_q)
 
 
@@ -740,23 +950,33 @@ def weights_without(query):
     return ((query @ W.T + H @ U.T) @ v).softmax(0)
 
 
-print(
-    "without tanh, equal:", torch.allclose(weights_without(one), weights_without(two))
-)
+same = torch.allclose(weights_without(one), weights_without(two))
 both = [additive(query[None], H[None])[1] for query in (one, two)]
-print("with tanh, equal:   ", torch.allclose(*both))
+print("two queries, the same weights: without tanh", same, end=", ")
+print("with it", torch.allclose(*both))
 
 # %% [markdown]
-# > **Exercise 2 (pencil).** In dot-product attention the keys are made by a layer, $\mathbf{k}_j = U\mathbf{h}_j +
-# > \mathbf{b}$. Show that $\mathbf{b}$ has no effect on the result. Does the bias of the queries have one? Check
-# > both on `nn.MultiheadAttention`, whose `in_proj_bias` holds the biases of queries, keys and values, one after the other.
+# > **Exercise 2 (pencil, medium, 15 minutes).** In dot-product attention the keys are made by a layer,
+# > $\mathbf{k}_j = U\mathbf{h}_j + \mathbf{b}$. Show that $\mathbf{b}$ has no effect on the result. Does the bias of the
+# > queries have one? Check both on `nn.MultiheadAttention`, whose `in_proj_bias` holds the biases of queries, keys and
+# > values, one after the other.
 # >
 # > *Hint: multiply out $\mathbf{q} \cdot (U\mathbf{h}_j + \mathbf{b})$.*
 
+# %% [markdown]
+# <details><summary>Solution 2</summary>
+#
+# Multiplied out, $\mathbf{q} \cdot (U\mathbf{h}_j + \mathbf{b}) = \mathbf{q} \cdot U\mathbf{h}_j + \mathbf{q} \cdot
+# \mathbf{b}$. The second term does not depend on $j$, and so it cancels in the softmax, as in exercise 1. A bias
+# $\mathbf{c}$ of the *query* adds $\mathbf{c} \cdot (U\mathbf{h}_j + \mathbf{b})$ to the score, which differs from place
+# to place and stays: with it a key can be attractive to every query. (The bias of the values has an effect, too, a simple
+# one: weights add up to 1, so it is added to every output as it is.) OpenAI's speech recogniser Whisper has drawn the
+# consequence: its keys have no bias.
+#
+# </details>
+
 # %% cellView="form" tags=["hide-cell"]
 # @title Solution 2
-# q.(Uh_j + b) = q.Uh_j + q.b, and q.b is the same for all j: it cancels in the softmax.
-# A bias c of the query adds c.Uh_j, which differs from place to place and stays.
 x = torch.randn(1, 6, 8)
 before, _ = library(x, x, x)
 for part, name in enumerate(("queries", "keys")):
@@ -764,36 +984,90 @@ for part, name in enumerate(("queries", "keys")):
     changed[8 * part : 8 * (part + 1)] += torch.randn(8)
     states_of = library.state_dict() | {"in_proj_bias": changed.detach()}
     after = torch.func.functional_call(library, states_of, (x, x, x))[0]
-    print(f"bias of the {name} has no effect: {torch.allclose(before, after)}")
+    print(f"another bias of the {name}, same output: {torch.allclose(before, after)}")
 
 # %% [markdown]
-# > **Exercise 3 (code).** Score *all* queries of a batch at once with additive attention, queries $(\text{batch}, R, d_q)$,
-# > without a loop. Check it against the helper, one query at a time. How many numbers has the largest tensor, and how
-# > many has that of the dot product?
+# > **Exercise 3 (pencil, medium, 20 minutes).** Let all keys have the same length, $\lVert \mathbf{k}_j \rVert = r$. Show
+# > that the weights of scaled dot-product attention are those of kernel regression with Gauss's kernel
+# > $\exp(-\lVert \mathbf{q} - \mathbf{k}_j \rVert^2 / 2 s^2)$, and find $s$. What is different if a key is longer than
+# > the others?
 # >
-# > *Hint: `unsqueeze` the projected queries and the projected keys at different places, and let them broadcast.*
+# > *Hint: multiply out the square.*
+
+# %% [markdown]
+# <details><summary>Solution 3</summary>
+#
+# $\lVert \mathbf{q} - \mathbf{k}_j \rVert^2 = \lVert \mathbf{q} \rVert^2 - 2\, \mathbf{q} \cdot \mathbf{k}_j + \lVert
+# \mathbf{k}_j \rVert^2$. With $s^2 = \sqrt d$, therefore,
+#
+# $$
+# \begin{aligned}
+# \exp\Bigl(\frac{\mathbf{q} \cdot \mathbf{k}_j}{\sqrt d}\Bigr)
+# = {} & \exp\Bigl(-\frac{\lVert \mathbf{q} - \mathbf{k}_j \rVert^2}{2 s^2}\Bigr) \\
+# & \cdot \exp\Bigl(\frac{\lVert \mathbf{q} \rVert^2}{2 s^2}\Bigr)
+# \exp\Bigl(\frac{\lVert \mathbf{k}_j \rVert^2}{2 s^2}\Bigr) .
+# \end{aligned}
+# $$
+#
+# The factor with $\mathbf{q}$ is the same for all keys and cancels. So does the factor with $\mathbf{k}_j$, if all keys
+# have one length; what is left is Gauss's kernel of the width $s = d^{1/4}$. A longer key has a larger factor: it counts
+# for more with every query, near or far. Attention is thus a kernel mean in which a key's direction says to whom it
+# belongs, and its length how loudly it speaks.
+#
+# </details>
 
 # %% cellView="form" tags=["hide-cell"]
 # @title Solution 3
+sphere = 3 * nn.functional.normalize(torch.randn(6, 8), dim=1)  # (T, d)
+asks, s = torch.randn(8), 8**0.25
+kernel = torch.exp(-(asks - sphere).square().sum(1) / (2 * s**2))  # (T,)
+weights = (sphere @ asks / 8**0.5).softmax(0)
+print("Gauss's kernel, same weights:", torch.allclose(kernel / kernel.sum(), weights))
+
+# %% [markdown]
+# > **Exercise 4 (code, medium, 20 minutes).** Score *all* queries of a batch at once with additive attention, queries
+# > $(\text{batch}, R, d_q)$, without a loop. Check it against the helper, one query at a time. How many numbers has the
+# > largest tensor, and how many has that of the dot product?
+# >
+# > *Hint: `unsqueeze` the projected queries and the projected keys at different places, and let them broadcast.*
+
+# %% [markdown]
+# <details><summary>Solution 4</summary>
+#
+# The projected queries become $(\text{batch}, R, 1, d_a)$, the projected keys $(\text{batch}, 1, T, d_a)$; their sum is
+# $(\text{batch}, R, T, d_a)$. That is $d_a$ times as many numbers as the dot product's scores have. It is this tensor
+# that fills the memory in the table above. The loop makes it in $R$ slices, and keeps them all for the backward pass.
+#
+# </details>
+
+# %% cellView="form" tags=["hide-cell"]
+# @title Solution 4
 queries, keys = torch.randn(2, 4, d_q), torch.randn(2, 6, d_h)  # (batch, R, d_q) …
 projected = additive.project_keys(keys)  # (batch, T, d_a)
 hidden = torch.tanh(additive.W(queries).unsqueeze(2) + projected.unsqueeze(1))
 scores = additive.v(hidden).squeeze(3)  # (batch, R, T)
 at_once = scores.softmax(2) @ keys  # (batch, R, d_h)
 by_step = [additive(query, keys, projected=projected)[0] for query in queries.unbind(1)]
-print("same:", torch.allclose(at_once, torch.stack(by_step, 1)))
+print("as step by step:", torch.allclose(at_once, torch.stack(by_step, 1)))
 print("largest:", hidden.numel(), "numbers; a dot product's scores:", scores.numel())
-# d_a times as many. It is this tensor, batch · R · T · d_a, that fills the memory in the
-# table above; the loop makes it in R slices, and keeps them all.
 
 # %% [markdown]
-# > **Exercise 4 (code).** Large models compute in 16 bits. Take the masking by $-10^9$ there: what becomes of the
-# > number, and of a row that may look nowhere? Does the helper hold?
+# > **Exercise 5 (code, easy, 10 minutes).** Large models compute in 16 bits. Take the masking by $-10^9$ there: what
+# > becomes of the number, and of a row that may look nowhere? Does the helper hold?
 # >
 # > *Hint: `.half()`. What is the largest number that 16 bits of that kind can hold?*
 
+# %% [markdown]
+# <details><summary>Solution 5</summary>
+#
+# Half precision ends at 65,504 on either side. $-10^9$ overflows to $-\infty$, and the NaN of the empty row is back. The
+# helper fills in the least number of the scores' own type, whatever the type, and puts zeros at the hidden places after
+# the softmax. (The other 16-bit type, `bfloat16`, has the range of single precision, and holds $-10^9$.)
+#
+# </details>
+
 # %% cellView="form" tags=["hide-cell"]
-# @title Solution 4
+# @title Solution 5
 half = torch.randn(1, 4).half()
 nowhere = torch.zeros(1, 4, dtype=torch.bool)
 print("-1e9 becomes", torch.tensor(-1e9).half().item())
@@ -801,19 +1075,26 @@ print("the least number is", torch.finfo(torch.float16).min)
 filled = torch.where(nowhere, half, torch.tensor(-1e9).half())
 print("its softmax:", filled.softmax(1).tolist())
 print("the helper: ", masked_softmax(half, nowhere).tolist())
-# The number overflows to -inf, and the NaN is back. The helper fills in the least number
-# of the scores' own type, and zeros after the softmax.
 
 # %% [markdown]
-# > **Exercise 5 (open).** Past the trained length the finger blurs. Is it the encoder's fault, whose states at
-# > places 11 to 14 no training has seen? Give the network an encoder that reads in both directions, with about as
-# > many parameters, so that it knows the distance to either end. Does that help?
+# > **Exercise 6 (open, medium, 30 minutes).** Past the trained length the finger blurs. Is it the encoder's fault, whose
+# > states at places 11 to 14 no training has seen? Give the network an encoder that reads in both directions, with about
+# > as many parameters, so that it knows the distance to either end. Does that help?
 # >
 # > *Hint: `LSTM(16, hidden, bidirectional=True)`; its states are twice as wide, and its last state is two.*
 
+# %% [markdown]
+# <details><summary>Solution 6</summary>
+#
+# In this run it helps, for words and for random strings. From the right, the place of the first letter written is number
+# 1 in a word of any length, and the backward half knows it from training. It is no cure: the decoder's own steps 11 to 14
+# are as new to it as those places were to the encoder. (One seed; try others before you believe it.)
+#
+# </details>
+
 
 # %% cellView="form" tags=["hide-cell"]
-# @title Solution 5
+# @title Solution 6
 class BothWays(LSTM):
     def forward(self, x, lengths):
         states, last = super().forward(x, lengths)  # last: two of (2, batch, hidden)
@@ -827,8 +1108,6 @@ train(parts.float(), steps=250, seed=0, rate=rates[48])
 for name, sets in (("unseen words", unseen), ("random strings", strings)):
     one, two = (examine(p, sets[14])[0] for p in (models["attention", 0], parts))
     print(f"{name} of 14 letters: better by more than 0.05: {two > one + 0.05}")
-# It helps (try other seeds), and it is no cure: the decoder's own steps 11 to 14 are as
-# new to it as those places to the encoder.
 
 # %% [markdown]
 # ## You have
