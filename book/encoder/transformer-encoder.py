@@ -29,11 +29,12 @@
 #   place does to the gradients;
 # - load PyTorch's weights, keep its two opposite conventions of masks apart, and check the encoder;
 # - count and measure what a layer costs, by length, beside an LSTM;
-# - train both encoders on the same two tasks, and find out by experiment why one of them loses.
+# - train both encoders on the same two tasks, find out by experiment why one of them loses, and what its heads look
+#   at instead.
 #
 # **You need** the chapters on [positions](../input-layer/positional-encoding.ipynb), which introduces
 # self-attention, on [the input layer](../input-layer/the-input-layer.ipynb), on [attention](attention.ipynb)
-# and on the [LSTM encoder](lstm-encoder.ipynb). The chapter runs in about 40 seconds on one processor core.
+# and on the [LSTM encoder](lstm-encoder.ipynb). The chapter runs in about 45 seconds on one processor core.
 
 # %%
 try:
@@ -73,7 +74,7 @@ import torch
 
 
 def heads_by_hand(X, W_Q, W_K, W_V):
-    """X (T, d), each W (H, d, d / H) -> weights (H, T, T), what each head brings (H, T, d / H)."""
+    """X (T, d), each W (H, d, d / H) -> weights (H, T, T), values (H, T, d / H)."""
     Q, K, V = (torch.einsum("td,hdi->hti", X, W) for W in (W_Q, W_K, W_V))
     S = torch.einsum("hti,hui->htu", Q, K) / Q.shape[-1] ** 0.5  # (H, T, T)
     A = S.softmax(-1)
@@ -101,10 +102,17 @@ before = torch.cat([zero, one_back])  # place t asks for place t - 1
 W_Q = 20 * torch.stack([word, before])  # (H, d, d / H)
 W_K, W_V = torch.stack([word, place]), torch.stack([place, word])
 A, brought = heads_by_hand(X, W_Q, W_K, W_V)
-for h, name in enumerate(("same word", "place before")):
-    for t in (2, 4):
-        seen = ", ".join(f"{tokens[u]} {A[h, t, u]:.2f}" for u in range(T))
-        print(f"{name:>12}, asked by {tokens[t]}: {seen}")
+
+# %%
+from scratch.table import Table
+
+rows = [
+    (name, f"{t} {tokens[t]}", *A[h, t].tolist())
+    for h, name in enumerate(("same word", "place before"))
+    for t in (2, 4)
+]
+columns = {"head": "", "asked by": ""}
+Table(rows, columns | {f"{u} {token}": ".2f" for u, token in enumerate(tokens)})
 
 # %% mystnb={"image": {"alt": "Two grids of six by six, the words of the sentence down and across. In the left one the diagonal is dark, and the two rows of the word the are each split between both columns of the word the. In the right one the squares just below the diagonal are dark, and the first row is evenly pale."}, "figure": {"caption": "The weights of two heads set by hand. Each row asks, the columns are looked at; dark is 1.", "name": "fig-te-heads"}}
 import matplotlib.pyplot as plt
@@ -125,8 +133,8 @@ plt.show()
 # Each word has two answers that do not disturb each other: the second *the* hears from one head where *the*
 # stands, half at place 0 and half at place 4, and from the other that *on* stands before it. One head with
 # both questions would spread a single weight over all three. The first word has none before it: all its
-# scores are 0, and it looks everywhere alike. Trained heads are less tidy. In BERT, Clark and
-# colleagues found some that look at a fixed distance, and some that find the object of a verb or what a pronoun
+# scores are 0, and it looks everywhere alike. Trained heads are less tidy; we shall look at ours below. In BERT, Clark
+# and colleagues found some that look at a fixed distance, and some that find the object of a verb or what a pronoun
 # stands for {cite:p}`clark2019what`.
 #
 # All heads together need no more weights than one of full width: $H$ matrices of $d \times d/H$ are one of
@@ -152,12 +160,11 @@ with torch.no_grad():
 ours = MultiHeadAttention(2 * half, heads=2).double()
 ours.load_state_dict(theirs.state_dict())
 
-x = X.unsqueeze(0)  # (batch, T, d)
+x, side_by_side = X.unsqueeze(0), brought.transpose(0, 1).flatten(1)  # (T, d)
 for layer, options in ((ours, {}), (theirs, {"average_attn_weights": False})):
     output, weights = layer(x, x, x, **options)  # (batch, T, d), (batch, H, T, T)
-    side_by_side = brought.transpose(0, 1).flatten(1)  # (T, d)
     same = torch.allclose(weights[0], A) and torch.allclose(output[0], side_by_side)
-    print(f"{type(layer).__name__}: as by hand: {same}")
+    print(f"{type(layer).__name__} gives what heads_by_hand gave: {same}")
 
 # %% [markdown]
 # > **Pitfall.** By default `nn.MultiheadAttention` returns the *mean* of the heads' weights. Who wants to see
@@ -247,7 +254,9 @@ def layer_by_hand(x, p, heads, pre):
 # %%
 from scratch.encoder import EncoderLayer
 
-print(inspect.getsource(EncoderLayer.forward))
+lines = inspect.getsource(EncoderLayer.forward).splitlines()
+print("\n".join(line for line in lines if '"""' not in line))  # without its docstring
+
 torch.manual_seed(0)
 x = torch.randn(2, 6, 32)  # (batch, T, d)
 for pre in (False, True):
@@ -256,16 +265,11 @@ for pre in (False, True):
     ours = EncoderLayer(32, heads=4, feed_forward=128, **options)
     ours.load_state_dict(theirs.state_dict())
     by_hand = layer_by_hand(x, theirs.state_dict(), 4, pre)
-    small = [bool((y - theirs(x)).abs().max() < 1e-6) for y in (by_hand, ours(x))]
-    print(
-        "pre-norm: " if pre else "post-norm:", "by hand and ours, below 1e-6:", *small
-    )
+    small = all((y - theirs(x)).abs().max() < 1e-6 for y in (by_hand, ours(x)))
     again = nn.TransformerEncoderLayer(32, 4, 128, batch_first=True, **options)
     again.load_state_dict(ours.state_dict())  # and back
-    print(
-        "           back in PyTorch, equal to the bit:",
-        torch.equal(again(x), theirs(x)),
-    )
+    exact, name = torch.equal(again(x), theirs(x)), "pre" if pre else "post"
+    print(f"{name}-norm: all within 1e-6: {small}; back in PyTorch, equal: {exact}")
 
 # %% [markdown]
 # Three ways to write the layer, the same numbers; and its weights go to PyTorch and come back unchanged.
@@ -276,7 +280,9 @@ for pre in (False, True):
 # standard size, so every layer adds about the same variance to the sum: $c$ times that of the input. After $\ell$
 # layers the sum is about $\sqrt{1 + c\ell}$ times as large as the input. What does the last norm do to a gradient? Write
 # $\mathrm{LN}(\mathbf{x}) = \mathbf{z} = (\mathbf{x} - \mu)/\sigma$, with the mean $\mu$ and the deviation $\sigma$ of
-# the row's $d$ numbers. By the quotient rule, with $\partial \sigma / \partial x_k = z_k / d$,
+# the row's $d$ numbers (at the start its own weights change nothing, and we leave out its $\varepsilon$). From
+# $\sigma^2 = \frac{1}{d} \sum_j (x_j - \mu)^2$ we have $2 \sigma\, \partial \sigma / \partial x_k = \frac{2}{d}
+# (x_k - \mu)$, so $\partial \sigma / \partial x_k = z_k / d$, and by the quotient rule
 #
 # $$
 # \frac{\partial z_j}{\partial x_k} = \frac{1}{\sigma} \Bigl(\delta_{jk} - \frac{1}{d} - \frac{z_j z_k}{d}\Bigr) .
@@ -304,7 +310,7 @@ from scratch.encoder import TransformerEncoder
 
 
 def gradients(pre, layers, seed):
-    """Norms of the gradient of W_2 in each layer, and the size of what the last layer returns."""
+    """Norms of the gradient of W_2, by layer, and the size of the last one's output."""
     torch.manual_seed(seed)
     encoder = TransformerEncoder(
         200, 64, layers, heads=4, norm_first=bool(pre)
@@ -327,19 +333,23 @@ DEPTHS, SEEDS = (2, 4, 8, 16, 32), range(5)
 runs = {
     (pre, n): [gradients(pre, n, s) for s in SEEDS] for pre in (0, 1) for n in DEPTHS
 }
-print("gradient in the last layer      pre-norm: size of the sum, and their product")
+rows = []
 for n in DEPTHS:
-    last = [torch.tensor([norms[-1] for norms, _ in runs[pre, n]]) for pre in (0, 1)]
+    post, pre = (
+        torch.tensor([norms[-1] for norms, _ in runs[place, n]]) for place in (0, 1)
+    )  # (seeds,) the gradients in the last layer
     size = torch.tensor([size for _, size in runs[1, n]])
-    print(f"{n:>2} layers: post {last[0].mean():.2f}, pre {last[1].mean():.2f}", end="")
-    print(f"{size.mean():>21.1f} {(size * last[1]).mean():.2f}")
-for pre, name in ((0, "post"), (1, "pre ")):
+    rows.append((n, *(x.mean().item() for x in (post, pre, size, size * pre))))
+columns = {"layers": "d", "last gradient, post-norm": ".2f", "pre-norm": ".2f"}
+Table(rows, columns | {"size of pre-norm's sum": ".1f", "their product": ".2f"})
+
+# %%
+rows = []
+for pre, name in ((0, "post-norm"), (1, "pre-norm")):
     norms = torch.tensor([norms for norms, _ in runs[pre, 16]]).mean(0)  # (16,)
-    print(
-        name,
-        "norm, layers 1, 4, 8, 12, 16:",
-        *[f"{norms[i]:.2f}" for i in (0, 3, 7, 11, 15)],
-    )
+    rows.append((name, *norms[[0, 3, 7, 11, 15]].tolist()))
+columns = {"gradient in layer": ""} | {str(n): ".2f" for n in (1, 4, 8, 12, 16)}
+Table(rows, columns)
 
 # %% mystnb={"image": {"alt": "Two panels. Above, the gradient in the last layer against the depth from 2 to 32 layers, both axes doubling: the points of post-norm stay level near 0.4, those of pre-norm fall along a straight line from 0.3 to 0.1. Below, the gradient in each of 16 layers: post-norm rises from the first layer to the later ones, pre-norm falls from first to last."}, "figure": {"caption": "Size of the gradient of $W_2$ before training: above in the last layer, by depth; below in each layer of an encoder of 16. Lines are means, dots five seeds.", "name": "fig-te-gradients"}}
 figure, (above, below) = plt.subplots(2, 1, figsize=(5, 5))
@@ -363,7 +373,9 @@ plt.show()
 # product in the last column hardly moves: it shrinks just as the sum grows, as {eq}`eq-te-depth` says. By
 # layer, the two means slope in opposite directions (post-norm's seeds scatter widely). Post-norm is larger near
 # the output, and there, say Xiong and colleagues, large steps do harm. It wants a *warm-up* (预热), a start with
-# tiny steps that grow over some thousands of updates; their pre-norm models did without. Pre-norm has its own
+# tiny steps that grow over some thousands of updates; their pre-norm models did without. (The authors of the Annotated
+# Transformer call theirs, of 4,000 steps, "very important". Our encoders below have one layer and a warm-up of 30 steps,
+# and we have not tried them without.) Pre-norm has its own
 # imbalance, larger gradients in the early layers, as has been observed in large models, too
 # {cite:p}`shleifer2021normformer`.
 #
@@ -388,16 +400,21 @@ lengths = torch.tensor([6, 3])  # "the cat sat on the mat", "the cat sat"
 mask = text.mask(lengths)  # (batch, keys) True: may look
 added = torch.zeros(2, 6).masked_fill(~mask, -torch.inf)
 
+# %%
 ours, theirs = MultiHeadAttention(32, 4), nn.MultiheadAttention(32, 4, batch_first=True)
 ours.load_state_dict(theirs.state_dict())
 expected, _ = ours(x, x, x, mask.unsqueeze(1))  # (batch, 1, keys): for all queries
-for theirs_mask in (~mask, added):
-    output, _ = theirs(x, x, x, key_padding_mask=theirs_mask)
-    print("nn.MultiheadAttention: ", torch.allclose(output, expected, atol=1e-6))
+same = [
+    torch.allclose(theirs(x, x, x, key_padding_mask=m)[0], expected, atol=1e-6)
+    for m in (~mask, added)
+]
+print("nn.MultiheadAttention as ours, with ~mask and with -inf added:", *same)
 expected, _ = scaled_dot_product_attention(x, x, x, mask.unsqueeze(1))
-for theirs_mask in (mask, added):
-    output = torch_attention(x, x, x, attn_mask=theirs_mask.unsqueeze(1))
-    print("the function in torch: ", torch.allclose(output, expected, atol=1e-6))
+same = [
+    torch.allclose(torch_attention(x, x, x, m.unsqueeze(1)), expected, atol=1e-6)
+    for m in (mask, added)
+]
+print("torch's function as ours, with mask and with -inf added:", *same)
 weights = theirs(x, x, x, key_padding_mask=mask)[1][1, 0]
 print("upside down, 'the' in 'the cat sat' looks at:", (weights > 0).int().tolist())
 
@@ -416,14 +433,15 @@ for_all = causal.unsqueeze(0)  # (1, queries, keys): for all sentences
 theirs = nn.TransformerEncoderLayer(32, 4, 128, dropout=0.0, batch_first=True)
 layer = EncoderLayer(32, 4, 128)
 layer.load_state_dict(theirs.state_dict())
-output = layer(x, for_all)
-print("as PyTorch's:", torch.allclose(output, theirs(x, src_mask=~causal), atol=1e-6))
+same = torch.allclose(layer(x, for_all), theirs(x, src_mask=~causal), atol=1e-6)
+print("a causal layer, as PyTorch's:", same)
 
 other = x.clone()
 other[:, 5] = 0  # another last word
-for mask_, name in ((for_all, "with the mask:   "), (None, "without the mask:")):
-    same = torch.allclose(layer(other, mask_)[:, :5], layer(x, mask_)[:, :5])
-    print(name, "the first five states are the same:", same)
+first_five = [
+    torch.allclose(layer(other, m)[:, :5], layer(x, m)[:, :5]) for m in (for_all, None)
+]
+print("the first five states stay: with the mask {}, without {}".format(*first_five))
 
 # %% [markdown]
 # With the mask, the five states before the changed word do not notice it; without the mask they do.
@@ -446,26 +464,26 @@ print(encoder.load_state_dict(theirs.state_dict(), strict=False))
 ids = torch.tensor([[4, 5, 6, 7, 4, 8], [4, 5, 6, 0, 0, 0]])  # (batch, T)
 states = encoder.states(ids, lengths)  # (batch, T, d)
 expected = theirs(encoder.input(ids), src_key_padding_mask=~mask)
-small = (states - expected)[mask].abs().max() < 1e-6
-print("states, at the words, below 1e-6:", bool(small))
-print("zeros at padding:", not states[~mask].any())
+small = bool((states - expected)[mask].abs().max() < 1e-6)
+zeros = not states[~mask].any()
+print(f"as PyTorch's at the words, within 1e-6: {small}; zeros at padding: {zeros}")
 
 # %% [markdown]
-# It is used as the LSTM encoder of the [chapter before last](lstm-encoder.ipynb) is: `states` for a vector of
+# It is used as the [LSTM encoder](lstm-encoder.ipynb) is: `states` for a vector of
 # each word, `vectors` for one of the sentence. For the latter the LSTM gives its last state. The Transformer
-# has no last state, and takes the mean over the words.
+# has no last state, and takes the mean over the words. (BERT puts a token `[CLS]` before them, and takes its state.)
 
 # %%
 from scratch.encoder import Encoder
 
 lstm = Encoder(V, embedding_dim=32, hidden_dim=32, num_layers=1)
+rows = []
 for model in (lstm, encoder):
-    states, vectors = model.states(ids, lengths), model.vectors(ids, lengths)
-    print(
-        f"{type(model).__name__:>18}: {tuple(states.shape)} and {tuple(vectors.shape)}"
-    )
+    shapes = (f(ids, lengths).shape for f in (model.states, model.vectors))
+    rows.append((type(model).__name__, *map(tuple, shapes)))
 mean = encoder.states(ids, lengths).sum(1) / lengths.unsqueeze(1)
-print("the mean of its words:", torch.allclose(mean, encoder.vectors(ids, lengths)))
+print("the mean of the states:", torch.allclose(mean, encoder.vectors(ids, lengths)))
+Table(rows, {"encoder": "", "states": "", "vectors": ""})
 
 # %% [markdown]
 # Does it keep an encoder's promises? We tell `scratch.check` what it should be: order matters (`ordered=True`),
@@ -509,16 +527,16 @@ def torch_heads(ids, lengths):
     return attention(x, x, x, padding_mask(ids, lengths), need_weights=True)[0]
 
 
+rows = []
 for training in (True, False):
     layer.train(training)
     attention.train(training)
     for encode in (torch_layer, torch_heads):
         report = check_encoder(encode, V, empty=True)
-        wrong = [name for name in report.asked if not report[name]]
-        print(
-            "training" if training else "in use  ", encode.__name__, wrong or "all ok"
-        )
+        wrong = ", ".join(name for name in report.asked if not report[name])
+        rows.append((encode.__name__, "training" if training else "use", wrong or "–"))
 print(check_encoder(torch_layer, V)["empty_rows"])
+Table(rows, {"encoder": "", "mode": "", "promises broken": ""})
 
 # %% [markdown]
 # All promises hold but one. A row that is all padding may look nowhere, and the softmax over nothing is
@@ -543,7 +561,7 @@ print(check_encoder(torch_layer, V)["empty_rows"])
 # \end{aligned}
 # $$ (eq-te-cost)
 #
-# PyTorch's own count agrees.
+# PyTorch's own count agrees: the `assert` below would stop the cell if it did not.
 
 # %%
 from torch.utils.flop_counter import FlopCounterMode
@@ -559,15 +577,14 @@ def products(module, *inputs):
 
 
 d, cell, layer = 128, LSTMCell(128, 128), EncoderLayer(128, 4, 4 * 128)
+rows = []
 for T in (16, 256, 2048):
-    lstm_, transformer = (
-        T * products(cell, torch.zeros(1, d)),
-        products(layer, torch.zeros(1, T, d)),
-    )
-    right = (lstm_, transformer) == (8 * T * d**2, 12 * T * d**2 + 2 * T**2 * d)
-    print(
-        f"T = {T:>4}: as counted: {right}, Transformer / LSTM: {transformer / lstm_:.1f}"
-    )
+    a = T * products(cell, torch.zeros(1, d))
+    b = products(layer, torch.zeros(1, T, d))
+    assert (a, b) == (8 * T * d**2, 12 * T * d**2 + 2 * T**2 * d)
+    rows.append((T, a / 1e6, b / 1e6, b / a))
+columns = {"T": "d", "LSTM (million products)": ".1f", "Transformer": ",.1f"}
+Table(rows, columns | {"ratio": ".1f"})
 
 # %% [markdown]
 # > **Correction.** "Self-attention is cheaper than recurrence as long as $T < d$", one often reads, after the
@@ -582,6 +599,8 @@ for T in (16, 256, 2048):
 # (Memory is what autograd keeps for the backward pass.)
 
 # %%
+from IPython.display import display
+
 from scratch.corpora import load_results
 
 results = load_results("attention")
@@ -596,10 +615,9 @@ def per_word(side, what):
     return [r[what] * factor / r["length"] / 8 for r in rows if r["side"] == side]
 
 
-for what, unit in (("seconds", "µs a word, T ="), ("megabytes", "kB a word, T =")):
-    print(f"{unit:>19}" + "".join(f"{n:>6}" for n in LENGTHS))
-    for side in SIDES:
-        print(f"{side:>19}" + "".join(f"{v:6.1f}" for v in per_word(side, what)))
+for what, unit in (("seconds", "µs"), ("megabytes", "kB")):
+    columns = {f"{unit} a word, T =": ""} | {str(n): ".1f" for n in LENGTHS}
+    display(Table([(side, *per_word(side, what)) for side in SIDES], columns))
 
 # %% mystnb={"image": {"alt": "Two panels on doubly logarithmic axes, per word, against length from 16 to 2048. Above, time: both LSTMs fall at first and then stay level, PyTorch's far below ours. Both Transformers begin between them, cross our LSTM between 128 and 256 words and go on rising, ours more steeply. Below, memory: our LSTM, PyTorch's Transformer and PyTorch's LSTM are level, in this order from below; our Transformer bends upwards and is far above them at 2048."}, "figure": {"caption": "One layer forward and backward: processor time for each word (above) and memory kept for the backward pass (below), by length. Solid: ours; dashed: PyTorch's.", "name": "fig-te-cost"}}
 figure, panels = plt.subplots(2, 1, figsize=(5, 6), sharex=True)
@@ -621,7 +639,7 @@ import math
 
 
 def crossing(a, b):
-    """The length from which on b is above a, between two measured ones (straight on log axes)."""
+    """The length from which on b is above a (straight lines between points)."""
     gaps = [math.log(y / x) for x, y in zip(a, b, strict=True)]
     i = max(i for i in range(len(gaps)) if gaps[i] < 0)
     part = gaps[i] / (gaps[i] - gaps[i + 1])
@@ -652,12 +670,14 @@ for whose, what, better in (
 
 # %%
 race = results["encoder_layer"]["rows"]
+rows = []
 for mode in ("training", "use"):
     for threads in (1, 2):
         wanted = {"side": "scratch", "mode": mode, "threads": threads}
         ratios = [row["ratio"] for row in race if wanted.items() <= row.items()]
-        print(f"{mode:>8}, threads: {threads}   ours / PyTorch's: ", end="")
-        print(f"{min(ratios):.2f} to {max(ratios):.2f}")
+        rows.append((mode, threads, min(ratios), max(ratios)))
+columns = {"in": "", "threads": "d", "ours / PyTorch's, least": ".2f", "most": ".2f"}
+Table(rows, columns)
 
 # %% [markdown]
 # In training ours is a little faster: at these lengths, it seems, keeping the weights costs less than computing
@@ -678,9 +698,6 @@ from scratch.corpora import load
 from scratch.text import Vocabulary, pad
 
 sentences = load("state-of-the-union")
-third, draw = len(sentences) // 3, torch.Generator().manual_seed(0)
-order = torch.randperm(len(sentences), generator=draw).tolist()
-chosen = [i for i in order if 8 <= len(sentences[i]) <= 16]
 vocabulary = Vocabulary.from_tokens((w for s in sentences for w in s), max_size=2000)
 
 
@@ -694,11 +711,16 @@ def exam(examples):
     )
 
 
+# %%
+third, draw = len(sentences) // 3, torch.Generator().manual_seed(0)
+order = torch.randperm(len(sentences), generator=draw).tolist()
+chosen = [i for i in order if 8 <= len(sentences[i]) <= 16]
+
+
 def shuffled(s):
     return [s[t] for t in torch.randperm(len(s), generator=draw)]
 
 
-# %%
 early = [(sentences[i], 0) for i in chosen if i < third]
 late = [(sentences[i], 1) for i in chosen if i >= 2 * third]
 when = exam([example for pair in zip(early, late, strict=False) for example in pair])
@@ -707,7 +729,7 @@ mixed = [(sentences[i], 0, shuffled(sentences[j])) for i, j in halves]
 in_order = exam([e for s, _, t in mixed for e in ((s, 0), (t, 1))])
 print(f"when? {len(when[0]):,} sentences; in order? {len(in_order[0]):,}")
 print("spoken:  ", *mixed[1][0])
-print("shuffled:", *mixed[1][2])
+print("shuffled:", *mixed[1][2][:12], "…")
 
 
 # %%
@@ -728,19 +750,40 @@ ENCODERS["LSTM"] = lambda: Encoder(V, embedding_dim=d, hidden_dim=d, num_layers=
 ENCODERS["Transformer"] = lambda: TransformerEncoder(
     V, d, 1, heads=4, feed_forward=2 * d
 )
+
+
+# %% [markdown]
+# How many parameters is that? The table has $V d$; sinusoidal positions have none. A Transformer layer has
+# $4 d^2 + 2\, d\, d_{\mathrm{ff}} + 9 d + d_{\mathrm{ff}}$ (exercise 1 counts them), so an encoder of $L$ layers has
+#
+# $$
+# V d + L\, (4 d^2 + 2\, d\, d_{\mathrm{ff}} + 9 d + d_{\mathrm{ff}}) ,
+# $$ (eq-te-parameters)
+#
+# and $2d$ more for pre-norm's last norm. The LSTM has four gates of $2d^2$ weights and $2d$ biases (PyTorch's,
+# which has two where one would do).
+
+# %%
+f, rows = 2 * d, []
+layers = {"bag of words": 0, "LSTM": 4 * d * (2 * d + 2)}
+layers["Transformer"] = 4 * d**2 + 2 * d * f + 9 * d + f
 for name, make in ENCODERS.items():
-    print(f"{name:<12} {sum(p.numel() for p in make().parameters()):>8,} parameters")
+    if name in layers:
+        counted = sum(p.numel() for p in make().parameters())
+        assert counted == V * d + layers[name]
+        rows.append((name, V * d, layers[name], counted))
+columns = {"encoder": "", "in the table": ",d", "in the layer": ",d", "together": ",d"}
+Table(rows, columns)
 
 
 # %%
-from scratch.metrics import t_interval
 from scratch.training import fit, random_rows
 
 HELD = 4000  # 2,000 sentences to test on, then 2,000 to choose the step size by
 
 
-def train(make, question, rate, seed, steps=250):
-    """Train an encoder and a matrix on top; return which answers are right on the first HELD."""
+def learn(make, question, rate, seed, steps=250):
+    """Train an encoder with a matrix on top; return both: (ids, lengths) -> scores."""
     ids, lengths, answers = question
     torch.manual_seed(seed)
     encoder, head = make(), nn.Linear(d, 2)
@@ -751,9 +794,15 @@ def train(make, question, rate, seed, steps=250):
 
     batches = (HELD + rows for rows in random_rows(len(ids) - HELD, 64, steps, seed))
     fit([*encoder.parameters(), *head.parameters()], loss, batches, rate, warmup=30)
+    return encoder, lambda ids, lengths: head(encoder.vectors(ids, lengths))
+
+
+def train(make, question, rate, seed, steps=250):
+    """Which of the first HELD answers are right, after training on the rest?"""
+    ids, lengths, answers = (x[:HELD] for x in question)
+    _, judge = learn(make, question, rate, seed, steps)
     with torch.no_grad():
-        scores = head(encoder.vectors(ids[:HELD], lengths[:HELD]))
-    return scores.argmax(1) == answers[:HELD]
+        return judge(ids, lengths).argmax(1) == answers
 
 
 # %% [markdown]
@@ -765,13 +814,14 @@ def train(make, question, rate, seed, steps=250):
 exams = {
     (r["question"], r["steps"], r["encoder"]): r for r in load_results("order")["rows"]
 }
-BEST = {name: row["rate"] for (_, steps, name), row in exams.items() if steps == 250}
-print(f"{'question':>9} steps {'':<12} step size  right   five seeds")
-for (question, steps, name), row in exams.items():
-    right = row["right"]
-    if name != "neighbours":
-        print(f"{question:>9} {steps:>5} {name:<12} {row['rate']:>9}", end="")
-        print(f"{sum(right) / 5:>7.2f}   {min(right):.2f} to {max(right):.2f}")
+BEST = {n: row["rate"] for (*key, n), row in exams.items() if key == ["in order?", 250]}
+rows = [
+    (*key, row["rate"], sum(row["right"]) / 5, min(row["right"]), max(row["right"]))
+    for key, row in exams.items()
+    if "neighbours" not in key
+]
+columns = {"question": "", "steps": "d", "encoder": "", "step size": "g"}
+Table(rows, columns | {"right": ".2f", "worst seed": ".2f", "best": ".2f"})
 
 # %% [markdown]
 # *When?* is a question about words: a bag answers it, and neither encoder adds anything. *In order?* the bag guesses, as it must. The
@@ -781,17 +831,25 @@ for (question, steps, name), row in exams.items():
 
 
 # %%
+from scratch.metrics import t_interval
+
+
 def difference(question, steps, one, two):
-    """The 95 % interval of how much more `one` has right than `two`."""
+    """The 95 % interval of how much more `one` has right than `two`, as a row."""
     a, b = (exams[question, steps, name]["right"] for name in (one, two))
-    low, high = t_interval([x - y for x, y in zip(a, b, strict=True)])
-    print(f"{question:>9} {steps:>4} steps, {one} - {two}: {low:+.3f} to {high:+.3f}")
+    ends = t_interval([x - y for x, y in zip(a, b, strict=True)])
+    return question, steps, f"{one} − {two}", *ends
 
 
-difference("when?", 250, "Transformer", "bag of words")
-difference("when?", 250, "LSTM", "bag of words")
-difference("in order?", 250, "LSTM", "Transformer")
-difference("in order?", 1000, "LSTM", "Transformer")
+DIFFERENCE = {"question": "", "steps": "d", "difference": ""}
+DIFFERENCE |= {"from": "+.3f", "to": "+.3f"}
+rows = [
+    difference("when?", 250, "Transformer", "bag of words"),
+    difference("when?", 250, "LSTM", "bag of words"),
+    difference("in order?", 250, "LSTM", "Transformer"),
+    difference("in order?", 1000, "LSTM", "Transformer"),
+]
+Table(rows, DIFFERENCE)
 
 # %% [markdown]
 # An interval without 0 in it is no luck of the seeds. Why does it lose? To see that *the of* is wrong one has to look at
@@ -804,7 +862,7 @@ difference("in order?", 1000, "LSTM", "Transformer")
 
 # %%
 class Masked(TransformerEncoder):
-    """A word may look where `rule` says so, given how many places before it the other stands."""
+    """A word may look where `rule` says so, told how far before it the other stands."""
 
     def __init__(self, rule):
         super().__init__(V, d, 1, heads=4, feed_forward=2 * d, position="none")
@@ -823,57 +881,298 @@ class Masked(TransformerEncoder):
 ENCODERS["neighbours"] = lambda: Masked(lambda gap: (gap == 0) | (gap == 1))
 
 
-# %% tags=["atol=0.04"]
-difference("in order?", 250, "neighbours", "Transformer")
-difference("in order?", 250, "neighbours", "LSTM")
-difference("in order?", 1000, "neighbours", "LSTM")
-for name in ("LSTM", "Transformer", "neighbours"):  # one seed of the table, live
-    right = train(ENCODERS[name], in_order, BEST[name], seed=0)
-    print(f"{name:<12} {right[:2000].double().mean():.2f}")
-print(check_encoder(ENCODERS["neighbours"]().vectors, V, ordered=True))
+# %%
+rows = [
+    difference("in order?", 250, "neighbours", "Transformer"),
+    difference("in order?", 250, "neighbours", "LSTM"),
+    difference("in order?", 1000, "neighbours", "LSTM"),
+]
+print(check_encoder(ENCODERS["neighbours"]().vectors, V)["permutation_equivariance"])
+Table(rows, DIFFERENCE)
 
 # %% [markdown]
 # Far ahead of the Transformer that may look everywhere, and level with the LSTM after 250 steps, without one more
 # weight; with more practice the LSTM draws a little ahead. What was missing was a hint where to look. The LSTM has it built
 # in, as an *inductive bias* (归纳偏置): neighbours matter, and everywhere alike. A Transformer has to learn that,
 # and here it did not. Tran and colleagues {cite:p}`tran2018importance` also found an LSTM ahead where the
-# structure of sentences counts. And note the report: without a single position vector, order matters. The mask
+# structure of sentences counts. And note the first line: without a single position vector, order matters. The mask
 # tells it.
+#
+# ## What a trained head looks at
+#
+# Then what did the Transformer learn, with which it is right more often than not? We train some of these encoders
+# here, and ask the Transformer's four heads, over the test's spoken sentences of 12 words: how much of a word's weight
+# goes, in the mean, to the word before it, to itself, to the word after it, and to the first of the sentence? Twelve
+# words that all looked everywhere alike would give each the share in the last row.
+
+# %% tags=["atol=0.04"]
+trained, rows = {}, []
+for name, seed in [("Transformer", s) for s in range(3)] + [
+    ("LSTM", 0),
+    ("neighbours", 0),
+]:
+    trained[name, seed] = learn(ENCODERS[name], in_order, BEST[name], seed)
+ids, lengths, answers = (x[:2000] for x in in_order)
+for seed in range(3):
+    encoder, _ = trained["Transformer", seed]
+    with torch.no_grad():
+        x = encoder.input(ids[(lengths == 12) & (answers == 0)][:, :12])
+        A = encoder.layers[0].self_attn(x, x, x)[1].mean(0)  # (H, queries, keys)
+    for h, weights in enumerate(A):
+        near = [weights.diagonal(k).mean().item() for k in (-1, 0, 1)]
+        rows.append((f"seed {seed}, head {h + 1}", *near, weights[:, 0].mean().item()))
+rows.append(("all alike", *[1 / 12] * 4))
+columns = ("the word before", "itself", "the word after", "the first word")
+Table(rows, {"weight on": ""} | dict.fromkeys(columns, ".2f"))
+
+# %% [markdown]
+# No head has found the neighbour. In every seed one or two have found the *first word*, and give it about half of their
+# weight, whoever asks. Weights are not yet reasons, as the [last chapter](attention.ipynb) warned. So we intervene: is a
+# sentence still taken for one "as it was spoken" if its first word stays and all others are shuffled? And if the first
+# and the last change places, and nothing else? The table has the shares of a thousand sentences that each encoder takes
+# for such.
+
+# %% tags=["atol=0.06"]
+import random
+
+rng, spoken = random.Random(0), [s for s, _, _ in mixed[:1000]]  # not trained on
+versions = {
+    "as spoken": spoken,
+    "first word kept": [[s[0], *rng.sample(s[1:], len(s) - 1)] for s in spoken],
+    "ends exchanged": [[s[-1], *s[1:-1], s[0]] for s in spoken],
+    "all shuffled": [rng.sample(s, len(s)) for s in spoken],
+}
+rows = []
+for (name, seed), (_, judge) in trained.items():
+    shares = []
+    for texts in versions.values():
+        ids, lengths, _ = exam([(s, 0) for s in texts])
+        with torch.no_grad():
+            shares.append((judge(ids, lengths).argmax(1) == 0).double().mean().item())
+    rows.append((name, seed, *shares))
+columns = {"encoder": "", "seed": "d"}
+Table(rows, columns | dict.fromkeys(versions, ".2f"))
+
+# %% [markdown]
+# The Transformer takes most of the scrambled sentences for good ones, as long as they *begin* as sentences do, and
+# refuses most of the good ones whose ends were exchanged. It has learnt with which words sentences begin. That is an
+# answer to the exam, and not what the exam meant. The LSTM and the masked one refuse what the Transformer lets pass.
 #
 # This was one layer, one width, one corpus, and at most 1,000 steps of 64 sentences. It says nothing about large models,
 # which are Transformers not least because, on parallel hardware, they get through far more text.
+
+# %% [markdown]
+# ## Check yourself
 #
+# **1. A layer has $d = 64$, $d_{\mathrm{ff}} = 256$ and 4 heads. How many parameters has it with 8 heads?**
+#
+# - **A** 49,984, as before
+# - **B** 66,624: four more heads bring four more sets of matrices
+# - **C** 99,968, twice as many
+# - **D** 24,992, for each head is half as wide
+#
+# <details><summary>Answer</summary>
+#
+# - **A ✓** $H$ matrices of $d \times d/H$ are one of $d \times d$, whatever $H$ is; $4 d^2 + 2\, d\, d_{\mathrm{ff}} + 9 d
+#   + d_{\mathrm{ff}}$ has no $H$ in it.
+# - **B ✗** More heads share the same width: each gets $d/H$ numbers, here 8 in the place of 16.
+# - **C ✗** Neither attention nor the feed-forward network doubles.
+# - **D ✗** Half as wide, and twice as many.
+#
+# </details>
+
+# %% [markdown]
+# **2. Two heads have the same $W^Q$ and the same $W^K$, but different $W^V$. Is one of them superfluous?**
+#
+# - **A** Yes: both look at the same words with the same weights.
+# - **B** Yes, unless the sentence is longer than $d/H$ words.
+# - **C** No: they bring different things from the same places.
+# - **D** No: their softmaxes are taken over different places.
+#
+# <details><summary>Answer</summary>
+#
+# - **A ✗** Where a head looks is half of it. What it brings back is made by $W^V$.
+# - **B ✗** Length has no part in it.
+# - **C ✓** Together they are like one head whose values are twice as wide. What is lost is a second place to look at.
+# - **D ✗** Both softmaxes run over all words of the sentence, and give equal weights here.
+#
+# </details>
+
+# %% [markdown]
+# **3. `y.view(batch, H, T, d // H)` is meant to cut $T = 8$ rows into $H = 4$ heads. What does the first "head" hold?**
+#
+# - **A** All 8 words, a quarter of the numbers of each: just what it should.
+# - **B** All numbers of the first 2 words.
+# - **C** All numbers of words 0 and 4.
+# - **D** The first 4 words, half of each.
+#
+# <details><summary>Answer</summary>
+#
+# - **A ✗** That is what `unflatten` and then `transpose` give. The shape is the same, the numbers are not.
+# - **B ✓** `view` keeps the order in memory, word after word. A quarter of $8 d$ numbers is the first two rows, which then
+#   pose as eight words of $d/4$ numbers.
+# - **C ✗** A `view` cuts what lies together. Words 0 and 4 lie four rows apart.
+# - **D ✗** Half of each would mean to jump in memory, which needs a transpose.
+#
+# </details>
+
+# %% [markdown]
+# **4. The last word of a sentence of six is replaced. How many of the six states can change in one layer with a causal
+# mask?**
+#
+# - **A** All 6: every word attends to every other.
+# - **B** 5: all but its own.
+# - **C** Only 1.
+# - **D** 2: its own and its neighbour's.
+#
+# <details><summary>Answer</summary>
+#
+# - **A ✗** So it is without the mask. With it, words before the last may not look there.
+# - **B ✗** The other way round: its own is the one that changes.
+# - **C ✓** Only the last word looks at the last word. However many layers follow, it stays so.
+# - **D ✗** The neighbour stands before it, and may not look ahead.
+#
+# </details>
+
+# %% [markdown]
+# **5. Every layer lets a word look at itself and one neighbour on either side. How many words of a long text can reach
+# the state of a word in the middle after 6 such layers?**
+#
+# - **A** 3, for the mask is the same in every layer.
+# - **B** 7
+# - **C** 729, three times as many with each layer
+# - **D** 13
+#
+# <details><summary>Answer</summary>
+#
+# - **A ✗** The neighbour's state, in the second layer, has its own neighbour in it.
+# - **B ✗** That counts one side (and itself).
+# - **C ✗** The neighbours' neighbours are mostly the same words; they are one more on each side, not three times as many.
+# - **D ✓** One more on either side with each layer: $2 \cdot 6 + 1$.
+#
+# </details>
+
+# %% [markdown]
+# **6. With $d = 512$, $d_{\mathrm{ff}} = 2048$ and $T = 1024$ words: what share of a layer's multiplications compares and
+# mixes pairs of words?**
+#
+# - **A** 67 %
+# - **B** 25 %
+# - **C** 80 %
+# - **D** 50 %
+#
+# <details><summary>Answer</summary>
+#
+# - **A ✗** That is $T / (T + d)$, from $T^2 d$ against $T d^2$, and leaves out that the projections and the feed-forward
+#   network take $12\, T d^2$.
+# - **B ✓** $2\, T^2 d$ of $12\, T d^2 + 2\, T^2 d$, which is $T / (6 d + T)$. The two halves are level at $T = 6 d$.
+# - **C ✗** Not before $T = 24 d$.
+# - **D ✗** That needs $T = 6 d$, three times as many words.
+#
+# </details>
+
+# %% [markdown]
+# **7. Before training, in a pre-norm encoder of 32 layers, the gradient of the last $W_2$ is much smaller than in one of 2.
+# Why?**
+#
+# - **A** It has been multiplied by the derivatives of 32 layers on its way.
+# - **B** The sum has grown, and the last norm divides gradients by the sum's size.
+# - **C** The softmaxes of a deep encoder are nearly decisions, and pass nothing on.
+# - **D** ReLU has set most of the numbers that arrive there to zero.
+#
+# <details><summary>Answer</summary>
+#
+# - **A ✗** The last layer is the *first* that a gradient meets on its way back.
+# - **B ✓** Each layer adds about as much to the sum as the one before, so after $\ell$ layers it is about $\sqrt{1 + c
+#   \ell}$ times as large as at the start.
+# - **C ✗** $W_2$ stands behind the softmaxes; and each part gets input of a standard size, at any depth.
+# - **D ✗** ReLU halves the numbers in every layer alike, whatever the depth.
+#
+# </details>
+
+# %% [markdown]
+# **8. The sentence vector is the mean of a Transformer's states, and it was built with `position="none"`. A sentence and
+# the same sentence read backwards get …**
+#
+# - **A** vectors that are mirrored, too: the numbers come in the opposite order.
+# - **B** different vectors, since the words attend to each other.
+# - **C** different vectors after training, equal ones before.
+# - **D** the same vector, up to rounding.
+#
+# <details><summary>Answer</summary>
+#
+# - **A ✗** The order of the *states* is turned round. The numbers within a vector do not know of it.
+# - **B ✗** They attend to the same words with the same weights: who attends to whom does not depend on places.
+# - **C ✗** It is a property of the formula, for all weights. No training can change it.
+# - **D ✓** Each word's state is the same, wherever it stands, and a mean does not mind the order.
+#
+# </details>
+
+# %% [markdown]
 # ## Exercises
 #
-# > **Exercise 1 (pencil).** How many parameters has a layer of width $d$ with $H$ heads and $d_{\mathrm{ff}}$?
-# > Where is $H$? And for the paper's $d = 512$, $d_{\mathrm{ff}} = 2048$?
+# > **Exercise 1 (pencil, easy, 15 minutes).** How many parameters has a layer of width $d$ with $H$ heads and
+# > $d_{\mathrm{ff}}$? Where is $H$? And BERT's smaller model: $V = 30{,}522$ pieces of words, 512 places and 2 segments, each
+# > with a learnt row of $d = 768$ numbers; a norm over their sum; $L = 12$ layers with $d_{\mathrm{ff}} = 3072$; and, on
+# > top, one matrix $d \times d$ with a bias for `[CLS]`?
 # >
-# > *Hint: every matrix but the norms' has a bias.*
+# > *Hint: every matrix but the embeddings has a bias; a norm has two vectors.*
+
+# %% [markdown]
+# <details><summary>Solution 1</summary>
+#
+# Attention has four matrices of $d \times d$ and four biases, $4 d^2 + 4 d$, for any $H$, since $H$ matrices of $d \times
+# d/H$ have $d^2$ entries together. The feed-forward network has $2\, d\, d_{\mathrm{ff}} + d_{\mathrm{ff}} + d$, two norms
+# have $4 d$:
+#
+# $$
+# 4 d^2 + 2\, d\, d_{\mathrm{ff}} + 9 d + d_{\mathrm{ff}} .
+# $$
+#
+# For the paper's $d = 512$ and $d_{\mathrm{ff}} = 2048$ these are 3,152,384. BERT has $(30{,}522 + 512 + 2)\, d + 2 d$
+# below, 12 layers of 7,087,872, and $d^2 + d$ on top: 109,482,240, the "110M" of its paper. A fifth of them is the table
+# of words.
+#
+# </details>
 
 # %% cellView="form" tags=["hide-cell"]
 # @title Solution 1
-# Attention: 4 d^2 + 4 d, for any H, since H matrices of d x d/H have d^2 entries. The
-# feed-forward network: 2 d f + f + d. Two norms: 4 d. Together 4 d^2 + 2 d f + 9 d + f.
 width, f = 512, 2048
 for heads in (1, 8):
-    layer = EncoderLayer(width, heads, f)
-    counted = sum(p.numel() for p in layer.parameters())
-    print(
-        f"{heads} heads: {counted:,}",
-        counted == 4 * width**2 + 2 * width * f + 9 * width + f,
-    )
+    size = sum(p.numel() for p in EncoderLayer(width, heads, f).parameters())
+    formula = 4 * width**2 + 2 * width * f + 9 * width + f
+    print(f"{heads} heads: {size:,}, by the formula {formula:,}")
+with torch.device("meta"):  # shapes without numbers
+    bert = TransformerEncoder(30522, 768, 12, heads=12, position="none")  # f = 4d
+size = sum(p.numel() for p in bert.parameters())
+size += (512 + 2) * 768 + 2 * 768 + 768**2 + 768  # places, segments, norm, [CLS]
+print(f"BERT's smaller model: {size:,}")
 
 # %% [markdown]
-# > **Exercise 2 (pencil).** At which length does a Transformer layer *without* its feed-forward network take as
-# > many multiplications as an LSTM layer? And with one of width $d_{\mathrm{ff}}$: for which
+# > **Exercise 2 (pencil, medium, 15 minutes).** At which length does a Transformer layer *without* its feed-forward network
+# > take as many multiplications as an LSTM layer? And with one of width $d_{\mathrm{ff}}$: for which
 # > $d_{\mathrm{ff}}$ is there no such length?
 # >
 # > *Hint: set the two counts before {eq}`eq-te-cost` equal.*
 
+# %% [markdown]
+# <details><summary>Solution 2</summary>
+#
+# Without the network, $4\, T d^2 + 2\, T^2 d = 8\, T d^2$, and so $T = 2d$: up to a length of twice the width, attention
+# with its projections is the cheaper one. With it,
+#
+# $$
+# 4 d^2 + 2\, d\, d_{\mathrm{ff}} + 2\, T d = 8 d^2
+# \quad\text{at}\quad T = 2d - d_{\mathrm{ff}} .
+# $$
+#
+# For $d_{\mathrm{ff}} \ge 2d$ there is no such length: the Transformer layer takes more products at any. The usual
+# $d_{\mathrm{ff}} = 4d$ is twice that.
+#
+# </details>
+
 # %% cellView="form" tags=["hide-cell"]
 # @title Solution 2
-# 4 T d^2 + 2 T^2 d = 8 T d^2 at T = 2d. With the network, 4 d^2 + 2 d f + 2 T d = 8 d^2 at
-# T = 2d - f: never, once f >= 2d. The usual f = 4d is twice that.
 width = 64
 for f in (1, width):  # (nearly) none, and d
     T = 2 * width - f
@@ -882,17 +1181,25 @@ for f in (1, width):  # (nearly) none, and d
     print(f"d = {width}, f = {f:>2}: equal at T = 2d - f = {T}: {equal}")
 
 # %% [markdown]
-# > **Exercise 3 (code).** `y.view(batch, H, T, d // H)` has the right shape for the heads, without any
+# > **Exercise 3 (code, medium, 20 minutes).** `y.view(batch, H, T, d // H)` has the right shape for the heads, without any
 # > transposing; [more](https://github.com/reczoo/FuxiCTR/issues/30) than
-# > [one](https://github.com/649453932/Chinese-Text-Classification-Pytorch/issues/53) project had it. What is
-# > wrong with it, and which check of `scratch.check` notices?
+# > [one](https://github.com/649453932/Chinese-Text-Classification-Pytorch/issues/53) project had it. Which check of
+# > `scratch.check` notices?
 # >
 # > *Hint: take an encoder without positions.*
 
+# %% [markdown]
+# <details><summary>Solution 3</summary>
+#
+# The numbers are laid out word by word. Cut into $H$ blocks of $T d / H$ numbers, a "head" gets whole words, $T / H$ of
+# them, cut into pieces that pose as $T$ words. One sentence at a time, only the equivariance is broken: an encoder that is
+# given no positions, and yet minds the order. (In a padded batch the padding matters, too.) It trains all the same, and so
+# the mistake lives long.
+#
+# </details>
+
 # %% cellView="form" tags=["hide-cell"]
 # @title Solution 3
-# The numbers are laid out word by word. Cut into H blocks of T d / H numbers, a "head" gets
-# whole words, the first T / H of them, cut into pieces that pose as T words.
 p = EncoderLayer(32, 4, 128).state_dict()
 
 
@@ -909,15 +1216,20 @@ def viewed(ids, lengths):
 
 
 print(check_encoder(viewed, 50, ordered=False))
-# Only the equivariance is broken: an encoder that is given no positions, and yet minds the
-# order (in a padded batch, the padding matters, too). It trains all the same, and so the
-# mistake lives long.
 
 # %% [markdown]
-# > **Exercise 4 (code).** With a mask that lets each word see itself and one neighbour on either side, from
-# > how far away can a word be influenced after 1, 2, 3 layers? Check it with gradients.
+# > **Exercise 4 (code, medium, 20 minutes).** With a mask that lets each word see itself and one neighbour on either side,
+# > from how far away can a word be influenced after 1, 2, 3 layers? Check it with gradients.
 # >
-# > *Hint: sum the state of a word in the middle and look where the gradient of the input is not zero.*
+# > *Hint: take the loss from the state of a word in the middle, and look where the gradient of the input is not zero.*
+
+# %% [markdown]
+# <details><summary>Solution 4</summary>
+#
+# One place further with each layer: $L$ of them see $L$ places far in either direction. If only the band is computed, each
+# layer costs $O(T d^2)$, and no longer grows with $T^2$. All-pairs attention needs one layer to see everything.
+#
+# </details>
 
 # %% cellView="form" tags=["hide-cell"]
 # @title Solution 4
@@ -931,14 +1243,22 @@ for depth in (1, 2, 3):
     y[0, 7].square().sum().backward()
     seen = x.grad[0].any(1).nonzero().flatten()
     print(f"{depth} layers: from place {seen.min()} to place {seen.max()}, around 7")
-# One place further with each layer: L of them see L places far, and if only the band is
-# computed, each costs O(T d^2). All-pairs attention needs one layer to see everything.
 
 # %% [markdown]
-# > **Exercise 5 (open).** Was it the neighbour that helped, or would any mask that tells left from right have
-# > done? Find out what the mask has to say.
+# > **Exercise 5 (open, medium, 40 minutes).** Was it the neighbour that helped, or would any mask that tells left from
+# > right have done? Find out what the mask has to say.
 # >
 # > *Hint: change the rule. Try only the neighbour on the right, two on the left, all on the left.*
+
+# %% [markdown]
+# <details><summary>Solution 5</summary>
+#
+# The neighbour on the right does as well as the one on the left, two are worse than one, and all on the left, a causal
+# mask, are worst. A causal mask tells left from right, and hardly helps: among all the words to the left, the neighbour
+# must still be found. The narrower the view, the less there is to find. (One seed, and one step size, that of the mask in
+# the text: a hint, no proof.)
+#
+# </details>
 
 # %% cellView="form" tags=["hide-cell"]
 # @title Solution 5
@@ -954,16 +1274,22 @@ for name, rule in rules.items():
 right, two, every, before = found.values()
 print("the right neighbour is as good:", bool(abs(right - before) < 0.05))
 print("one on the left > two > all:   ", bool(before > two > every))
-# A causal mask tells left from right, and hardly helps: among all the words to the left,
-# the neighbour must still be found. The narrower the view, the less there is to find.
-# (One seed and one step size: a hint, no proof.)
 
 # %% [markdown]
-# > **Exercise 6 (code).** The other half of the paper, the *decoder* layer, has three parts: causal self-attention,
-# > *cross-attention*, in which each word of the target asks the states of the source, and the feed-forward network.
-# > Write its forward pass with `MultiHeadAttention`, and compare it with `nn.TransformerDecoderLayer`.
+# > **Exercise 6 (code, hard, 40 minutes).** The other half of the paper, the *decoder* layer, has three parts: causal
+# > self-attention, *cross-attention*, in which each word of the target asks the states of the source, and the feed-forward
+# > network. Write its forward pass with `MultiHeadAttention`, and compare it with `nn.TransformerDecoderLayer`.
 # >
 # > *Hint: which of query, key and value come from the encoder? The mask of the source has the shape (batch, 1, keys).*
+
+# %% [markdown]
+# <details><summary>Solution 6</summary>
+#
+# Only the query of the cross-attention comes from the target; key and value are the encoder's states, and they are the
+# same in every step of the decoder. Each of the three parts has its residual connection and its norm. Two masks are at
+# work: no word of the target looks ahead, and none looks at the source's padding.
+#
+# </details>
 
 # %% cellView="form" tags=["hide-cell"]
 # @title Solution 6
@@ -993,8 +1319,8 @@ print("as nn.TransformerDecoderLayer:", same)
 #   it turns into NaN;
 # - counted that the usual Transformer layer does more work than an LSTM layer at every length, and measured where
 #   ours cross and what becomes of memory;
-# - seen a Transformer lose to an LSTM on the order of words, each at its own best step size, guessed why, and tested the
-#   guess with a mask.
+# - seen a Transformer lose to an LSTM on the order of words, each at its own best step size, tested with a mask what it
+#   lacked, and found by intervening that it judged sentences by their first word.
 #
 # ## Further reading
 #
