@@ -12,6 +12,7 @@ import pytest
 import recurrent
 import torch
 import word2vec
+import writing
 
 from scratch.corpora import load_results
 from scratch.metrics import spearman
@@ -125,6 +126,41 @@ def test_the_stored_museum_is_what_the_benchmark_makes():
         assert (max(row["changed"]) > 0) is speaks, row["encoder"]
         if row["encoder"] == "no position" and row["task"] == "in order?":  # it cannot know
             assert np.abs(np.array(row["right"]) - 0.5).max() < 0.05
+
+
+def test_the_writers_step_size_is_chosen_by_other_numbers_than_it_is_judged_by():
+    class Model(torch.nn.Linear):
+        def __init__(self, notes, hidden):
+            super().__init__(1, 1)
+
+    def train(model, seed, rate):
+        model.rate = rate
+        return model
+
+    def examine(model, numbers):  # the test numbers, 3,001 to 5,000, would choose another rate
+        best = 0.01 if numbers[0] == 5001 else 0.04
+        return abs(model.rate - best), float(model.rate == best)
+
+    book = {"KINDS": {"bag": 1}, "Model": Model, "train": train, "examine": examine, "batch": list}
+    book |= {"order": range(1, 10_000), "unseen": range(3001, 5001), "asked": {"all": [7]}}
+    row = writing.row(book, "bag")
+    assert (row["rate"], row["parameters"]) == (0.01, 2)
+    assert list(row["validation"]) == list(writing.RATES)
+    assert row["right"] == row["spoken"]["all"] == [0] * writing.SEEDS
+
+
+def test_the_stored_writers_are_what_the_benchmark_makes():
+    stored = load_results("writing")
+    book = common.from_chapter("encoder/encoder-decoder", ("def name(n)",))
+    bags = {tuple(sorted(book["name"](n).split())) for n in range(1, 10_000)}
+    for row in stored["rows"]:
+        losses = {float(rate): loss for rate, (loss, _) in row["validation"].items()}
+        assert tuple(losses) == writing.RATES
+        assert min(losses, key=losses.get) == row["rate"]
+        assert min(writing.RATES) < row["rate"] < max(writing.RATES)  # a better one may lie beyond
+        assert {len(found) for found in (row["loss"], row["right"], *row["spoken"].values())} == {writing.SEEDS}
+        if row["notes"] == "bag":  # its ceiling over all numbers, and three deviations of a sample of 2,000
+            assert max(row["right"]) < len(bags) / 9_999 + 3 * (0.36 * 0.64 / 2000) ** 0.5
 
 
 def test_code_that_a_chapter_no_longer_has_is_named():
