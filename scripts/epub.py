@@ -31,7 +31,12 @@ TAKE = """() => {
     }
     const forBrowsers = "button, script, style, template, nav, form, link, .headerlink, .live, .visually-hidden";
     article.querySelectorAll(forBrowsers).forEach((part) => part.remove());
+    article.querySelectorAll(".cell summary").forEach((summary) => (summary.textContent = "Solution"));
     article.querySelectorAll("details").forEach((fold) => fold.removeAttribute("open"));
+    article.querySelectorAll("a[href]").forEach((link) => {
+        const address = link.getAttribute("href"), escaped = { "<": "%3C", ">": "%3E", " ": "%20" };
+        link.setAttribute("href", address.replace(/[<> ]/g, (sign) => escaped[sign]));
+    });
     article.querySelectorAll("*").forEach((part) => {
         if (part.closest("svg")) return;
         const presentation = ["tabindex", "hidden", "align", "width", "height", "loading", "aria-describedby"];

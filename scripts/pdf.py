@@ -36,6 +36,10 @@ GATHER = """() => {
         (article.querySelector("section") ?? article).append(heading, ...solutions);
     }
     document.querySelectorAll("details").forEach((fold) => (fold.open = true));
+    document.querySelector("#jb-print-toc")?.parentElement.remove();
+    const title = article.querySelector("h1").cloneNode(true);
+    title.querySelectorAll(".headerlink").forEach((link) => link.remove());
+    return title.textContent.trim().replace(/\\s+/g, " ");
 }"""
 
 
@@ -48,12 +52,11 @@ def pages() -> list[tuple[str, str]]:
 
 def print_page(browser, name: str) -> tuple[str, bytes]:
     """A built page's title, and the page as PDF."""
-    page = browser.new_page()
+    page = browser.new_page(reduced_motion="reduce")
     page.set_default_timeout(0)
     settle(page, (HTML / f"{name}.html").as_uri())
-    page.evaluate(GATHER)
-    title = page.evaluate("document.querySelector('article h1').firstChild.textContent.trim()")
-    made = page.pdf(**PAPER, print_background=True)
+    title = page.evaluate(GATHER)
+    made = page.pdf(**PAPER, print_background=True, scale=0.8)
     page.close()
     return title, made
 
@@ -136,11 +139,11 @@ def make(names: list[str] | None = None, out: Path = OUT) -> Path:
     parents: dict[str, object] = {}
     for title, part, number in entries:
         if part and part not in parents:
-            parents[part] = writer.add_outline_item(part, number - 1)
-        writer.add_outline_item(title, number - 1, parent=parents.get(part))
+            parents[part] = writer.add_outline_item(title=part, page_number=number - 1)
+        writer.add_outline_item(title=title, page_number=number - 1, parent=parents.get(part))
     targets(writer, starts)
     writer.add_metadata({"/Title": "From One-Hot to Encoder", "/Author": "the From One-Hot to Encoder authors"})
-    writer.compress_identical_objects(remove_orphans=True)
+    writer.compress_identical_objects(remove_unreferenced=True)
     draft = out.with_suffix(".tmp")
     writer.write(draft)
     draft.replace(out)
