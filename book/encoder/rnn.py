@@ -58,7 +58,8 @@ except ImportError as error:
 #
 # Here $W \in \mathbb{R}^{d_h \times (d_h+d)}$ and $\mathbf{b} \in \mathbb{R}^{d_h}$; nearly always $f = \tanh$,
 # number by number, which keeps the state between −1 and 1. The same $W$ serves at every place, so that a
-# text may have any length. With this rule, up to details, Elman looked for structure in sentences
+# text may have any length, and the number of parameters, $d_h (d_h + d) + d_h$, does not depend on it. With this rule, up
+# to details, Elman looked for structure in sentences
 # {cite:p}`elman1990finding`. In this form the second of the two articles gives it, with the name $W_h$ for
 # our $W$. Books and programs mostly write another. Cut $W$ into its first $d_h$ columns and its last $d$,
 # $W = (W_h \mid W_x)$. Row $i$ of the product is a sum over $d_h + d$ places; its first $d_h$ terms see the
@@ -87,21 +88,28 @@ W_h, W_x = W[:, :d_h], W[:, d_h:]  # (d_h, d_h), (d_h, d)
 
 X = embedding[vocabulary.encode(tokens)]  # (T, d)
 h = split = torch.zeros(d_h)
+rows, apart = [], []
 for word, x in zip(tokens, X, strict=True):
     h = torch.tanh(W @ torch.cat([h, x]) + b)  # (d_h,)
     split = torch.tanh(W_h @ split + W_x @ x + b)  # (d_h,)
-    numbers = " ".join(f"{number:+.2f}" for number in h)
-    print(f"{word:>4}: {numbers}   both forms agree: {torch.allclose(h, split)}")
+    rows.append([word, *h.tolist()])
+    apart.append((h - split).abs().max())
+
+# %%
+from scratch.table import Table
+
+print(f"the two forms differ by less than 1e-12: {max(apart) < 1e-12}")
+Table(rows, {"word read": ""} | {f"h[{i}]": "+.2f" for i in range(d_h)})
 
 # %% [markdown]
-# Six words, six states. At the two places of *the* the same vector $\mathbf{x}$ comes in, and another state
+# Six words, six states, by either form. At the two places of *the* the same vector $\mathbf{x}$ comes in, and another state
 # comes out, because the card was not the same. Now a function that keeps all states, and a picture of them,
 # in which −1 is dark and 1 is light.
 
 
 # %%
 def read(X, h):
-    """X (T, d), h (d_h,) -> the states before, between, after the words, (T + 1, d_h)."""
+    """X (T, d), h (d_h,) -> the states, before and after each word, (T + 1, d_h)."""
     states = [h]
     for x in X:
         states.append(torch.tanh(W_h @ states[-1] + W_x @ x + b))
@@ -110,9 +118,8 @@ def read(X, h):
 
 H = read(X, torch.zeros(d_h))  # (T + 1, d_h)
 swapped = embedding[vocabulary.encode("the mat sat on the cat".split())]
-print(
-    "cat and mat swapped, same last state:", torch.allclose(read(swapped, H[0])[-1], h)
-)
+moved = (read(swapped, H[0])[-1] - H[-1]).norm()
+print(f"cat and mat swapped, the last state moves by {moved:.2f}")
 
 # %% mystnb={"image": {"alt": "Seven columns of four coloured squares in a row, joined by arrows from left to right. The first column, h 0, is all of the middle colour; under the others stand the words the, cat, sat, on, the, mat, each with an arrow pointing up into its column. The columns all differ, also the two above the."}, "figure": {"caption": "The sentence read from left to right. Each column is a state, its first number on top, from −1 (dark) to 1 (light); it is made from the one before and the word below.", "name": "fig-rnn-states"}}
 import matplotlib.pyplot as plt
@@ -135,7 +142,8 @@ plt.show()
 # %% [markdown]
 # A network that reads needs no [table of positions](../input-layer/positional-encoding.ipynb): the order of
 # the words is the order of the steps, and the swapped sentence ends in another state. The price is that no
-# step can begin before the one to its left is done.
+# step can begin before the one to its left is done. (What that costs on hardware that could do thousands of
+# products at once is not measured here.)
 #
 # ## The helper, and PyTorch's
 #
@@ -153,19 +161,18 @@ cell.load_state_dict(weights)
 state = None  # stands for zeros
 for x in X:
     state = cell(x[None], state)  # (1, d), (1, d_h) -> (1, d_h)
-print("the cell, as by hand:   ", torch.allclose(state[0], H[-1]))
 
 network = RNN(d, d_h)
 network.load_state_dict({f"{name}_l0": weight for name, weight in weights.items()})
 output, last = network(X[None])  # (1, T, d) -> (1, T, d_h), (1, 1, d_h)
-print("the network, all states:", torch.allclose(output[0], H[1:]))
-
 theirs = torch.nn.RNN(d, d_h, batch_first=True)
 theirs.load_state_dict(network.state_dict())
-same = [
-    torch.allclose(*pair) for pair in zip(theirs(X[None]), (output, last), strict=True)
-]
-print("nn.RNN, output and last:", same)
+their_output, their_last = theirs(X[None])
+
+pairs = [(state[0], H[-1]), (output[0], H[1:]), (output, their_output)]
+pairs += [(last, their_last)]
+worst = max((one - other).abs().max() for one, other in pairs)
+print(f"by hand, cell, network and nn.RNN agree within 1e-12: {worst < 1e-12}")
 
 # %% [markdown]
 # `output` has the state after each word, `last` the one after the last word, for each layer. What the
@@ -188,7 +195,8 @@ print(inspect.getsource(rnn_step).split('"""')[-1].strip())
 #
 # > **Pitfall.** PyTorch has two biases where one would do, because
 # > [cuDNN has](https://github.com/pytorch/pytorch/pull/15843). Only their sum acts. But both get the same
-# > gradient, so that gradient descent moves the sum twice as far.
+# > gradient, so that gradient descent moves the sum twice as far. So `nn.RNN`
+# > has $d_h (d_h + d + 2)$ parameters.
 #
 # ## Back through time
 #
@@ -219,8 +227,8 @@ print(inspect.getsource(rnn_step).split('"""')[-1].strip())
 # $$ (eq-rnn-gradient)
 #
 # This is *backpropagation through time* (随时间反向传播, BPTT) {cite:p}`werbos1990backpropagation`: one reading
-# forwards, one backwards. In the code, row $t$ of `G` stands for $\partial L_t / \partial \mathbf{h}_t$;
-# `output.backward(G)` sends the same rows through autograd.
+# forwards, which has to keep all $T$ states, and one backwards, which uses them. In the code, row $t$ of `G` stands for
+# $\partial L_t / \partial \mathbf{h}_t$; `output.backward(G)` sends the same rows through autograd.
 
 
 # %%
@@ -238,10 +246,11 @@ def bptt(H, X, G):
 G = torch.randn(T, d_h, generator=generator)
 d_W, d_b = bptt(H, X, G)
 output, _ = network(X[None])
+network.zero_grad()
 output[0].backward(G)  # autograd
 theirs = torch.cat([network.weight_hh_l0.grad, network.weight_ih_l0.grad], 1)
-same = torch.allclose(d_W, theirs), torch.allclose(d_b, network.bias_ih_l0.grad)
-print("W and b have autograd's gradient:", same)
+apart = (d_W - theirs).abs().max(), (d_b - network.bias_ih_l0.grad).abs().max()
+print(f"W and b: within 1e-12 of autograd's gradients: {max(apart) < 1e-12}")
 
 # %% [markdown]
 # > **Pitfall.** Who carries the last state of one batch over to the next must `detach()` it. Otherwise the
@@ -261,18 +270,22 @@ print("W and b have autograd's gradient:", same)
 #
 # How long can this vector be? Let $s$ be the largest *singular value* (奇异值) of $W_h$: the most by which it
 # stretches any vector, $s = \max \lVert W_h \mathbf{v} \rVert / \lVert \mathbf{v} \rVert$. But the way back has
-# $W_h^\top$. It stretches no more: move the matrix to the other side of a dot product,
+# the transpose $W_h^\top$. May that stretch a vector by more than $s$? Write $\mathbf{u} = W_h^\top \mathbf{v}$ for the
+# stretched vector. In a dot product a matrix may change sides if it is transposed,
+# $(W_h^\top \mathbf{v}) \cdot \mathbf{u} = \mathbf{v} \cdot (W_h \mathbf{u})$, since both are the sum of all
+# $v_i\, (W_h)_{ij}\, u_j$. Hence
 #
 # $$
 # \begin{aligned}
-# \lVert W_h^\top \mathbf{v} \rVert^2 &= \mathbf{v} \cdot (W_h W_h^\top \mathbf{v}) \\
-# &\le \lVert \mathbf{v} \rVert \cdot s\, \lVert W_h^\top \mathbf{v} \rVert ,
+# \lVert \mathbf{u} \rVert^2 &= (W_h^\top \mathbf{v}) \cdot \mathbf{u} \\
+# &= \mathbf{v} \cdot (W_h \mathbf{u}) \\
+# &\le \lVert \mathbf{v} \rVert \cdot s\, \lVert \mathbf{u} \rVert ,
 # \end{aligned}
 # $$ (eq-rnn-transpose)
 #
-# since a dot product is at most the product of the lengths, and $W_h$ stretches $W_h^\top \mathbf{v}$ by $s$ at most.
-# Dividing by $\lVert W_h^\top \mathbf{v} \rVert$ leaves
-# $\lVert W_h^\top \mathbf{v} \rVert \le s\, \lVert \mathbf{v} \rVert$. Let $\gamma$ be the steepest slope
+# because a dot product is at most the product of the lengths, and $W_h$ stretches $\mathbf{u}$ by $s$ at most.
+# Dividing by $\lVert \mathbf{u} \rVert$ leaves
+# $\lVert W_h^\top \mathbf{v} \rVert \le s\, \lVert \mathbf{v} \rVert$: no, by $s$ at most. Let $\gamma$ be the steepest slope
 # of $f$, so that $D_t$ stretches nothing by more than $\gamma$. Then each of the $k$ steps multiplies the
 # length by $\gamma s$ at most:
 #
@@ -305,11 +318,13 @@ print(f"largest eigenvalue {eigenvalue:.2f}, largest singular value {s:.2f}")
 bias = torch.tensor([-2.0, 40.0])  # the second unit is always at 1, where tanh is flat
 start = torch.tensor([0.0, 1.0], requires_grad=True)
 h = start
+rows = []
 for t in range(1, 31):
     h = torch.tanh(small @ h + bias)
     if t in (10, 20, 30):
         (g,) = torch.autograd.grad(h[0], start, retain_graph=True)
-        print(f"{t} steps back: {g.norm():>13,.0f}")
+        rows.append((t, g.norm().item()))
+Table(rows, {"steps back": "d", "length of the gradient": ",.0f"})
 
 # %% [markdown]
 # The largest eigenvalue is less than one half in size, and yet the gradient doubles at every step. The
@@ -347,7 +362,7 @@ print(f"{len(ids):,} letters, {V} different ones: {''.join(alphabet)!r}")
 
 # %%
 def gradient_norms(W_h, given):
-    """given (texts, T, d_h): W_x x + b. The gradient's mean norm after 0 … T - 1 steps."""
+    """given (texts, T, d_h): W_x x + b. The gradient's mean norm, step by step back."""
     h, states = torch.zeros(len(given), len(W_h)), []
     for now in given.unbind(1):
         h = torch.tanh(now + h @ W_h.T)  # (texts, d_h)
@@ -362,15 +377,17 @@ def gradient_norms(W_h, given):
 
 # %% [markdown]
 # The gradient is stretched by $s$ only if it points the right way. So we take two kinds of $W_h$, with
-# three seeds each. In the first all numbers are random; the second is *orthogonal* (正交), times $s$, and
-# stretches every direction alike. (`qr` splits a matrix into an orthogonal one, `Q`, and a triangular one.)
+# three seeds each. In the first all numbers are random. The second is $s$ times an *orthogonal* (正交) matrix, one
+# that changes no length, as a turn or a reflection does not: it stretches every direction by the same $s$. (`qr` writes a matrix as a
+# product of an orthogonal one, `Q`, and a triangular one; of a random matrix we keep the `Q`.) In place of $W_x \mathbf{x}$ each
+# letter has a random vector, whose numbers have the variance 1.
 
 # %%
 SIZES, KINDS, SEEDS = (0.5, 1.0, 2.0, 4.0), ("random", "orthogonal"), range(3)
 measured, quiet = {}, {}
 for seed in SEEDS:
     generator = torch.Generator().manual_seed(seed)
-    letters = torch.randn(V, 64, generator=generator)  # W_x times the letters' vectors
+    letters = torch.randn(V, 64, generator=generator)  # in place of W_x x
     given = letters[windows(train_ids, 50, 41, generator)]  # (50, 41, 64)
     A = torch.randn(64, 64, generator=generator)
     matrices = A / torch.linalg.matrix_norm(A, 2), torch.linalg.qr(A).Q  # s = 1
@@ -381,22 +398,27 @@ for seed in SEEDS:
 v = torch.randn(64, 1000, generator=generator)
 for kind, W_1 in zip(KINDS, matrices, strict=True):
     stretch = ((W_1 @ v).norm(dim=0) / v.norm(dim=0)).mean()
-    print(f"{kind:>10}: stretches by s × {stretch:.2f} on average, at most by s")
+    print(f"{kind}: stretches by s × {stretch:.2f} on average, at most by s")
+
 
 # %%
-print("after 20 steps     bound     random     orthogonal")
-for s in SIZES:
-    means = [sum(measured[kind, s, seed][20] for seed in SEEDS) / 3 for kind in KINDS]
-    row = (f"{x:>12.0e}" for x in (s**20, *means))
-    print(f"s = {s:>3}     " + "".join(row))
+def kept(runs):  # three lists of norms -> the mean after 20 steps back
+    return sum(norms[20] for norms in runs) / 3
+
+
+rows = [
+    (s, s**20, *(kept(measured[kind, s, seed] for seed in SEEDS) for kind in KINDS))
+    for s in SIZES
+]
 below = [
     norm <= s**k * (1 + 1e-9)  # the last factor for rounding
     for (_, s, _), norms in measured.items()
     for k, norm in enumerate(norms)
 ]
 print("never above the bound:", all(below))
-kept = sum(quiet[seed][20] for seed in SEEDS) / 3
-print(f"orthogonal, s = 1, inputs a tenth as large: {kept:.2f}")
+print(f"orthogonal, s = 1, inputs a tenth as large: {kept(quiet.values()):.2f}")
+columns = {"s": "", "bound for 20 steps": ".0e", "random": ".0e", "orthogonal": ".0e"}
+Table(rows, columns)
 
 # %% mystnb={"image": {"alt": "Two panels, random and orthogonal, with the length of the gradient on a logarithmic axis against the number of steps back from 0 to 40. Dashed straight lines are the bounds for s of one half, 1, 2 and 4. All measured lines lie below their bounds. In the upper panel the lines for one half, 1 and 2 fall and only that for 4 rises; in the lower one those for one half and 1 fall, that for 2 stays level or rises slightly, and that for 4 rises steeply."}, "figure": {"caption": "What is left of a gradient after $k$ steps back. Solid: measured, three seeds for each $s$; dashed: the bound $s^k$.", "name": "fig-rnn-gradients"}}
 figure, panels = plt.subplots(2, 1, figsize=(5, 6), sharex=True)
@@ -418,7 +440,8 @@ plt.show()
 # random numbers even $s = 2$ lets the gradient vanish, since a typical direction is stretched by half of
 # that, and the slopes of $\tanh$ take their share. With an orthogonal matrix the slopes alone make $s = 1$
 # vanish. How flat the slopes are is the inputs' doing, which here have variance 1: with inputs a tenth as
-# large $\tanh$ is nearly straight, and a good part of the gradient is still there after twenty steps. So $s < 1$
+# large $\tanh$ is nearly straight, and a good part of the gradient is still there after twenty steps (the last
+# printed line). So the bound tells two things apart, and no more: $s < 1$
 # makes vanishing certain, $s > 1$ does not prevent it, and only allows an explosion. To keep a
 # gradient's length takes an $s$ that is just right for the slopes, and these change
 # with the text and with every step of training. [The next chapter](lstm-gru.ipynb) builds a cell that needs
@@ -480,12 +503,13 @@ model.loss(windows(train_ids, 32, 33, torch.Generator().manual_seed(0))).backwar
 parameters = list(model.parameters())
 ours = [p.grad.clone() for p in parameters]
 norms = clip(ours, 0.1), nn.utils.clip_grad_norm_(parameters, 0.1)
-print(f"the length was {norms[0]:.2f}, and as PyTorch has it: {torch.allclose(*norms)}")
+print(f"the length was {norms[0]:.2f}, by PyTorch {norms[1]:.2f}")
 pairs = zip(ours, (p.grad for p in parameters), strict=True)
-print("same after clipping:", all(torch.allclose(*pair, rtol=1e-5) for pair in pairs))
+apart = max((one - other).abs().max() for one, other in pairs)
+print(f"the clipped gradients differ by less than 1e-5: {apart < 1e-5}")
 
 # %% [markdown]
-# Now plain gradient descent, 120 steps, from three seeds, at two step sizes $\eta$, each without clipping
+# The same length, and the same gradients but for those $10^{-6}$. Now plain gradient descent, 100 steps, from three seeds, at two step sizes $\eta$, each without clipping
 # and with $c = 1$. The loss is that on held-out text; who gives every letter the same probability has
 # $\ln V$.
 
@@ -495,7 +519,7 @@ import math
 held_out = windows(test_ids, 500, 33, torch.Generator().manual_seed(0))
 
 
-def descend(seed, eta, c, steps=120):
+def descend(seed, eta, c, steps=100):
     torch.manual_seed(seed)
     model, generator = LanguageModel(), torch.Generator().manual_seed(seed)
     parameters, long = list(model.parameters()), 0
@@ -516,15 +540,15 @@ for eta in (1, 3):
         runs[eta, c] = [descend(seed, eta, c) for seed in range(3)]
 
 # %% tags=["atol=0.12"]
+rows = []
 for (eta, c), results in runs.items():
     losses, long = zip(*results, strict=True)
-    shown = "  ".join(f"{x:.2f}" for x in losses)
+    shown = ", ".join(f"{x:.2f}" for x in losses)
     if min(losses) > math.log(V):  # how much worse is chance
-        shown = f"all above {math.log(V):.2f}"
-    few, many = max(long) < 24, min(long) > 96
-    how = "few steps" if few else "most steps" if many else "some steps"
-    name = "no clipping" if c == math.inf else "clipped at 1"
-    print(f"eta = {eta}, {name:>12}: {shown:>16}   above length 1: {how}")
+        shown = f"all above ln V = {math.log(V):.2f}"
+    how = "few" if max(long) < 20 else "most" if min(long) > 80 else "some"
+    rows.append((eta, "none" if c == math.inf else f"c = {c:g}", shown, how))
+Table(rows, {"η": "", "clipping": "", "losses": "", "steps with ‖g‖ > 1": ""})
 
 # %% [markdown]
 # With the small step nothing explodes, and clipping changes nothing that matters. With three times the step
@@ -540,11 +564,11 @@ for (eta, c), results in runs.items():
 #
 # ## How much is on the card?
 #
-# We train in earnest now: 700 steps of Adam {cite:p}`kingma2015adam`, clipped, three seeds.
+# We train in earnest now: 600 steps of Adam {cite:p}`kingma2015adam`, clipped, three seeds.
 
 
 # %%
-def train(seed, steps=700, batch=32, length=33, eta=0.01):
+def train(seed, steps=600, batch=32, length=33, eta=0.01):
     torch.manual_seed(seed)
     model, generator = LanguageModel(), torch.Generator().manual_seed(seed)
     optimizer = torch.optim.Adam(model.parameters(), fused=True)
@@ -577,18 +601,19 @@ def loss_with(model, k):
 
 
 by_context = torch.tensor([[loss_with(model, k) for k in CONTEXTS] for model in models])
-print("letters read " + "".join(f"{k:>6}" for k in CONTEXTS[::2]))
-print("loss         " + "".join(f"{x:6.2f}" for x in by_context.mean(0)[::2]))
 within = (by_context[:, CONTEXTS.index(8)] - by_context[:, -1]).abs().max()
-print("8 letters do as well as 32, to 0.01:", bool(within < 0.01))
+print(f"8 letters do as well as 32, to 0.01: {within < 0.01}")
+rows = zip(CONTEXTS, by_context.mean(0).tolist(), strict=True)
+Table(list(rows)[::2], {"letters read": "d", "loss": ".2f"})
 
 # %% tags=["atol=0.2"]
 loss = by_context[:, -1].mean().item()
 print(f"{loss / math.log(2):.1f} bits a letter, perplexity {math.exp(loss):.1f} of {V}")
 
 # %% [markdown]
-# (The last line has the same loss in other units: in *bits*, if the logarithm has base 2, and as the *perplexity*
-# (困惑度), $e$ to the loss, the number of letters among which a fair die would leave one as unsure.)
+# The last line has the loss for 32 letters in other units. It is a mean of $-\ln p$; with the logarithm of base 2 it counts
+# *bits* (比特), which is a division by $\ln 2$. The *perplexity* (困惑度) is $e$ to the loss: the number of letters among which a fair die would
+# leave one as unsure, of $V$ that there are.
 #
 # The loss falls quickly, and then it stands still: what lies more than eight letters back, less than two
 # words, might as well never have been read. Has the text no more to give? Shannon let people guess letters,
@@ -622,10 +647,9 @@ def readable(model):
 trained = torch.stack([readable(model) for model in models])  # (seeds, places)
 fresh = torch.stack([readable(train(seed, steps=0)) for seed in range(3)])
 share = (probed == alphabet.index(" ")).double().mean()
-print("places before the last" + "".join(f"{k:>5}" for k in BACK))
-for name, scores in (("untrained", fresh), ("trained", trained)):
-    print(f"{name:>22}" + "".join(f"{x:5.2f}" for x in scores.mean(0)))
 print(f"always guessing the space: {share:.2f}")
+rows = zip(BACK, fresh.mean(0).tolist(), trained.mean(0).tolist(), strict=True)
+Table(rows, {"places before the last": "d", "untrained": ".2f", "trained": ".2f"})
 
 # %%
 from scratch.training import fit, random_rows
@@ -646,16 +670,13 @@ def readable_by_network(model, place=3):
 
 
 # %% tags=["atol=0.04"]
+rows = []
 for name, model, linear in (
     ("untrained", train(0, steps=0), fresh[0]),
     ("trained", models[0], trained[0]),
 ):
-    share_read = readable_by_network(model)
-    print(
-        f"{name:>9}, 3 places before the last: linear {linear[BACK.index(3)]:.2f}, ",
-        end="",
-    )
-    print(f"by a network {share_read:.2f}")
+    rows.append((name, linear[BACK.index(3)], readable_by_network(model)))
+Table(rows, {"3 places before the last": "", "linear": ".2f", "by a network": ".2f"})
 
 # %% tags=["rms=6"] mystnb={"image": {"alt": "Two panels. Above, the loss against the number of letters read, from 1 to 32 on a logarithmic axis: three lines almost on each other fall steeply up to 5 letters, and are flat from 8 on. Below, the share of letters that can be read off the state against their distance from the last: for untrained networks nearly 1 up to three places back, then falling to the dotted line by eight; for trained ones falling from the first place back, and reaching the dotted line by five or six."}, "figure": {"caption": "Above: loss on the next letter, when only the last letters are read (three seeds). Below: letters that can be read off the state, by distance, before and after training; dotted, always guessing the space.", "name": "fig-rnn-memory"}}
 figure, (above, under) = plt.subplots(2, 1, figsize=(5, 5.6))
@@ -676,7 +697,8 @@ plt.show()
 # %% [markdown]
 # Eight places back, no letter can be read any more, as far as a linear map can see. (The map even falls
 # below the dotted line, which is always guessing the space: it was fitted to other text.) From the trained
-# network the other probe reads more: what a probe finds is a lower bound of what is there. But by both, and to our
+# network the other probe reads more: what a probe finds is a lower bound of what is there. But by the linear one for all
+# three seeds, by the other for the one seed that we gave it, and to our
 # surprise, training has made the memory *shorter*. An untrained network stirs everything together, and
 # loses it in the order of age. The trained one was asked for the next letter only. Nothing rewards it for
 # knowing which letter stood where, and it may keep what our question misses: which word it is in, perhaps.
@@ -689,7 +711,7 @@ plt.show()
 # $1 - h^2$.
 
 # %% tags=["rtol=0.3"]
-print("             s   mean slope   gradient after 10 steps")
+rows = []
 for name, networks in (("untrained", [train(0, steps=0)]), ("trained", models)):
     for model in networks:
         with torch.no_grad():
@@ -699,42 +721,197 @@ for name, networks in (("untrained", [train(0, steps=0)]), ("trained", models)):
             norm = gradient_norms(W_s, x @ model.rnn.weight_ih_l0.T + bias)[10]
             slope = (1 - model.rnn(x)[0] ** 2).mean()
             size = torch.linalg.matrix_norm(W_s, 2)
-        print(f"{name:>9} {size:>4.1f} {slope:>10.2f} {norm:>22.3f}")
+        rows.append((name, size, slope, norm))
+columns = {"network": "", "s": ".1f", "mean slope": ".2f", "after 10 steps back": ".3f"}
+Table(rows, columns)
 
 # %% [markdown]
-# By the bound alone, a trained network could stretch a gradient more than a millionfold in ten steps. In
-# fact about a hundredth of it is left: training has enlarged $W_h$, and driven most units towards −1 and 1,
+# By the bound alone, $s^{10}$, a trained network could stretch a gradient more than a millionfold in ten steps. In
+# fact little of it is left: training has enlarged $W_h$, and driven most units towards −1 and 1,
 # where $\tanh$ is flat, and the flat slopes take back what the matrix gives. It is more than before
-# training, so a shorter gradient is not why the letters became unreadable. But with a hundredth of the
+# training, so a shorter gradient is not why the letters became unreadable. But with so little of the
 # gradient, what stood ten places ago has little say in what is learnt.
 #
 # This was a small network and a short training; a table of counts beats it (exercise 4). Longer trained and
 # larger ones reach further: for LSTMs, the next chapter's cell, Khandelwal and colleagues found some 200
 # words, of which only the last 50 keep their order {cite:p}`khandelwal2018sharp`.
+
+# %% [markdown]
+# ## Check yourself
 #
+# **1. How many parameters does `nn.RNN(3, 4)` have, where $d = 3$ and $d_h = 4$?**
+#
+# - **A** 28, the numbers of $W$.
+# - **B** 32, those of $W$ and one bias for each unit.
+# - **C** 36, those of $W$ and two biases for each unit.
+# - **D** It depends on the length of the texts, since there is a layer for each word.
+#
+# <details><summary>Answer</summary>
+#
+# - **A ✗** $4 \cdot (4 + 3)$ is right for $W_h$ and $W_x$ together, but the biases are missing.
+# - **B ✗** One bias would do, and our first formula has one. PyTorch keeps two, of which only the sum acts.
+# - **C ✓** $4 \cdot (4 + 3) + 2 \cdot 4$: two matrices, and PyTorch's two biases.
+# - **D ✗** Unrolled, there is a layer for each word, but all of them have the same weights. That is why a text may have any length.
+#
+# </details>
+
+# %% [markdown]
+# **2. One unit without squashing, $h_t = 0.5\, h_{t-1} + x_t$ from $h_0 = 0$, reads 2, 0, 4. What is $h_3$?**
+#
+# - **A** 4.5
+# - **B** 6
+# - **C** 2.25
+# - **D** 4
+#
+# <details><summary>Answer</summary>
+#
+# - **A ✓** The states are 2, then 1, then $0.5 + 4$. The first word has been halved twice.
+# - **B ✗** That is the sum of the words, as if nothing were ever rubbed out.
+# - **C ✗** Here the new word is halved, too: $0.5\,(h_{t-1} + x_t)$. The weight $0.5$ stands at the old state only.
+# - **D ✗** Then only the last word would be on the card. A quarter of the first is still there.
+#
+# </details>
+
+# %% [markdown]
+# **3. One unit with $\tanh$ and $W_h = 0.9$. The only loss stands at the last word. How much of its gradient reaches the state ten words before?**
+#
+# - **A** Nine tenths, since $s = 0.9$ is the most by which $W_h$ stretches anything.
+# - **B** 0.35 of it at most, and less where $\tanh$ is not steep.
+# - **C** Exactly $0.9^{10}$, whatever the words are.
+# - **D** None, since a tenth is lost at each of ten steps.
+#
+# <details><summary>Answer</summary>
+#
+# - **A ✗** That is one step. The way back takes ten of them, and each multiplies by $0.9$ or less.
+# - **B ✓** Each step multiplies by $0.9$ and by a slope of at most 1, so $0.9^{10}$ is the bound; the slopes take more.
+# - **C ✗** This would be so without $\tanh$. Its slope $1 - h^2$ depends on the words, and is 1 at $h = 0$ only.
+# - **D ✗** A tenth of what is still there is lost. That never comes to nothing; it falls as a power.
+#
+# </details>
+
+# %% [markdown]
+# **4. A trained network has a $W_h$ with $s = 5$. What happens to its gradients, far back?**
+#
+# - **A** They explode, since $s$ is above 1.
+# - **B** They explode if, and only if, an eigenvalue of $W_h$ is above 1 in size.
+# - **C** They vanish, since the slope of $\tanh$ is below 1 nearly everywhere.
+# - **D** That cannot be told from $s$; the slopes decide.
+#
+# <details><summary>Answer</summary>
+#
+# - **A ✗** The bound allows it. But a bound from above does not make anything large: our trained networks had such an $s$, and gradients that faded.
+# - **B ✗** Neither direction holds. The two units of this chapter had small eigenvalues and a gradient that exploded.
+# - **C ✗** They may, and in our trained networks they did. But small inputs leave the slopes near 1, and then the matrix wins.
+# - **D ✓** Below $s = 1$ vanishing is certain. Above it, the product of matrix and slopes can go either way.
+#
+# </details>
+
+# %% [markdown]
+# **5. A network with one unit has the gradient 3 for $W_h$ and 4 for $W_x$, and no bias. What is left after clipping with $c = 1$?**
+#
+# - **A** 0.6 and 0.8
+# - **B** 1 and 1
+# - **C** 0.75 and 1
+# - **D** 3 and 4, since nothing has exploded.
+#
+# <details><summary>Answer</summary>
+#
+# - **A ✓** The length of $(3, 4)$ is 5, so both are multiplied by $1/5$. The direction stays.
+# - **B ✗** That cuts each number by itself, or each matrix, and turns the direction.
+# - **C ✗** Divided by the larger one. The threshold is for the length, which would still be above 1.
+# - **D ✗** Clipping does not ask why a gradient is long: 5 is above $c$, so it is shortened.
+#
+# </details>
+
+# %% [markdown]
+# **6. Two texts of five words lie in a tensor of the shape `(2, 5, 3)`. `nn.RNN(3, 4)` reads it, and `batch_first=True` was forgotten. What comes out?**
+#
+# - **A** An error, since PyTorch expects the shape `(5, 2, 3)`.
+# - **B** The right states, with two axes exchanged.
+# - **C** A tensor of the usual shape, in which the states of the second text have read the first.
+# - **D** Zeros, since the network has no input at most of its steps.
+#
+# <details><summary>Answer</summary>
+#
+# - **A ✗** Any shape with three axes will do; the network cannot know which of them you meant to be time.
+# - **B ✗** Exchanging axes would be harmless. But time ran along the wrong one, so that other words met each other.
+# - **C ✓** The first axis was taken for time: two steps, for five texts of two words. The shape looks right, and nothing is.
+# - **D ✗** Every number of the tensor is read, only in another order.
+#
+# </details>
+
+# %% [markdown]
+# **7. A model of letters has the loss $\ln 8$ on new text, with $V = 29$. What is that in other units?**
+#
+# - **A** 8 bits a letter, and a perplexity of 3.
+# - **B** 3 bits a letter, and a perplexity of 8.
+# - **C** 2.08 bits a letter, and a perplexity of 8.
+# - **D** 3 bits a letter, and a perplexity of 29.
+#
+# <details><summary>Answer</summary>
+#
+# - **A ✗** The two are exchanged: bits are a logarithm, and the perplexity undoes it.
+# - **B ✓** $\ln 8 / \ln 2 = \log_2 8$ is the number of bits, and $e^{\ln 8}$ the perplexity. The model is as unsure as among eight equally likely letters.
+# - **C ✗** 2.08 is $\ln 8$ itself, with the base $e$ and not 2.
+# - **D ✗** 29 is the perplexity of a model that knows nothing, and its loss is $\ln 29$.
+#
+# </details>
+
+# %% [markdown]
+# **8. A linear probe cannot read off the state which letter stood five places back. What follows?**
+#
+# - **A** The state no longer depends on that letter.
+# - **B** The gradient did not reach that far in training.
+# - **C** The network has no use for that letter when it guesses the next one.
+# - **D** No weighted sum of the state's numbers tells that letter.
+#
+# <details><summary>Answer</summary>
+#
+# - **A ✗** Change the letter, and the state changes. It is only not written in a form that this probe reads; the second probe of this chapter read more than the first.
+# - **B ✗** The untrained networks, which no gradient has ever reached, let their letters be read best.
+# - **C ✗** Use is another question: for it we let the network read fewer letters, and looked at the loss. It may use a letter without keeping its name.
+# - **D ✓** That, and no more. A probe that finds something shows that it is there; one that fails shows what it cannot do.
+#
+# </details>
+
+# %% [markdown]
 # ## Exercises
 #
-# > **Exercise 1 (pencil).** A network of one unit, without input, whose $W_h$ is a single number $w > 1$:
+# > **Exercise 1 (pencil, medium, 15 minutes).** A network of one unit, without input, whose $W_h$ is a single number $w > 1$:
 # > $h_t = \tanh(w h_{t-1})$. It settles at some $h^* > 0$ with $h^* = \tanh(w h^*)$. Show that its gradient
 # > vanishes although $s = w > 1$.
 # >
 # > *Hint: put $x = w h^*$ and write $w\,(1 - h^{*2})$ with $\sinh x$ and $\cosh x$.*
 
+# %% [markdown]
+# <details><summary>Solution 1</summary>
+#
+# Once the unit has settled, each step back multiplies the gradient by the same number, the slope times the weight,
+# $\tanh'(w h^*) \cdot w = w\,(1 - h^{*2})$. Put $x = w h^*$. Then $h^* = \tanh x$ gives $w = x / h^* = x / \tanh x$, and
+# $1 - \tanh^2 x = 1 / \cosh^2 x$. So the factor is
+#
+# $$
+# \frac{x}{\tanh x} \cdot \frac{1}{\cosh^2 x} = \frac{x}{\sinh x \cosh x} = \frac{2x}{\sinh 2x} ,
+# $$
+#
+# which is below 1, since $\sinh u > u$ for every $u > 0$. The larger $w$, the flatter the place where the unit rests. To explode, a
+# gradient needs inputs, or other units, that keep this one away from its rest.
+#
+# </details>
+
 # %% cellView="form" tags=["hide-cell"]
 # @title Solution 1
-# Once settled, each step back multiplies by w (1 - h*^2). With x = w h* we have
-# w = x / tanh x and 1 - tanh^2 x = 1 / cosh^2 x, so the factor is
-# x / (sinh x cosh x) = 2x / sinh 2x, which is below 1 for x > 0. To explode, a gradient
-# needs inputs or other units that keep this one away from rest.
+rows = []
 for w in (1.1, 2.0, 4.0):
     h = torch.tensor(0.5)
     for _ in range(500):
         h = torch.tanh(w * h)
     x = w * h
-    print(f"w = {w}: factor {w * (1 - h**2):.4f} = {2 * x / torch.sinh(2 * x):.4f}")
+    rows.append((w, w * (1 - h**2), 2 * x / torch.sinh(2 * x)))
+Table(rows, {"w": "", "w (1 − h*²)": ".4f", "2x / sinh 2x": ".4f"})
 
 # %% [markdown]
-# > **Exercise 2 (code).** Replace $\tanh$ by the logistic function in `gradient_norms`. Hold it against the
+# > **Exercise 2 (code, easy, 10 minutes).** Replace $\tanh$ by the logistic function in `gradient_norms`. Hold it against the
 # > bound, for an orthogonal $W_h$ with $s = 1$, 4 and 8.
 # >
 # > *Hint: its slope is $\sigma(1 - \sigma)$, and at most 1/4.*
@@ -757,14 +934,13 @@ generator = torch.Generator().manual_seed(0)
 letters = torch.randn(V, 64, generator=generator)
 given = letters[windows(train_ids, 50, 21, generator)]  # 20 steps back
 W_1 = torch.linalg.qr(torch.randn(64, 64, generator=generator)).Q
-for s in (1, 4, 8):
-    norm = logistic_norm(s * W_1, given)
-    print(f"s = {s}: bound {(s / 4) ** 20:.0e}, measured {norm:.0e}")
+rows = [(s, (s / 4) ** 20, logistic_norm(s * W_1, given)) for s in (1, 4, 8)]
+Table(rows, {"s": "", "bound for 20 steps": ".0e", "measured": ".0e"})
 # At s = 4, where the bound allows the gradient to keep its length, it vanishes all the
 # same: a slope of 1/4 is had at 0 only.
 
 # %% [markdown]
-# > **Exercise 3 (code).** Programs often cut the way back after $k$ steps (*truncated* BPTT): the states
+# > **Exercise 3 (code, medium, 20 minutes).** Programs often cut the way back after $k$ steps (*truncated* BPTT): the states
 # > are computed, then `detach()`ed. How much of the gradient of $W_h$ is lost? Take a trained model,
 # > windows of 32 letters, a loss at the last place, and give the cosine with the full gradient for several
 # > $k$.
@@ -786,16 +962,17 @@ def gradient(k):
 
 
 full = gradient(32)
+rows = []
 for k in (1, 2, 4, 8, 16):
     cosine = torch.cosine_similarity(gradient(k), full, dim=0)
-    above = [level for level in (0.5, 0.95, 0.99) if cosine > level]
-    print(f"the last {k:>2} steps: cosine above {above[-1]}")
+    rows.append((k, max(level for level in (0, 0.5, 0.95, 0.99) if cosine > level)))
 _ = model.requires_grad_(False)
+Table(rows, {"the last steps": "d", "cosine above": ""})
 # A few steps make nearly the whole gradient. Truncation costs little here, since little
 # comes from further back.
 
 # %% [markdown]
-# > **Exercise 4 (code).** Let a table of counts compete. From as many letters as the networks have read,
+# > **Exercise 4 (code, hard, 40 minutes).** Let a table of counts compete. From as many letters as the networks have read,
 # > count which letter follows each string of $k$ letters, and mix the shares for $k$ with those for
 # > $k - 1$. Which $k$ is best, and does it beat the networks?
 # >
@@ -806,7 +983,7 @@ _ = model.requires_grad_(False)
 # @title Solution 4
 from collections import Counter
 
-parts = windows(train_ids, 700, 1024, torch.Generator().manual_seed(0))
+parts = windows(train_ids, 600, 1024, torch.Generator().manual_seed(0))
 parts = ["".join(alphabet[i] for i in row) for row in parts.tolist()]
 questions = ["".join(alphabet[i] for i in row) for row in before.tolist()]
 shares, losses = torch.full((3000, V), 1 / V), []  # all letters alike
@@ -819,13 +996,14 @@ for k in range(8):
     mixed = (seen + different * shares) / total
     shares = torch.where(different > 0, mixed, shares)
     losses.append(-shares[torch.arange(3000), answer].log().mean().item())
-print("loss for k = 0, 1, …:", " ".join(f"{loss:.2f}" for loss in losses))
-print("better than the networks:", min(losses) < by_context[:, -1].min().item())
+better = min(losses) < by_context[:, -1].min().item()
+print(f"the best k is {losses.index(min(losses))}, better than the networks: {better}")
+Table(enumerate(losses), {"k": "d", "loss": ".2f"})
 # So the flat line is not even the best that could be had from four letters. The network
 # has few numbers and little training, and no table of what follows "th".
 
 # %% [markdown]
-# > **Exercise 5 (code).** A language model can write: draw a letter from its probabilities, read it, and go on. Write
+# > **Exercise 5 (code, easy, 20 minutes).** A language model can write: draw a letter from its probabilities, read it, and go on. Write
 # > `sample(model, start, length, temperature)`, which divides the scores by the *temperature* (温度) before the
 # > softmax. Which share of the four-letter strings that it writes occurs in the training text, at 0.5, 1 and 2?
 # >
@@ -857,28 +1035,33 @@ print("the colder, the more known strings:", shares == sorted(shares, reverse=Tr
 # always take the likeliest letter.) Its texts differ between processors, so none stands here.
 
 # %% [markdown]
-# > **Exercise 6 (open).** Is the length of the windows in training what limits the network? Train with
+# > **Exercise 6 (open, medium, 30 minutes).** Is the length of the windows in training what limits the network? Train with
 # > windows that hold 2, 8 and 32 letters of context, as many letters in all, and compare the losses when
 # > more is read than was trained.
 # >
 # > *Hint: `train` takes `length` and `batch`.*
 
+# %% [markdown]
+# <details><summary>Solution 6</summary>
+#
+# Trained on 2 letters, the network is confused by more of them: after eight letters it is in states that it has never met in
+# training. So the window *can* be the limit. But the network that was trained on 32 letters gains nothing after the eighth
+# either, and there it is not the window that stops it. (This is one seed, and a short training; try others.)
+#
+# </details>
+
 # %% cellView="form" tags=["hide-cell"]
 # @title Solution 6
-all_read = []
+rows, all_read = [], []
 for context in (2, 8, 32):
     model = train(0, steps=200, batch=1024 // context, length=context + 1)
     loss = {k: loss_with(model, k) for k in (2, 8, 32)}
     all_read.append(loss[32])
-    print(f"trained on {context:>2}, reading 32 letters:", end="")
-    for k in (2, 8):
-        gain = loss[k] - loss[32]
-        word = "better" if gain > 0.01 else "worse" if gain < -0.01 else "no other"
-        print(f"  {word} than {k}", end="\n" if k == 8 else ",")
+    gains = [loss[k] - loss[32] for k in (2, 8)]
+    words = {1: "better", 0: "the same", -1: "worse"}
+    rows.append((context, *(words[(g > 0.01) - (g < -0.01)] for g in gains)))
 print("longer windows, lower loss:", all_read == sorted(all_read, reverse=True))
-# Trained on 2 letters, the network is confused by more: it meets states that it has
-# never seen. So windows can be the limit. But with 32 it gains nothing after 8 letters
-# either, and then it is not the window. (Two other seeds say the same.)
+Table(rows, {"trained on": "d", "reading 32, not 2": "", "reading 32, not 8": ""})
 
 # %% [markdown]
 # ## You have
