@@ -30,7 +30,7 @@
 # - build a masked language model, as BERT does: hide words by the 80/10/10 rule, add up three embeddings,
 #   and take the loss at the chosen words alone;
 # - hold both against *counting*, done as well as it can be, and lose;
-# - open MiniLM, a pretrained relative of BERT, its pieces of words included;
+# - open MiniLM, a small sentence model made from a relative of BERT, pieces of words included;
 # - measure for 192 uses of eight ambiguous words, layer by layer, how well each model separates the
 #   senses, with baselines and intervals.
 #
@@ -60,18 +60,19 @@ except ImportError as error:
 from collections import Counter
 
 from scratch.corpora import load_senses
+from scratch.table import Table
 
 labelled = load_senses()
-for i in (5, 8, 15, 18):
-    word, sense, _, sentence = labelled[i]
-    print(f"{word}, {sense}: {' '.join(sentence)}")
+rows = [(*labelled[i][:2], " ".join(labelled[i][3])) for i in (5, 8, 15, 19)]
+Table(rows, {"word": "", "sense": "", "sentence": ""})
 
 # %%
 counts = Counter((word, sense, corpus) for word, sense, corpus, _ in labelled)
-print("                   speeches dictionary")
+rows = []
 for word, sense in dict.fromkeys(row[:2] for row in labelled):
     n, m = (counts[word, sense, c] for c in ("state-of-the-union", "wordnet"))
-    print(f"{word:>8} {sense:<10} {n:>3} {m:>9}")
+    rows.append((word, sense, n, m))
+Table(rows, {"word": "", "sense": "", "speeches": "d", "dictionary": "d"})
 
 # %% [markdown]
 # For six words both senses come half from the speeches and half from the dictionary, so that a style
@@ -94,9 +95,11 @@ for word, sense in dict.fromkeys(row[:2] for row in labelled):
 # \end{aligned}
 # $$ (eq-ctx-product)
 #
-# where $w_{1:t}$ is short for $w_1, \dots, w_t$. To guess well one must come to terms with senses: what follows
-# *she sat on the bank of the* is a river, what follows *she sat on the board of the bank and* is not. What the model
-# has understood must be in the vector from which it guesses, another one in each sentence. It is the vector we want.
+# where $w_{1:t}$ is short for $w_1, \dots, w_t$; before the first word nothing is known, and $w_{1:0}$ is empty, as is
+# $w_{T+1:T}$ behind the last. (In code a mark stands there, `<bos>` or `<eos>`.) To guess well one must come to terms
+# with senses: what follows *she sat on the bank of the* is a river, what follows *she sat on the board of the bank and*
+# is not. What the model has understood must be in the vector from which it guesses, another one in each sentence. That
+# is the vector we want.
 #
 # ELMo {cite:p}`peters2018deep` runs two models over the sentence, one forward and one backward. Each is a
 # stack of LSTMs. An *LSTM* (长短期记忆网络) reads vectors one by one and gives a vector, its *state*, at each
@@ -118,10 +121,9 @@ for word, sense in dict.fromkeys(row[:2] for row in labelled):
 # table $W \in \mathbb{R}^{V \times d}$, which serves as input and as output, and the bias
 # $\mathbf{b} \in \mathbb{R}^V$; nothing else.
 #
-# Our two models come trained: `scripts/contextual.py`, in the repository, made them in less than an
-# hour from the three English texts; it left out our 192 sentences, and one sentence in fifty for
-# tests. In training, the BiLM's softmax was estimated from 1,024 drawn words (a *sampled softmax*);
-# the losses below are exact.
+# Our two models come trained: `scripts/contextual.py`, in the repository, made them from the three English texts; it
+# left out our 192 sentences, and one sentence in fifty for tests. In training, the BiLM's softmax was estimated from
+# 1,024 drawn words (a *sampled softmax*); the losses below are exact.
 
 # %%
 import torch
@@ -130,8 +132,8 @@ from scratch.contextual import pretrained
 
 bilm, masked, vocabulary = pretrained()
 for name, model in (("BiLM", bilm.double()), ("MaskedLM", masked.double())):
-    print(f"{name}: {sum(weight.numel() for weight in model.parameters()):,} numbers")
-print(f"vocabulary: {len(vocabulary):,} tokens")
+    numbers = sum(weight.numel() for weight in model.parameters())
+    print(f"{name}: {numbers:,} numbers, for {len(vocabulary):,} tokens")
 
 
 def encode(sentence):
@@ -148,27 +150,27 @@ sentence = "they stood along the bank of the river".split()
 ids = torch.tensor([encode(sentence)])  # (1, length)
 x = bilm.table(ids)  # (1, length, d)
 
-# An LSTM of PyTorch returns its states and, apart, the last ones, not needed here.
-ahead_1, _ = bilm.ahead[0](x)  # (1, length, d)
-second, _ = bilm.ahead[1](ahead_1)
-ahead_2 = second + ahead_1  # the second layer adds what it was given
-turned = x.flip(1)  # the backward model reads the sentence from its end …
-back_1, _ = bilm.back[0](turned)
-second, _ = bilm.back[1](back_1)
-back_2 = second + back_1
 
-pairs = [(x, turned), (ahead_1, back_1), (ahead_2, back_2)]
-# … and its states are turned again
+def read(lstms, x):
+    """What both layers make of the words x (1, length, d), read in order."""
+    first, _ = lstms[0](x)  # PyTorch returns the states, and the last ones apart
+    second, _ = lstms[1](first)
+    return x, first, second + first  # the second layer adds what it was given
+
+
+ahead = read(bilm.ahead, x)
+back = read(bilm.back, x.flip(1))  # from the end; then its states are turned again
+pairs = zip(ahead, back, strict=True)
 by_hand = torch.stack([torch.cat([a, b.flip(1)], 2) for a, b in pairs])
 H = bilm.layers(ids, torch.tensor([ids.shape[1]]))  # (K + 1, 1, length, 2 d)
 print("shape:", tuple(H.shape))
-print("as the helper:", torch.allclose(by_hand, H, atol=1e-12))
+print("the helper's layers are as by hand:", torch.allclose(by_hand, H, atol=1e-12))
 
 # %% [markdown]
 # Three layers, the table's included; one sentence; ten places with the two end marks; $2d$ numbers.
 # What does each direction know? We put another word in the place of *bank* and look which vectors
 # change. The third line shows what one is tempted to write instead: PyTorch's LSTM with
-# `bidirectional=True` and `num_layers=2` (untrained).
+# `bidirectional=True` and `num_layers=2` (untrained). A `#` is a vector that changes.
 
 # %%
 other = ids.clone()
@@ -238,8 +240,8 @@ for end in ("of the river", "of representatives"):
 # (困惑度), how many equally likely words would be as hard to guess. The contestant only counts. An
 # *n-gram* model (n 元语法) guesses a word $w$ from its context $h$, the $n - 1$ words before it, by how
 # often $w$ has followed them. Its trouble is that most $n$-grams never occur, and are possible all the same.
-# Kneser and Ney's cure, as Chen and Goodman modified it {cite:p}`chen1999empirical`, was the best that one
-# could do for twenty years: each count $c$ gives up a *discount* $D$, and what a context collects in this way,
+# Kneser and Ney's cure, as Chen and Goodman modified it, did best of all that they compared
+# {cite:p}`chen1999empirical`: each count $c$ gives up a *discount* $D$, and what a context collects in this way,
 # $\lambda_h$, is shared out by the model of the shorter context $h'$, which lacks the first word of $h$:
 #
 # $$
@@ -275,14 +277,13 @@ V = len(vocabulary)
 
 small = KneserNey(seen[:1000], order=3, vocab_size=V)
 grams = np.array([[vocabulary.bos_id, 4, word] for word in range(V)])  # after <bos> the
-print(
-    "probabilities of all words add up to 1:",
-    np.isclose(small.probability(grams).sum(), 1),
-)
+sum_of_all = small.probability(grams).sum()
+print("the probabilities of all words add up to 1:", np.isclose(sum_of_all, 1))
 
 # %% [markdown]
 # `probability` looks up two things for each length: the share `kept` of an $n$-gram, $(c(hw) - D) / c(h)$, and the
-# share `lost` of a context, $\lambda_h / c(h)$. Our tests hold its numbers to those of the program KenLM. Now the match, in both directions.
+# share `lost` of a context, $\lambda_h / c(h)$. Our tests hold its numbers to those of the program KenLM. Now the
+# match, in both directions.
 
 # %%
 from scratch.metrics import interval
@@ -308,22 +309,27 @@ backward = KneserNey(turn(seen), 4, V).losses(turn(unseen))  # from the end of e
 # %%
 a, b = forward["4-gram"], forward["BiLM"]
 forward["both, half and half"] = -np.log((np.exp(-a) + np.exp(-b)) / 2)
-print(f"{'':20} loss  perplexity")
+rows = []
 for name, x in forward.items():
-    print(f"{name:>20} {x.mean():.2f} {np.exp(x.mean()):>8.1f}")
-print(f"backward: 4-gram {np.exp(backward.mean()):.1f},", end=" ")
-print(f"BiLM {np.exp(backward_bilm.mean()):.1f}")
-for name in ("3-gram", "4-gram", "both, half and half"):
-    low, high = interval(np.mean, forward[name] - b)
-    print(f"loss of {name} minus the BiLM's: [{low:+.2f}, {high:+.2f}]")
+    ends = interval(np.mean, x - b) if name != "BiLM" else (None, None)
+    rows.append((name, x.mean(), np.exp(x.mean()), *ends))
+perplexities = (np.exp(x.mean()) for x in (backward, backward_bilm))
+print("backward: 4-gram {:.1f}, BiLM {:.1f}".format(*perplexities))
+names = {
+    "loss": ".2f",
+    "perplexity": ".1f",
+    "loss less BiLM's, from": "+.2f",
+    "to": "+.2f",
+}
+Table(rows, {"forward": "", **names})
 
 # %% [markdown]
 # Our reader of whole sentences guesses no better than a count of triples, and worse than one of
-# quadruples, in both directions. (The intervals are paired: both guess the same words. Words outside the
-# table count as `<unk>`, which is easy, so compare these numbers with each other only.) On a billion words, however, counts of five had 67.6
-# {cite:p}`chelba2013one` and a large LSTM 30.0 {cite:p}`jozefowicz2016exploring`. Counting is hard to beat with
-# four million words and a small network. But it does not know the same things: mix the two, half and
-# half, and the perplexity falls far below both.
+# quadruples, which is as true backward. (The intervals are paired: both guess the same words. Words outside the
+# table count as `<unk>`, which is easy, so compare these numbers with each other only.) On a billion words, however,
+# counts of five had 67.6 {cite:p}`chelba2013one` and a large LSTM 30.0 {cite:p}`jozefowicz2016exploring`. Counting is
+# hard to beat with four million words and a small network. But it does not know the same things: mix the two, half
+# and half, and the perplexity falls far below both.
 #
 # And it has no vectors to offer. What it knows of a place is *which words stood there*, a line of a list, like no
 # other line. The network had to press that into 128 numbers, from which all guesses are made.
@@ -354,7 +360,7 @@ fresh = BiLM(V, dim=64)
 train_a_little(fresh, lambda ids, lengths: torch.cat(fresh.losses(ids, lengths)).mean())
 
 # %% [markdown]
-# It begins near $\ln V \approx 8.5$, where all words are equally likely, and falls fast. (`fit` is the book's one training loop.)
+# It begins near $\ln V \approx 8.5$, where all words are equally likely, and falls fast.
 #
 # ## Three layers, one vector
 #
@@ -369,8 +375,9 @@ train_a_little(fresh, lambda ids, lengths: torch.cat(fresh.losses(ids, lengths))
 # \end{aligned}
 # $$ (eq-ctx-mix)
 #
-# The softmax makes the weights positive and their sum 1; $\gamma$ sets the size. The choice matters: in ELMo the upper layer was better at telling senses
-# apart, the lower at tagging parts of speech {cite:p}`peters2018deep`. With weights 1 : 2 : 5:
+# The softmax makes the weights positive and their sum 1; $\gamma$ sets the size. The choice matters: in ELMo the
+# upper layer was better at telling senses apart, the lower at tagging parts of speech {cite:p}`peters2018deep`. With
+# weights 1 : 2 : 5:
 
 # %%
 from scratch.contextual import LayerMix
@@ -380,7 +387,7 @@ with torch.no_grad():
     mix.weights.copy_(torch.tensor([1, 2, 5]).log())
     mix.gamma.fill_(0.5)
     by_hand = 0.5 * (1 * H[0] + 2 * H[1] + 5 * H[2]) / 8
-    print("as by hand:", torch.allclose(mix(H), by_hand))
+    print("the helper's mixture is as by hand:", torch.allclose(mix(H), by_hand))
 
 # %% [markdown]
 # ## A model that fills gaps
@@ -417,21 +424,22 @@ labels = torch.where(chosen, ids, -1)  # what to guess; -1 where nothing is aske
 from scratch.contextual import mask_tokens
 from scratch.text import mask
 
-print(f"chosen: {chosen.sum() / is_word.sum():.1%} of the words; of these")
-for name, places in (
-    ("[MASK]", inputs == masked.mask_id),
-    ("as it was", inputs == ids),
-):
-    print(f"{name:>10}: {(chosen & places).sum() / chosen.sum():.1%}")
 again = mask_tokens(ids, masked.mask_id, torch.Generator().manual_seed(1))
-print("as the helper:", torch.equal(again[0], inputs), torch.equal(again[1], labels))
+same = torch.equal(again[0], inputs) and torch.equal(again[1], labels)
+print("the helper hides the same words:", same)
+fates = {"[MASK]": inputs == masked.mask_id, "as it was": inputs == ids}
+fates["another token"] = ~fates["[MASK]"] & ~fates["as it was"]
+rows = [(name, ((chosen & x).sum() / chosen.sum()).item()) for name, x in fates.items()]
+rows = [("chosen, of all words", (chosen.sum() / is_word.sum()).item()), *rows]
+Table(rows, {"": "", "share": ".1%"})
 
 # %% [markdown]
-# The shares are the rule's, up to chance.
+# The shares are the rule's, up to chance. (A random token may be the true one.)
 #
-# A *Transformer encoder*, the network behind BERT, lets every place look at every other: it computes the new
-# vector of a place as a weighted mean over all places, with weights that come from the dot products of their
-# vectors. This is called *attention* (注意力), Part 2 builds it, and a mean has no notion of order. So the place is added as a vector (see the next
+# BERT's network is a *Transformer encoder*, in which every place can look at every other. Its vector, multiplied by a
+# learnt matrix, is compared by dot products with the vectors of all places, multiplied by another; a softmax makes
+# weights of these; and what the place gets is a weighted mean of all vectors. This is *attention* (注意力), which Part
+# 2 builds. A mean has no notion of order, so the place is added as a vector (see the next
 # chapter). BERT was fed two pieces of text at once, and adds a third vector that says which of the two a
 # word belongs to, its *segment* (片段). With the tables $W$ for words, $S \in \mathbb{R}^{2 \times d}$ and
 # $P \in \mathbb{R}^{128 \times d}$, of which $\mathbf{v}_{w_t}$, $\mathbf{s}_j$ and $\mathbf{p}_t$ are
@@ -458,27 +466,29 @@ centred = total - total.mean(2, keepdim=True)  # (1, length, d)
 x = centred / (centred.pow(2).mean(2, keepdim=True) + 1e-5).sqrt()  # never by 0
 x = x * masked.norm.weight + masked.norm.bias
 layers = masked.layers(pair, n, segments)  # (4, 1, length, d)
-print("input as the helper's:", torch.allclose(x, layers[0], atol=1e-12))
+print("the input is the helper's:", torch.allclose(x, layers[0], atol=1e-12))
 
+# %%
 inputs, labels = mask_tokens(pair, masked.mask_id, torch.Generator().manual_seed(3))
 states = masked.layers(inputs, n, segments)[-1]
 log_p = masked.scores(states).log_softmax(2)  # (1, length, V + 1)
 asked = labels[0] >= 0
 by_hand = -log_p[0, asked, labels[0, asked]]
-print(f"guessed {asked.sum()} of {len(places)}, loss as the helper's:", end=" ")
-print(torch.allclose(by_hand, masked.losses(inputs, n, labels, segments)))
+same = torch.allclose(by_hand, masked.losses(inputs, n, labels, segments))
+print(
+    f"{asked.sum()} of {len(places)} places are guessed, with the helper's loss: {same}"
+)
 
 # %% [markdown]
-# Equal both times.
-#
 # Our masked model has three layers, and was trained on the same sentences, half of the time in pairs of
 # neighbours. It differs from BERT in size, in reading whole words, in normalising before attention
 # where BERT does so after it, and in having only this one task: BERT also learnt to tell whether the
-# second piece follows the first {cite:p}`devlin2019bert`. Does it guess better than counting? We hide *all* chosen words this time.
+# second piece follows the first {cite:p}`devlin2019bert`, which [RoBERTa](https://arxiv.org/abs/1907.11692) later left
+# out at no loss. Does it guess better than counting? We hide *all* chosen words this time.
 #
 # What does counting say of a gap? It must look at both sides, too. A guess $w$ at place $t$ changes the
-# probabilities of the $n$ words whose $n$-grams hold it, so by the definition of conditional probability, with $w_t = w$
-# and $c_s$ for the $n - 1$ words before place $s$,
+# probabilities of the $n$ words whose $n$-grams hold it, so by the definition of conditional probability, with
+# $w_t = w$ and $c_s$ for the $n - 1$ words before place $s$,
 #
 # $$
 # p(w \mid \text{rest}) \propto \prod_{j=0}^{n-1} p(w_{t+j} \mid c_{t+j}) ,
@@ -529,14 +539,15 @@ gap["MaskedLM"] = losses[some]
 
 # %%
 near = (hidden[some, 1:4] != 1).all(1) & (hidden[some, 5:8] != 1).all(1)
-print(f"{len(near)} hidden words; of {near.sum()} no neighbour up to 3 is hidden")
-print(f"{'perplexity':>24}    all  these")
-for name, x in gap.items():
-    print(f"{name:>24} {np.exp(x.mean()):>6.1f} {np.exp(x[near].mean()):>6.1f}")
-for name in list(gap)[1:3]:
-    for label, which in (("all", slice(None)), ("these", near)):
-        low, high = interval(np.mean, (gap[name] - gap["MaskedLM"])[which])
-        print(f"loss of {name} minus MaskedLM's, {label}: [{low:+.2f}, {high:+.2f}]")
+print(f"{len(near)} hidden words; for {near.sum()}, three on each side are visible")
+rows = []
+for label, which in (("all", slice(None)), ("visible", near)):
+    for name, x in gap.items():
+        ends = interval(np.mean, (x - gap["MaskedLM"])[which])
+        ends = ends if name != "MaskedLM" else (None, None)
+        rows.append((label, name, np.exp(x[which].mean()), *ends))
+names = {"perplexity": ".1f", "loss less MaskedLM's, from": "+.2f", "to": "+.2f"}
+Table(rows, {"neighbours": "", "": "", **names})
 
 
 # %%
@@ -547,21 +558,20 @@ def fill(text):
     ids[gap] = masked.mask_id
     ids = torch.tensor([ids])
     top = masked.layers(ids, torch.tensor([ids.shape[1]]))[-1]
-    print(f"{text}: {guesses(masked.scores(top[0, gap]))}")
+    return text, guesses(masked.scores(top[0, gap]))
 
 
 masked = masked.double()
-fill("the president of the united [MASK]")
-fill("a [MASK] with yellow flowers")
-fill("a high steep bank of a [MASK]")
+texts = ["the president of the united [MASK]", "a [MASK] with yellow flowers"]
+texts.append("a high steep bank of a [MASK]")
+Table([fill(text) for text in texts], {"text": "", "guesses": ""})
 
 # %% [markdown]
 # From one side, pairs are far behind the model. Give them both sides, as it has, and on all words they are level
 # with it. But that is unfair to the model: the counts may look at true neighbours where it finds a mask. Where three
-# words on each side are visible, the model beats pairs; quadruples beat the model in either column. So this network,
+# words on each side are visible, the model beats pairs; quadruples beat the model in either case. So this network,
 # too, loses to counting. The *yellow flowers* stand to the right of their gap, and it has used them; the last gap
-# defeats it: four million words have not taught it what has steep banks. (Its loss cannot be compared with the
-# BiLM's, which was asked about other places.)
+# defeats it. (Its loss cannot be compared with the BiLM's, which was asked about other places.)
 #
 # The game has a cost. A pass over a text asks for 15 % of its words, where the two directions of ELMo ask
 # for each word twice.
@@ -569,13 +579,14 @@ fill("a high steep bank of a [MASK]")
 # ## A pretrained one: MiniLM
 #
 # To see what the idea can do we need a model that has read far more. The Python package that the first
-# cell imports carries `all-MiniLM-L6-v2`, *MiniLM* from here on, with $d = 384$. It has BERT's architecture
-# and BERT's pieces of words, and it is not BERT, in three ways. It was *distilled* (蒸馏): a student of twelve
+# cell imports carries `all-MiniLM-L6-v2`, a sentence model, *MiniLM* from here on, with $d = 384$. It has BERT's
+# architecture and BERT's pieces, and it is not BERT, in three ways. It was *distilled* (蒸馏): a student of twelve
 # layers learnt to imitate a larger model, and only in the last layer, its attention weights and the dot products
 # of its values {cite:p}`wang2020minilm`. Of the student's twelve layers [every second was
 # kept](https://huggingface.co/nreimers/MiniLM-L6-H384-uncased). And what remained was *fine-tuned* (微调), trained
 # further, as a *sentence* model: on more than a billion pairs of texts, the package's notes say, so that the means
-# of its last layer's vectors are near for two that belong together and far for others. Nobody can say whether it has read our sentences.
+# of its last layer's vectors are near for two that belong together and far for others. Nobody can say whether it has
+# read our sentences.
 
 # %%
 import warnings
@@ -592,18 +603,18 @@ minilm = AutoModel.from_pretrained(MODEL_DIR, local_files_only=True).eval()
 print(f"{sum(weight.numel() for weight in minilm.parameters()):,} numbers,", end=" ")
 print(f"{len(tokenizer):,} pieces")
 for line in ("a bank in luxembourg", "the riverbank was unforgivably muddy"):
-    print(tokenizer(line).tokens())
+    print(*tokenizer(line).tokens())
 
 # %% [markdown]
 # Its vocabulary is not words but *pieces* (子词); `##` marks one that continues a word. `[CLS]` and `[SEP]`
 # are its `<bos>` and `<eos>`. Hardly any word is unknown, but one may have several vectors. We take their
-# mean, as is usual.
+# mean, which is common and not the only choice (the first piece alone is another).
 
 
 # %%
 @torch.no_grad()
 def minilm_layers(sentences):
-    """For each sentence, every layer's vector of each word, and the mean of its rows."""
+    """For each sentence: every layer's vector of each word, the mean of its rows."""
     e = tokenizer(
         sentences, is_split_into_words=True, padding=True, return_tensors="pt"
     )
@@ -635,7 +646,7 @@ frequent = set(vocabulary.tokens[:104])
 
 @torch.no_grad()
 def uses(model, table, sentences, where):
-    """The vectors at the given places, (K + 1, n, dim), and the mean row of the rest, (n, d)."""
+    """The vectors at some places, (K + 1, n, dim), and the rest's mean row, (n, d)."""
     ids, lengths = pad([encode(s) for s in sentences])  # (n, length)
     line, own = torch.arange(len(ids)), torch.tensor(where) + 1  # after <bos>
     others = ids >= 104  # (n, length)
@@ -664,9 +675,8 @@ found = {
     "MaskedLM": uses(masked, masked.token, sentences, where),
     "MiniLM": minilm_uses(sentences, where),
 }
-print("          layers × uses × numbers")
-for name, (layers, _) in found.items():
-    print(f"{name:>8}: " + " × ".join(map(str, layers.shape)))
+rows = [(name, *layers.shape) for name, (layers, _) in found.items()]
+Table(rows, {"": "", "layers": "d", "uses": "d", "numbers": "d"})
 
 # %% [markdown]
 # We ask two questions of each layer. *Is the nearest of the same sense?* We take the nearest, by cosine,
@@ -688,7 +698,7 @@ def cosines(x):
 
 
 def judge(x):
-    """For each use: is the nearest of its sense, and the mean cosine within and across."""
+    """For each use: is the nearest of its sense? Its mean cosines within, across."""
     c = cosines(x)
     nearest = np.where(same_word, c, -2).argmax(1)
     within, across = ((c * m).sum(1) / m.sum(1) for m in (same_sense, other_sense))
@@ -719,19 +729,21 @@ def mean_cosine(x):
 
 
 # %%
-results = {}
-print(f"{'':16}same sense           within across random")
+results, rows = {}, []
 for name, (layers, company) in found.items():
     for label, x in [("company", company), *enumerate(layers)]:
         if name == "BiLM" and label == 0:
             continue  # the word's own row: all cosines are 1
         right, within, across = results[name, label] = judge(x)
-        low, high = interval(np.mean, right)
-        row = f"{name:>8} {label:>7} {right.mean():.2f} [{low:.2f}, {high:.2f}]"
-        row += f"   {within.mean():>5.2f} {across.mean():>6.2f}"
+        ends = "[{:.2f}, {:.2f}]".format(*interval(np.mean, right))
+        random = None
         if label != "company":
-            row += f" {mean_cosine(random_uses[name][label]):>6.2f}"
-        print(row)
+            random = mean_cosine(random_uses[name][label])
+        means = right.mean(), ends, within.mean(), across.mean(), random
+        rows.append((name, str(label), *means))
+names = {"same sense": ".2f", "95 %": ""}
+names |= {"within": ".2f", "across": ".2f", "random": ".2f"}
+Table(rows, {"model": "", "layer": "", **names})
 
 # %% mystnb={"image": {"alt": "Lines over the layers 0 to 6. BiLM lies flat at its two layers, above 0.8. MaskedLM and MiniLM start below 0.6 at layer 0; MaskedLM climbs to above 0.85 at its layers 2 and 3, MiniLM to 0.95 at layer 3, and falls a little after it. The dotted lines of the companies run from 0.65 to 0.8, the grey line just below 0.5."}, "figure": {"caption": "How often the nearest use of the same word has the same sense, by layer. Bars: 95 % of bootstrap samples. Dotted, in the same colour: the company of each model’s own table. Grey: by lot.", "name": "fig-ctx-senses"}}
 figure, axes = plt.subplots(figsize=(5, 3.3))
@@ -753,29 +765,29 @@ plt.show()
 # *The company* alone does better than chance, with each table: part of the answer needs no reading.
 # *Layer 0* of the two Transformers knows the word, which is always the same, and its place, and does
 # little better than chance. From *layer 1* on, every layer of every model is right more often than its
-# own company, and MiniLM most often, not at the top but in the middle. Which differences are more than luck? All models were asked about the same uses, so the differences get *paired* intervals.
+# own company, and MiniLM most often, not at the top but in the middle. Which differences are more than luck? All
+# models were asked about the same uses, so the differences get *paired* intervals.
 
 
 # %%
 def compare(one, two):
     gaps = results[one][0].astype(float) - results[two][0]
-    low, high = interval(np.mean, gaps)
-    one, two = (f"{name} {layer}" for name, layer in (one, two))
-    print(f"{one:>12} minus {two:<17} [{low:+.2f}, {high:+.2f}]")
+    names = (f"{name} {layer}" for name, layer in (one, two))
+    return *names, *interval(np.mean, gaps)
 
 
-compare(("BiLM", 2), ("BiLM", "company"))
-compare(("MaskedLM", 3), ("MaskedLM", "company"))
-compare(("MiniLM", 6), ("MiniLM", "company"))
-compare(("MiniLM", 6), ("MaskedLM", 3))
-compare(("MaskedLM", 3), ("BiLM", 2))
-compare(("MiniLM", 3), ("MiniLM", 6))
+top = {"BiLM": 2, "MaskedLM": 3, "MiniLM": 6}  # the last layers
+rows = [compare(last, (last[0], "company")) for last in top.items()]
+rows.append(compare(("MiniLM", 6), ("MaskedLM", 3)))
+rows.append(compare(("MaskedLM", 3), ("BiLM", 2)))
+rows.append(compare(("MiniLM", 3), ("MiniLM", 6)))
+Table(rows, {"same sense": "", "less": "", "from": "+.2f", "to": "+.2f"})
 
 # %% [markdown]
 # The last layer of each model is better than its own company, and MiniLM better than our masked model: zero
-# lies outside these intervals. The other two hold zero or touch it. Our masked model may be ahead of our BiLM, but
-# it had more time, so this is no verdict on Transformers. MiniLM's third layer may be ahead of
-# its sixth, but we have picked it after the fact.
+# lies outside these intervals. The last two touch it. Our masked model may be ahead of our BiLM, but it had more time,
+# so this is no verdict on Transformers. MiniLM's third layer may be ahead of its sixth, but we have picked it after the
+# fact.
 #
 # Is that a fair contest? Our tables were made for guessing, skip-gram's for company. So we have trained skip-gram
 # on the same text, with four widths and five seeds each, and a BiLM from two other seeds.
@@ -789,22 +801,24 @@ company = {}
 for row in stored["company"]:
     right = np.array(list(row["right"])) == "1"  # (192,)
     company.setdefault(row["dim"], []).append(right)
-print("company of skip-gram, same sense, five seeds each:")
-for dim, runs in company.items():
-    print(f"{dim:>5} wide: " + "  ".join(f"{x.mean():.2f}" for x in runs))
 others = [row["right"][2].count("1") / 192 for row in stored["other seeds"]]
-print("BiLM, top layer:", [f"{x:.2f}" for x in (results["BiLM", 2][0].mean(), *others)])
+rows = [
+    (f"company of skip-gram, {dim} wide", *(x.mean() for x in runs))
+    for dim, runs in company.items()
+]
+rows.append(("BiLM, last layer", results["BiLM", 2][0].mean(), *others, None, None))
+names = dict.fromkeys(["seed 1", "2", "3", "4", "5"], ".2f")
+Table(rows, {"same sense": "", **names})
 
 # %%
 static = np.mean([x for runs in company.values() for x in runs], 0)  # (192,) of all 20
-for one in (("BiLM", 2), ("MaskedLM", 3), ("MiniLM", 6), ("MiniLM", "company")):
-    low, high = interval(np.mean, results[one][0] - static)
-    print(
-        f"{one[0]:>8} {one[1]:>7} minus skip-gram's company [{low:+.2f}, {high:+.2f}]"
-    )
+rows = []
+for one in (*top.items(), ("MiniLM", "company")):
+    ends = interval(np.mean, results[one][0] - static)
+    rows.append((f"{one[0]} {one[1]} less skip-gram's company", *ends))
 widest = [a.mean() - b.mean() for a, b in zip(company[256], company[32], strict=True)]
-low, high = t_interval(widest)
-print(f"width 256 minus width 32, over seeds: [{low:+.3f}, {high:+.3f}]")
+rows.append(("256 wide less 32 wide, over seeds", *t_interval(widest)))
+Table(rows, {"": "", "from": "+.3f", "to": "+.3f"})
 
 # %% [markdown]
 # Neither the width nor the seed matters much: every one of the twenty tables is better company than the tables of
@@ -817,11 +831,11 @@ print(f"width 256 minus width 32, over seeds: [{low:+.3f}, {high:+.3f}]")
 # one hand, from two corpora. Word by word:
 
 # %%
-top = {"BiLM": 2, "MaskedLM": 3, "MiniLM": 6}
-print(f"{'':10}" + "".join(f"{name:>10}" for name in found))
+rows = []
 for word in dict.fromkeys(words):
-    shares = [results[n, layer][0][words == word].mean() for n, layer in top.items()]
-    print(f"{word:>10}" + "".join(f"{share:>10.2f}" for share in shares))
+    shares = (results[last][0][words == word].mean() for last in top.items())
+    rows.append((word, *shares))
+Table(rows, {"last layer": "", **dict.fromkeys(top, ".2f")})
 
 # %% [markdown]
 # They stumble over different words. *May* and *bank* are easy for all three: a month and an auxiliary
@@ -855,10 +869,10 @@ plt.show()
 # difference on top. Nor does a wide gap between *within* and *across* mean good neighbours: in MiniLM the
 # gap is widest in the last layer, which does not have the best accuracy.
 #
-# And anisotropy? Our small models hardly show it. In MiniLM the cosine of random words rises from layer to
-# layer, up to the fifth, and falls in the sixth, the one on which the fine-tuning worked directly: so the last
-# layer's is one of this sentence model, and says nothing of BERT's. A cosine must be read against the
-# random one *of its own layer*. Ethayarajh subtracts it; the gap stays the same (exercise 4).
+# And anisotropy? Our small models hardly show it. In MiniLM the cosine of random words rises from layer to layer, up
+# to the fifth, and falls in the sixth, whose means were fine-tuned to be far apart. That may be why; it says nothing
+# of BERT. A cosine must be read against the random one *of its own layer*. Ethayarajh subtracts it; the gap stays the
+# same (exercise 4).
 #
 # ## Where one stumbles
 #
@@ -866,42 +880,194 @@ plt.show()
 # > and Gurevych found their cosines often worse than the mean of GloVe's static vectors, and trained BERT
 # > on pairs of sentences instead {cite:p}`reimers2019sentence`.
 #
-# > **Pitfall.** *The last layer* is the one that libraries hand out, and it is shaped for the task that
+# > **Pitfall.** *The last layer* is the one that libraries hand out, and it is nearest to the task that
 # > the model was last trained on. In BERT's own paper, the second-to-last layer finds names better than
 # > the last, and the last four side by side better still (Table 7). Choose on data that is not the test.
 #
 # > **Pitfall.** *Pieces.* The index of a word is not the index of a piece, and no error will tell you;
 # > `word_ids` knows which piece belongs to which word.
 #
-# ## ## So, one word, one vector?
+# ## So, one word, one vector?
 #
 # No: one vector for each use, computed when it is used. In our small models the nearest other use is mostly of the
-# same sense, hardly more often than by good static company; in MiniLM it nearly always is. But a contextual vector
-# is not a sense. It is mostly the word, and then all else that helped to guess: place, topic, kind of text.
+# same sense, hardly more often than by good static company; in MiniLM, a sentence model that has read far more, it
+# nearly always is. But a contextual vector is not a sense. It is mostly the word, and then all else that helped to
+# guess: place, topic, kind of text. (How are they used? ELMo's go into another network as fixed inputs; BERT is mostly
+# trained on, all of it, on the task itself.)
 #
+# ## Check yourself
+#
+# **1. A BiLM with two layers reads *a b c d e f*. You replace the third word. How many of the six forward vectors of
+# the top layer change?**
+#
+# - **A** 1 of 6: that of the word itself.
+# - **B** 3 of 6: those after it.
+# - **C** 4 of 6.
+# - **D** 6 of 6.
+#
+# <details><summary>Answer</summary>
+#
+# - **A ✗** A state is made of all inputs up to its place, so later states notice.
+# - **B ✗** The state at the third place itself has read the third word. Only the *guess* of it is made one place
+#   earlier.
+# - **C ✓** Places three to six. The forward layers read nothing but forward states, so nothing goes back.
+# - **D ✗** So it is in a stacked bidirectional LSTM, whose second layer reads both directions.
+#
+# </details>
+
+# %% [markdown]
+# **2. `nn.LSTM` with `bidirectional=True` and *one* layer is trained to guess the next word from its forward half. Does
+# the word leak?**
+#
+# - **A** Yes: a bidirectional network has seen the whole sentence.
+# - **B** No: the two halves meet only in the output.
+# - **C** Yes, but only at the end of the sentence.
+#
+# <details><summary>Answer</summary>
+#
+# - **A ✗** One of its halves has. The other has read from the left, and it is the one that guesses.
+# - **B ✓** The leak needs a second layer, whose forward LSTM reads the first layer's backward half.
+# - **C ✗** At the end there is no next word to leak.
+#
+# </details>
+
+# %% [markdown]
+# **3. A model gives the right word 1/4 in half of the places, and 1/16 in the other half. What is its perplexity?**
+#
+# - **A** 6.4, one over the mean probability.
+# - **B** 8.
+# - **C** 10, the mean of 4 and 16.
+# - **D** 20.
+#
+# <details><summary>Answer</summary>
+#
+# - **A ✗** Losses are averaged, and a loss is a logarithm. The mean of probabilities forgives the bad places.
+# - **B ✓** The mean loss is $(\ln 4 + \ln 16)/2 = \ln 8$, and its exponential is the *geometric* mean of 4 and 16.
+# - **C ✗** This averages the perplexities of the places, after the exponential instead of before.
+# - **D ✗** Adding up is for losses of one sentence, before they are divided by its length.
+#
+# </details>
+
+# %% [markdown]
+# **4. *Francisco* stands a thousand times in a text, always after *San*. What does the model of single words, at the
+# bottom of Kneser and Ney's ladder, make of it?**
+#
+# - **A** One of the likeliest words: it counts a thousand.
+# - **B** An impossible one: without *San* it never occurs.
+# - **C** A rare word: it counts as having followed one kind of word.
+#
+# <details><summary>Answer</summary>
+#
+# - **A ✗** So a plain count would have it. But that model is asked just where the words before are of no help.
+# - **B ✗** Something is always left, from the count and from the $1/V$ below.
+# - **C ✓** There $c$ counts different words before, not occurrences.
+#
+# </details>
+
+# %% [markdown]
+# **5. Of 1,000 words, how many does BERT's rule ask for, on average, although no `[MASK]` stands in their place?**
+#
+# - **A** 0: what is visible is not asked.
+# - **B** 30.
+# - **C** 150.
+# - **D** 200, the 20 % that are not hidden.
+#
+# <details><summary>Answer</summary>
+#
+# - **A ✗** Then the model could take every visible word as it is.
+# - **B ✓** Of the 150 that are chosen a tenth is replaced by a random token and a tenth stays: twice 15. All are asked.
+# - **C ✗** So many are chosen. Most of them are hidden.
+# - **D ✗** The 20 % are of the chosen ones, not of all words.
+#
+# </details>
+
+# %% [markdown]
+# **6. Why may a masked model let every layer look to both sides, when a language model may not?**
+#
+# - **A** The word in question is not in the input, so no layer can pass it on.
+# - **B** Attention, unlike an LSTM, does not remember what it has seen.
+# - **C** Its loss is taken at few places, so that a leak would hardly show.
+#
+# <details><summary>Answer</summary>
+#
+# - **A ✓** What is not there cannot leak, however long the way. (Where a chosen word stays visible, it may: that is
+#   meant, and rare.)
+# - **B ✗** It passes on whatever it sees. A language model made of attention must forbid it to look ahead.
+# - **C ✗** It would show at just these places, and training would make the most of it.
+#
+# </details>
+
+# %% [markdown]
+# **7. Layer 0 of a Transformer holds the word, always the same one, and its place. With six uses of each of two senses
+# and no help from the place, how often has the nearest use the same sense?**
+#
+# - **A** 50 %, as there are two senses.
+# - **B** 100 %, since all cosines are 1.
+# - **C** About 45 %.
+#
+# <details><summary>Answer</summary>
+#
+# - **A ✗** The use itself is no candidate, and so its own sense has one less.
+# - **B ✗** All are equally near. The nearest is then chosen by lot.
+# - **C ✓** Five of the eleven others have its sense.
+#
+# </details>
+
+# %% [markdown]
+# **8. In model P two uses of *bank* have the cosine 0.6, in model Q 0.9. Which holds them for more alike?**
+#
+# - **A** Q, whose cosine is larger.
+# - **B** That cannot be said from these two numbers.
+# - **C** P: its space is less crowded, so that 0.6 is much.
+#
+# <details><summary>Answer</summary>
+#
+# - **A ✗** In Q random words may have 0.9, too.
+# - **B ✓** Each must be read against the cosines of its own layer: of random words, and of one word in different
+#   senses.
+# - **C ✗** It may be. One must have measured the random cosine in both to know.
+#
+# </details>
+
+# %% [markdown]
 # ## Exercises
 #
-# > **Exercise 1 (pencil).** Let a table's row serve as the vector of a word in every sentence, and let
-# > ties be broken by lot. Show that the nearest of the other uses has the same sense in 11 of 23 cases.
-# > What is it for $n$ uses of each sense, and for which $n$ does it matter?
+# > **Exercise 1 (pencil, easy, 10 minutes).** Let a table's row serve as the vector of a word in every sentence, and
+# > let ties be broken by lot. Show that the nearest of the other uses has the same sense in 11 of 23 cases. What is
+# > it for $n$ uses of each sense, and for which $n$ does it matter?
 # >
 # > *Hint: how many of the others have the same sense as the one we ask about?*
 
+# %% [markdown]
+# <details><summary>Solution 1</summary>
+#
+# All uses of the word have the same vector, so each use sees the others at the same cosine, 1, and a lot decides
+# which of them is called the nearest. With $n$ uses of each sense there are $2n - 1$ others, and $n - 1$ of them have
+# its sense, since it is not its own neighbour. The share is
+#
+# $$
+# \frac{n - 1}{2n - 1} = \frac12 - \frac{1}{4n - 2} ,
+# $$
+#
+# which for $n = 12$ is 11 of 23. The term behind the half matters when $n$ is small; with a hundred uses of each sense
+# nobody would notice it. The cell draws lots.
+#
+# </details>
+
 # %% cellView="form" tags=["hide-cell"]
 # @title Solution 1
-# Each use leaves 2n - 1 others at the same cosine, 1; n - 1 of them have its sense. So the
-# share is (n - 1) / (2n - 1) = 1/2 - 1 / (4n - 2), which matters for small n.
-draw = np.random.default_rng(0)
+draw, rows = np.random.default_rng(0), []
 for n in (2, 12, 100):
     others = np.array([True] * (n - 1) + [False] * n)  # is it of the same sense?
     share = draw.choice(others, 200_000).mean()
-    print(f"n = {n:>3}: by lot {share:.2f}, formula {(n - 1) / (2 * n - 1):.2f}")
+    rows.append((n, share, (n - 1) / (2 * n - 1)))
+Table(rows, {"n": "d", "by lot": ".2f", "formula": ".2f"})
 
 # %% [markdown]
-# > **Exercise 2 (code).** Catch the leak. On a text of random words, drawn anew for each step, no honest
-# > language model can do better than $\ln V$. Train a `BiLM`, and a two-layer `nn.LSTM` with
-# > `bidirectional=True` from whose forward half the next word is guessed, for 100 steps, with $V = 20$.
-# > Which does the impossible?
+# > **Exercise 2 (code, medium, 20 minutes).** Catch the leak. On a text of random words, drawn anew for each step, no
+# > honest language model can do better than $\ln V$. Train a `BiLM`, and a two-layer `nn.LSTM` with
+# > `bidirectional=True` from whose forward half the next word is guessed, for 100 steps, with $V = 20$. Which does
+# > the impossible?
 # >
 # > *Hint: guess the word at place $t + 1$ from the first half of the top vector at place $t$.*
 
@@ -922,42 +1088,72 @@ for _ in range(100):
     optimizer.zero_grad()
     (fair + leaky).backward()
     optimizer.step()
+# The text is noise, so there is nothing to be learnt but the leak.
 print("the BiLM is not below ln V - 0.1:", fair.item() > np.log(20) - 0.1)
 print("the stacked one is below ln V / 2:", leaky.item() < np.log(20) / 2)
-# The text is noise, so there is nothing to be learnt but the leak.
 
 # %% [markdown]
-# > **Exercise 3 (pencil).** Let $\mathbf{g}$ be the gradient of a loss $L$ for $\mathrm{ELMo}_t$ in
+# > **Exercise 3 (pencil, medium, 20 minutes).** Let $\mathbf{g}$ be the gradient of a loss $L$ for $\mathrm{ELMo}_t$ in
 # > equation {eq}`eq-ctx-mix`, at one place. Derive $\partial L / \partial \gamma$ and
 # > $\partial L / \partial a_\ell$. When does a layer gain weight? Why does adding a number to all
 # > $a_\ell$ change nothing?
 # >
 # > *Hint: $\partial \alpha_m / \partial a_\ell = \alpha_m (1_{m=\ell} - \alpha_\ell)$.*
 
+# %% [markdown]
+# <details><summary>Solution 3</summary>
+#
+# Call $\mathbf{m} = \sum_\ell \alpha_\ell \mathbf{h}_\ell$ the mixture before $\gamma$ (the place $t$ is left out). As
+# $\mathrm{ELMo} = \gamma\, \mathbf{m}$, the chain rule gives
+# $\partial L / \partial \gamma = \mathbf{g} \cdot \mathbf{m}$ and $\partial L / \partial \alpha_m = \gamma\, \mathbf{g} \cdot \mathbf{h}_m$. By the hint,
+#
+# $$
+# \begin{aligned}
+# \frac{\partial L}{\partial a_\ell}
+# &= \sum_m \gamma\, \mathbf{g} \cdot \mathbf{h}_m\, \alpha_m (1_{m = \ell} - \alpha_\ell) \\
+# &= \gamma\, \alpha_\ell\, \mathbf{g} \cdot (\mathbf{h}_\ell - \mathbf{m}) ,
+# \end{aligned}
+# $$
+#
+# where the sum over the second term is again $\mathbf{m}$. Descent raises $a_\ell$ when this is negative: for a
+# positive $\gamma$, when to move from the mixture towards layer $\ell$ lowers the loss.
+#
+# A number $c$ that is added to all $a_\ell$ multiplies every exponential by $e^c$, which the softmax divides away. So
+# the loss does not change in that direction, and the derivatives add up to zero:
+# $\sum_\ell \alpha_\ell (\mathbf{h}_\ell - \mathbf{m}) = \mathbf{m} - \mathbf{m}$.
+#
+# </details>
+
 # %% cellView="form" tags=["hide-cell"]
 # @title Solution 3
-# With m = sum_l alpha_l h_l, the mixture before gamma:  dL/dgamma = g . m, and
-# dL/da_l = gamma sum_k g . h_k alpha_k (1[k = l] - alpha_l) = gamma alpha_l g . (h_l - m).
-# Descent raises a_l when g . (h_l - m) < 0: when moving from the mixture towards layer l
-# lowers the loss. The softmax divides by the sum of the exponentials, so a common factor
-# exp(c) cancels, and the derivatives for all a_l add up to zero.
 h = torch.randn(3, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
 g = torch.randn(8, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
 mix.zero_grad()
 mix(h).backward(g)
 alpha = mix.weights.softmax(0).detach()
 m = alpha @ h
-print("gamma:", torch.allclose(mix.gamma.grad, g @ m))
-print("a:    ", torch.allclose(mix.weights.grad, 0.5 * alpha * ((h - m) @ g)))
-print("sum of the a's gradients is zero:", mix.weights.grad.sum().abs().item() < 1e-12)
+same = torch.allclose(mix.gamma.grad, g @ m)
+same &= torch.allclose(mix.weights.grad, 0.5 * alpha * ((h - m) @ g))
+print("autograd agrees:", same)
+print("the a's gradients add up to zero:", mix.weights.grad.sum().abs().item() < 1e-12)
 
 # %% [markdown]
-# > **Exercise 4 (code).** Subtracting the mean *cosine* of random words from *within* and *across* leaves
-# > their difference alone. Bring all vectors to length 1 and subtract the mean *vector* of the random
-# > words instead, before taking cosines. What happens to the random cosine, to the gap and to the nearest
-# > neighbours, in the last layer of each model? And without bringing them to length 1 first?
+# > **Exercise 4 (code, medium, 25 minutes).** Subtracting the mean *cosine* of random words from *within* and
+# > *across* leaves their difference alone. Bring all vectors to length 1 and subtract the mean *vector* of the random
+# > words instead, before taking cosines. What happens to the random cosine, to the gap and to the nearest neighbours,
+# > in the last layer of each model? And without bringing them to length 1 first?
 # >
 # > *Hint: `random_uses[name][-1]` has the random words' vectors of the last layer.*
+
+# %% [markdown]
+# <details><summary>Solution 4</summary>
+#
+# With unit lengths first, the random cosine becomes nearly 0, while gap and neighbours hardly change: what was taken
+# away had been common to all vectors. Without them it does not become 0 in MaskedLM, and its gap shrinks. The column of
+# lengths shows why: a mean of vectors is a mean of directions, weighed by length, and some of that model's vectors are
+# several times as long as most. Subtracting *their* mean leaves the others leaning to the opposite side.
+#
+# </details>
 
 
 # %% cellView="form" tags=["hide-cell"]
@@ -966,45 +1162,54 @@ def unit(x):
     return x / np.linalg.norm(x, axis=1, keepdims=True)
 
 
+rows = []
 for name, (layers, _) in found.items():
     x, y = layers[-1], random_uses[name][-1]
     lengths = np.linalg.norm(y, axis=1)
-    print(f"{name}: the longest is {lengths.max() / np.median(lengths):.1f} medians")
+    longest = lengths.max() / np.median(lengths)
     for label, (u, v) in {
         "as it is": (x, y),
         "unit, centred": (unit(x) - unit(y).mean(0), unit(y) - unit(y).mean(0)),
         "only centred": (x - y.mean(0), y - y.mean(0)),
     }.items():
         right, within, across = judge(u)
-        print(f"{label:>14}: random {mean_cosine(v):z.2f},", end=" ")
-        print(f"gap {(within - across).mean():.2f}, same sense {right.mean():.2f}")
-# The random cosine becomes nearly 0, and little else changes: a constant was removed.
-# Without the unit lengths it does not in MaskedLM, and its gap shrinks. Some of its vectors
-# are several times longer than most, so they weigh most in the mean.
+        measured = mean_cosine(v), (within - across).mean(), right.mean()
+        rows.append((name, longest, label, *measured))
+names = {"random": "z.2f", "gap": ".2f", "same sense": ".2f"}
+Table(rows, {"": "", "longest, in medians": ".1f", "vectors": "", **names})
 
 # %% [markdown]
-# > **Exercise 5 (open).** Perhaps the models tell speeches from dictionaries, and not senses. For the six
-# > words whose senses are balanced, allow as neighbours only uses from the *other* corpus. What remains
-# > of the results? What else might be mistaken for sense?
+# > **Exercise 5 (open, medium, 20 minutes).** Perhaps the models tell speeches from dictionaries, and not senses. For
+# > the six words whose senses are balanced, allow as neighbours only uses from the *other* corpus. What remains of
+# > the results? What else might be mistaken for sense?
 # >
 # > *Hint: change `same_word` so that the two corpora differ.*
+
+# %% [markdown]
+# <details><summary>Solution 5</summary>
+#
+# All lose something, the companies most: part of what they had recognised was the kind of text. (A fair comparison
+# would also leave as many candidates as before; here a use has 12 of the 23.) MiniLM hardly loses at all, so it
+# groups by sense, or by what goes along with sense in these sentences: the topic, or the part of speech, which tells
+# *may* and *march* apart without any meaning.
+#
+# </details>
 
 # %% cellView="form" tags=["hide-cell"]
 # @title Solution 5
 corpora = np.array([row[2] for row in labelled])
 balanced = ~np.isin(words, ("bank", "light"))
 crossing = same_word & (corpora[:, None] != corpora)
+rows = []
 for name, (layers, company) in found.items():
     shares = []
     for x in (company, layers[-1]):
         for allowed in (same_word, crossing):
             nearest = np.where(allowed, cosines(x), -2).argmax(1)
             shares.append((senses[nearest] == senses)[balanced].mean())
-    print(f"{name:>8}: company {shares[0]:.2f} → {shares[1]:.2f}", end=", ")
-    print(f"last layer {shares[2]:.2f} → {shares[3]:.2f}")
-# All lose something, the companies most: they had partly recognised the kind of text. MiniLM
-# hardly loses at all, so it groups by sense, or by what goes with it in these sentences:
-# topic, or part of speech (may, march).
+    rows.append((name, *shares))
+names = ["company, all", "company, other corpus", "last layer, all", "…, other corpus"]
+Table(rows, {"": "", **dict.fromkeys(names, ".2f")})
 
 # %% [markdown]
 # ## You have
