@@ -54,17 +54,20 @@ except ImportError as error:
 # nearly always three.
 
 # %%
+from scratch.table import Table
+
 line = "The cat sat on the mat."
-print(list(line.encode()))
-for character in ("t", "é", "猫", "🐈"):
-    print(character, list(character.encode()))
+print(*line.encode())
+characters = ("t", "é", "猫", "🐈")
+Table([(c, str([*c.encode()])) for c in characters], {"character": "", "bytes": ""})
 
 # %% [markdown]
 # An alphabet of 256 covers everything that anyone will ever type. Why not stop here? Because a byte says
 # almost nothing. The network would have to find out that 99, 97, 116 is an animal, and to carry it as three
 # steps. The length of the sequence is what a network pays for, some networks with its square.
 #
-# At the other end are words. Our tokenizer makes all letters small and takes the runs of a to z:
+# At the other end are words. Our tokenizer makes all letters small and takes the runs of a to z, with an apostrophe
+# inside if there is one:
 
 # %%
 from scratch.text import tokenize
@@ -75,8 +78,7 @@ print(tokenize("In 1863, naïve readers didn't re-read e-mail."))
 # %% [markdown]
 # A sentence is short now, and every token means something. But look at the second line. The year is gone,
 # *naïve* has fallen into two pieces, so has *e-mail*, and nobody could restore the line from its tokens.
-# For a first look at English this is good enough, and the next chapters use it. The larger trouble is the
-# number of words.
+# For English this is good enough, and the next chapters use it. The larger trouble is the number of words.
 #
 # ## Most words are rare
 #
@@ -97,9 +99,9 @@ speeches, dictionary, wikipedia = (load(name) for name in names)
 counts = Counter(w for s in speeches + dictionary + wikipedia for w in s)
 frequency = np.array(sorted(counts.values(), reverse=True))  # (words,) by rank
 print(f"{frequency.sum():,} words in the text, {len(frequency):,} different ones")
-for r in (1, 10, 100, 1000, 10_000, 50_000):
-    word, n = counts.most_common(r)[-1]
-    print(f"rank {r:>6,}: {n:>7,} times   rank × times: {r * n:>7,}   {word}")
+ordered = [(r, *counts.most_common(r)[-1]) for r in (1, 10, 100, 1000, 10_000, 50_000)]
+rows = [(word, r, n, r * n) for r, word, n in ordered]
+Table(rows, {"word": "", "rank": ",", "times": ",", "rank × times": ","})
 
 # %% [markdown]
 # Go ten times further down the list, and the words are about ten times as rare. Over the first thousand
@@ -112,7 +114,7 @@ for r in (1, 10, 100, 1000, 10_000, 50_000):
 # $$ (eq-tokens-zipf)
 #
 # with a constant $K$. Since $\ln f = \ln K - \alpha \ln r$, in a plot with two logarithmic axes it is a
-# straight line with slope $-\alpha$. (We plot times instead of shares, which only moves it up.)
+# straight line with slope $-\alpha$. (Times instead of shares only move it up.)
 
 # %% mystnb={"image": {"alt": "A plot with logarithmic axes: how often a word occurs against its rank. The points fall from three hundred thousand at rank one along a dashed straight line until rank five thousand or so, then bend below it and end in horizontal steps at three, two and one occurrences."}, "figure": {"caption": "How often each word of the three corpora stands in the text, against its rank. Dashed: a law with slope −1 through rank 100. The steps at the end are the words that stand three times, twice and once.", "name": "fig-tokens-zipf"}}
 import matplotlib.pyplot as plt
@@ -137,7 +139,7 @@ def by_squares(x):
 
 
 def by_likelihood(x):
-    """The slope that makes the counts x, all that are at least x[-1], most probable."""
+    """The slope that makes the counts x, none of them below x[-1], most probable."""
 
     def surprise(gamma):
         return gamma * np.log(x).mean() + np.log(zeta(gamma, x[-1]))
@@ -148,29 +150,24 @@ def by_likelihood(x):
 # %%
 law = 1 / np.arange(1.0, 400_001) ** 1.2  # a text whose slope we know
 drawn = np.random.default_rng(0).multinomial(frequency.sum(), law / law.sum())
-speeches_alone = Counter(w for s in speeches for w in s).values()
-print("slope, of words that stand at least      1      10     100   1,000 times")
-tests = {
-    "all three": frequency,
-    "speeches alone": speeches_alone,
-    "drawn at -1.2": drawn,
-}
-for name, some_counts in tests.items():
-    x = np.array(sorted(some_counts, reverse=True))
-    for estimate in (by_squares, by_likelihood):
+alone = Counter(w for s in speeches for w in s).values()
+slopes = []
+for name, some in (("all", frequency), ("speeches", alone), ("drawn at −1.2", drawn)):
+    x = np.array(sorted(some, reverse=True))
+    for way, estimate in (("squares", by_squares), ("likelihood", by_likelihood)):
         found = [estimate(x[x >= least]) for least in (1, 10, 100, 1000)]
-        row = f"{name:<15} {estimate.__name__:<14}"
-        print(f"{row:<34}" + "".join(f"{slope:8.2f}" for slope in found))
+        slopes.append((name, way, *found))
+columns = {"slope of": "", "by": "", "all words": ".2f", "10 times or more": ".2f"}
+Table(slopes, columns | {"100 or more": ".2f", "1,000 or more": ".2f"})
 
 # %% [markdown]
-# How does one measure a slope? A straight line through the points of the plot, by least squares, is the usual way and a
-# doubtful one: the points hang together, and a plateau of words that stand once is no line. Better is the
-# *maximum likelihood* (最大似然) estimate {cite:p}`clauset2009power`. If ranks fall with slope $-\alpha$, then
-# among the words that stand $m$ times or more the share that stands exactly $k$ times is
-# $k^{-\gamma} / \sum_{i \ge m} i^{-\gamma}$ with $\gamma = 1 + 1/\alpha$ (exercise 2 has $\alpha = 1$), and
-# one takes the $\gamma$ that makes the counts most probable. The last two lines
-# test both on a text drawn from a law: from ten times on both find the slope, and among the rarest words, whose
-# counts are mostly chance, neither does. On real text, which bends, they differ by up to a quarter.
+# How does one measure a slope? A line through the points of the plot, by least squares, is the usual way and a
+# doubtful one: a plateau of words that stand once is no line. Better is the *maximum likelihood* (最大似然) estimate
+# {cite:p}`clauset2009power`. If ranks fall with slope $-\alpha$, then among the words that stand $m$ times or more
+# the share that stands exactly $k$ times is $k^{-\gamma} / \sum_{i \ge m} i^{-\gamma}$ with $\gamma = 1 + 1/\alpha$,
+# and one takes the $\gamma$ under which the counts that were seen are most probable. The last two rows test both on a
+# text drawn from a law: from ten times on both find the slope, and among the rarest words, whose counts are mostly
+# chance, neither does. On real text, which bends, they disagree, most where the rare words are let in.
 #
 # Zipf's is a law of a loose kind. The slope is near −1 for the frequent words, and steeper the more rare words one
 # includes, which the drawn text does not show. That does not come from mixing three kinds of text, since the
@@ -180,14 +177,16 @@ for name, some_counts in tests.items():
 # With either slope *the list does not end*. Here is the tail of ours.
 
 # %%
-for k in (1, 2, 5):
-    print(f"{(frequency <= k).mean():.0%} of all words stand at most {k} times")
-for size in (100, 1000, 10_000):
-    share = frequency[:size].sum() / frequency.sum()
-    print(f"the {size:>6,} most frequent are {share:.0%} of the text")
+rare = [(k, (frequency <= k).mean()) for k in (1, 2, 5)]
+Table(rare, {"words that stand at most … times": "", "of all words": ".0%"})
+
+# %%
+sizes = (100, 1000, 10_000)
+covered = [(size, frequency[:size].sum() / frequency.sum()) for size in sizes]
+Table(covered, {"most frequent words": ",", "of the text": ".0%"})
 
 # %% [markdown]
-# A small list covers most of the text, and no list covers all of it. Where more than half of the words have
+# A small list covers most of the text, no list all of it. Where more than half of the words have
 # been seen once or twice, the next pages are bound to bring others.
 #
 # ## A vocabulary, and what it does not know
@@ -217,55 +216,62 @@ held_out = {"speeches": speeches[9::10], "dictionary": dictionary[9::10]}
 rest = [s for i, s in enumerate(speeches) if i % 10 != 9]
 words_of_rest = [w for s in rest for w in s]
 print(f"{len(words_of_rest):,} words to learn from")
+rows = []
 for min_count in (1, 2, 5, 10):
     vocabulary = Vocabulary.from_tokens(words_of_rest, min_count=min_count)
     ids = vocabulary.encode(w for s in held_out["speeches"] for w in s)
     unknown = np.mean(np.array(ids) == vocabulary.unk_id)
-    print(f"min_count {min_count:>2}: {len(vocabulary):>6,} entries", end=", ")
-    print(f"{unknown:.1%} unknown")
+    rows.append((min_count, len(vocabulary), unknown))
+Table(rows, {"min_count": "", "entries": ",", "unknown": ".1%"})
 
 # %% [markdown]
-# `min_count` leaves out what was seen less often. With `min_count=5` the list is less than half as long, and few words are lost. Is the trouble small? It is, for more of the same: every tenth
+# `min_count` leaves out what was seen less often. With `min_count=5` the list is less than half as long, and few
+# words are lost. Is the trouble small? It is, for more of the same: every tenth
 # sentence comes from the very speeches whose other sentences we have counted. We ask again, for the last
 # tenth of the speeches, with a vocabulary from what was said before, and for the dictionary.
 
-# %% mystnb={"image": {"alt": "Three falling curves: the share of unknown words against the size of the vocabulary, from 250 to 22,000 entries. The curve of held-out sentences falls to nearly zero, that of later speeches stays above it, and that of the dictionary is highest and still at about twelve per cent at the right end."}, "figure": {"caption": "Words that a vocabulary made from speeches does not know: in other sentences of the same speeches, in speeches of later years, and in a dictionary.", "name": "fig-tokens-oov"}}
+# %%
 past, future = speeches[: -len(speeches) // 10], speeches[-len(speeches) // 10 :]
 tests = {"same speeches": (rest, held_out["speeches"])}
-tests["later speeches"] = past, future
-tests["dictionary"] = rest, held_out["dictionary"]
+tests |= {
+    "later speeches": (past, future),
+    "dictionary": (rest, held_out["dictionary"]),
+}
 sizes = [250, 500, 1000, 2000, 4000, 8000, 16_000, 22_000]
-figure, axes = plt.subplots()
-print("entries       " + "".join(f"{size:>7,}" for size in sizes))
-for (name, (seen, new)), marker in zip(tests.items(), "os^", strict=True):
+unknown = {}
+for name, (seen, new) in tests.items():
     vocabulary = Vocabulary.from_tokens(w for s in seen for w in s)
     ids = np.array(vocabulary.encode(w for s in new for w in s))
     # A smaller vocabulary is the beginning of a larger one: it knows the smaller ids.
-    unknown = [100 * np.mean((ids == 1) | (ids >= size)) for size in sizes]  # 1: <unk>
-    print(f"{name:<14}" + "".join(f"{u:6.1f}%" for u in unknown))
-    axes.semilogx(sizes, unknown, marker=marker, label=name)
+    unknown[name] = [np.mean((ids == 1) | (ids >= size)) for size in sizes]  # 1: <unk>
+rows = zip(sizes, *unknown.values(), strict=True)
+Table(rows, {"entries": ","} | dict.fromkeys(tests, ".1%"))
+
+# %% mystnb={"image": {"alt": "Three falling curves: the share of unknown words against the size of the vocabulary, from 250 to 22,000 entries. The curve of held-out sentences falls to nearly zero, that of later speeches stays above it, and that of the dictionary is highest and still at about twelve per cent at the right end."}, "figure": {"caption": "Words that a vocabulary made from speeches does not know: in other sentences of the same speeches, in speeches of later years, and in a dictionary.", "name": "fig-tokens-oov"}}
+figure, axes = plt.subplots()
+for (name, shares), marker in zip(unknown.items(), "os^", strict=True):
+    axes.semilogx(sizes, 100 * np.array(shares), marker=marker, label=name)
 axes.set(xlabel="entries of the vocabulary", ylabel="unknown words (%)", ylim=(0, None))
 axes.legend()
 plt.show()
 
 # %% [markdown]
-# Later years cost more than other sentences, and another kind of text costs more than later years: with
-# nearly all words of the speeches, more than one word in ten of the dictionary is unknown. A longer list
-# helps slowly. Each doubling takes about as much off the dictionary's curve as the one before, for twice as
-# many new entries. Which words are missing from the longest list?
+# Later years cost more than other sentences, and another kind of text costs more than later years: with nearly all
+# words of the speeches, more than one word in ten of the dictionary is unknown. Each doubling of the list takes about
+# as much off the dictionary's curve as the one before, for twice as many new entries. Which words are missing from
+# the longest list?
 
 # %%
 lost = Counter(w for s in held_out["dictionary"] for w in s if w not in vocabulary)
-print("unknown in the dictionary:", ", ".join(w for w, _ in lost.most_common(8)))
-for word in ("leaf", "hopeless", "leafless"):
-    print(f"{word} is {'known' if word in vocabulary else 'unknown'}")
+print("lost most often:", ", ".join(w for w, _ in lost.most_common(8)))
+print("known:", *(w for w in ("leaf", "hopeless", "leafless") if w in vocabulary))
 
 # %% [markdown]
 # Presidents do not speak of flowers and shrubs.
 #
-# > **Pitfall.** Make the vocabulary from *all* the text, the test sentences included, and at `min_count=1`
-# > not one word is unknown. That says nothing: the test has leaked into the model. All tokenizers
-# > below are trained, too, and must not see the test.
+# > **Pitfall.** Make the vocabulary from *all* the text, the test sentences included, and not one word is unknown.
+# > That says nothing: the test has leaked into the model. The tokenizers below are trained, too, and must not see
+# > the test.
 #
 # ## Pieces of words
 #
@@ -310,34 +316,35 @@ def merge(symbols, a, b):
 # the letters; we shall see why.
 
 # %%
-table = [*"abcdefghijklmnopqrstuvwxyz", " "]  # the symbols, numbered
+known = [*"abcdefghijklmnopqrstuvwxyz", " "]  # the symbols, numbered
 cut = {w: list(w) for w in F}  # each word as a list of symbols
+merges = []
 for _ in range(6):
     pairs = Counter()
     for w, symbols in cut.items():
         for pair in pairwise(symbols):
             pairs[pair] += F[w]
     # the most frequent; of several, the one with the smallest numbers
-    a, b = min(pairs, key=lambda p: (-pairs[p], table.index(p[0]), table.index(p[1])))
-    tied = [x + y for (x, y), F_xy in pairs.items() if F_xy == pairs[a, b]]
-    print(f"{pairs[a, b]} times {a + b!r:>6}", f" of {tied}" if tied[1:] else "")
-    table.append(a + b)
+    a, b = min(pairs, key=lambda p: (-pairs[p], known.index(p[0]), known.index(p[1])))
+    tied = [repr(x + y) for (x, y), n in pairs.items() if n == pairs[a, b]]
+    merges.append((pairs[a, b], repr(a + b), ", ".join(tied) if tied[1:] else None))
+    known.append(a + b)
     cut = {w: merge(symbols, a, b) for w, symbols in cut.items()}
 print(cut[" the"], cut[" there"], cut[" rat"])
+Table(merges, {"times": "", "merge": "", "equally frequent": ""})
 
 # %% [markdown]
 # After six merges the frequent words *the* and *sat* are single symbols, and the others are put together
-# from parts. No pair reaches over the border of a word. And the space belongs to the word that follows it,
-# so that *the* at the beginning of a line and *the* after a space are two different things. *Sat* was tied
-# with the space and its *s*, and won since the number of *s* is smaller than that of the space.
+# from parts. No pair reaches over the border of a word, and the space belongs to the word that follows it.
+# *Sat* was tied with the space and its *s*, and won since the number of *s* is smaller than that of the space.
 #
-# A new word is cut by making the same merges in the same order. Our table did not write down of which two
-# parts a symbol was made, so we try every way of parting it:
+# A new word is cut by making the same merges in the same order. Our list of symbols does not say of which two
+# parts each was made, so we try every way of parting it:
 
 # %%
 for word in (" hat", " other", " the"):
     symbols = list(word)
-    for ab in table[27:]:  # the merges, as they were learnt
+    for ab in known[27:]:  # the merges, as they were learnt
         for a, b in [(ab[:i], ab[i:]) for i in range(1, len(ab))]:
             symbols = merge(symbols, a, b)
     print(f"{word!r}: {symbols}")
@@ -356,7 +363,7 @@ for word in (" hat", " other", " the"):
 # %%
 from scratch.byte_pairs import pre_tokenize
 
-print(pre_tokenize("We're 25 cats, all told: naïve, e-mail."))
+print(pre_tokenize("We're 25 cats: naïve, by e-mail."))
 
 # %% [markdown]
 # The pieces add up to the text. `BytePairEncoder` does the rest. Its ids 0 to 255 are the bytes themselves;
@@ -366,27 +373,31 @@ print(pre_tokenize("We're 25 cats, all told: naïve, e-mail."))
 from scratch.text import BytePairEncoder
 
 small = BytePairEncoder.train([ten], vocab_size=256 + 6)
-print([token.decode() for token in small.tokens[256:]])
-print("as by hand:", [token.decode() for token in small.tokens[256:]] == table[27:])
+learnt = [token.decode() for token in small.tokens[256:]]
+print(learnt, "as by hand:", learnt == known[27:])
 ids = small.encode(" other")
 print(ids, [small.tokens[i].decode() for i in ids], repr(small.decode(ids)))
 
 # %% [markdown]
-# To count all pairs afresh for each merge, as we did by hand, is slow when there are thousands. The helper
-# keeps the counts instead. A merge changes only the pairs next to it, and only in the words that hold it;
-# an index, `where`, says which words these are. Which pair is the most frequent tells a *queue*, a list that
-# gives its smallest entry first, so counts stand in it with a minus. An entry of a queue cannot be changed. When a
-# pair loses some of its count, its entry is out of date, and stays; only when it comes to the top is it compared with
-# the count of today, `if -n != counts[pair]`, and put back with that, further down. (`times[i]` is how often word
-# `i` stands in the corpus; `_merge` gives the new word, and which pairs have come, +1, and gone, −1.)
+# To count all pairs afresh for each merge, as we did by hand, is slow. The helper keeps the counts. A merge changes
+# only the pairs next to it, and only in the words that hold it; an index, `where`, says which these are. Which pair
+# is the most frequent tells a *queue*, a list that gives its smallest entry first, so counts stand in it with a
+# minus. An entry of a queue cannot be changed. When a pair loses some of its count, its entry is out of date, and
+# stays; only when it comes to the top is it compared with the count of today, `if -n != counts[pair]`, and put back
+# with that, further down. In our ten words *t h* was tied with *h e* at four. After the merge of *h e* the entry of
+# *t h* comes up next, still with −4; but no *t* stands before a lone *h* any more, `counts[pair]` is 0, and it is
+# dropped. (`times[i]` is how often word `i` stands in the corpus; `_merge` gives the new word, and which pairs have
+# come, +1, and gone, −1.) This it does until there are enough merges:
 
 # %%
 import inspect
+import textwrap
 
 from scratch import byte_pairs
 
 source = inspect.getsource(byte_pairs.learn_merges)
-print(source[source.index("    while queue") :].rstrip())
+start, end = source.index("        n, pair = heapq"), source.index("    return merges")
+print(textwrap.dedent(source[start:end]).rstrip())
 
 # %% [markdown]
 # Now nine tenths of the speeches, and eight thousand merges.
@@ -400,10 +411,11 @@ def shown(ids, encoder=encoder):
     return [encoder.tokens[i].decode(errors="replace") for i in ids]
 
 
-print("first merges:", shown(range(256, 272)))
+print("first merges:", shown(range(256, 266)))
 print("last merges: ", shown(range(len(encoder) - 5, len(encoder))))
-for word in (" government", " needy", " automobile", " photosynthesis", " leafless"):
-    print(f"{word[1:]:>14}:", shown(encoder.encode(word)))
+tried = "government needy automobile photosynthesis leafless".split()
+pieces = [(word, "|".join(shown(encoder.encode(" " + word))).strip()) for word in tried]
+Table(pieces, {"word": "", "pieces": ""})
 
 # %% [markdown]
 # Frequent words have become single tokens; *photosynthesis* is built from parts. Some parts mean something,
@@ -447,7 +459,7 @@ def printed(i):
 ours = [[printed(left), printed(right)] for left, right in encoder.merges]
 print(f"{len(ours):,} merges, all equal and in the same order:", ours == their_merges)
 
-# Their id of a byte is its character's place; ours is the byte. Merges have the same ids.
+# Their id of a byte is its character's place, ours the byte. Merges have the same ids.
 byte_of = dict(enumerate(sorted(character, key=character.get)))
 sample = [*texts[::25], "naïve 猫 🐈 didn't  \n"]
 theirs = [[byte_of.get(i, i) for i in library.encode(text).ids] for text in sample]
@@ -455,13 +467,14 @@ same = theirs == [encoder.encode(text) for text in sample]
 print("same ids for", len(sample), "texts:", same)
 
 # %% [markdown]
-# All eight thousand. And no text is lost on the way, whatever is in it:
+# All eight thousand. And no text is lost on the way:
 
 # %%
-for text in ("naïve 猫 🐈 didn't  \n", "e\u0301 \0 \U0010ffff", ""):
-    ids = encoder.encode(text)
-    same = encoder.decode(ids) == text
-    print(f"{len(text):>2} characters, {len(ids):>2} tokens, and back again: {same}")
+odd = ("naïve 猫 🐈 didn't  \n", "e\u0301 \0 \U0010ffff", "")
+back = [encoder.decode(encoder.encode(text)) for text in odd]
+print("decoded, each is what it was:", back == [*odd])
+rows = [(repr(text), len(text), len(encoder.encode(text))) for text in odd]
+Table(rows, {"text": "", "characters": "", "tokens": ""})
 
 # %% [markdown]
 # ## Short lists, long sentences
@@ -470,20 +483,23 @@ for text in ("naïve 猫 🐈 didn't  \n", "e\u0301 \0 \U0010ffff", ""):
 # a merge depends on those before it only, and so the first thousand of our encoder are what training with a
 # thousand would have given.
 
-# %% mystnb={"image": {"alt": "Tokens per sentence against the number of entries on a logarithmic axis. A falling curve for byte pairs runs from about 157 tokens with 256 entries to 29 with 8,256, towards a square for words at about 27 tokens and 25,000 entries."}, "figure": {"caption": "What a held-out sentence of the speeches costs, in bytes, which here are characters (left end), in byte pairs (the curve) and words (square). A longer list buys shorter sentences, less and less so.", "name": "fig-tokens-length"}}
+# %%
 texts_held_out = [" ".join(s) for s in held_out["speeches"]]
 points = []
-for merges in (0, 64, 256, 1000, 2000, 4000, 8000):
-    part = BytePairEncoder(encoder.merges[:merges])
+for some in (0, 64, 256, 1000, 2000, 4000, 8000):
+    part = BytePairEncoder(encoder.merges[:some])
     points.append((len(part), np.mean([len(part.encode(t)) for t in texts_held_out])))
 words = len(set(words_of_rest)), np.mean([len(s) for s in held_out["speeches"]])
+rows = [("byte pairs", *point) for point in points] + [("words", *words)]
+Table(rows, {"tokens are": "", "entries": ",", "tokens a sentence": ".1f"})
+
+# %% mystnb={"image": {"alt": "Tokens per sentence against the number of entries on a logarithmic axis. A falling curve for byte pairs runs from about 157 tokens with 256 entries to 29 with 8,256, towards a square for words at about 27 tokens and 25,000 entries."}, "figure": {"caption": "What a held-out sentence of the speeches costs, in bytes, which here are characters (left end), in byte pairs (the curve) and words (square). A longer list buys shorter sentences, less and less so.", "name": "fig-tokens-length"}}
 figure, axes = plt.subplots()
 axes.semilogx(*zip(*points, strict=True), marker="o", label="byte pairs")
 axes.semilogx(*words, marker="s", linestyle="none", label="words")
 axes.set(xlabel="entries", ylabel="tokens per sentence", ylim=(0, None))
 axes.legend()
-for entries, tokens in (*points, words):
-    print(f"{entries:>6,} entries: {tokens:6.1f} tokens per sentence")
+plt.show()
 
 # %% [markdown]
 # The first merges buy most: with 256 of them a sentence is less than half as long. At eight thousand it is
@@ -503,37 +519,39 @@ rest_dictionary = [s for i, s in enumerate(dictionary) if i % 10 != 9]
 from_dictionary = BytePairEncoder.train([" ".join(s) for s in rest_dictionary], 8256)
 encoders = {"speeches": encoder, "dictionary": from_dictionary}
 held_out["Wikipedia"] = wikipedia[9::10]
-print("tokens per word".ljust(24) + "".join(f"{name:>12}" for name in held_out))
-for name, some in encoders.items():
-    costs = []
-    for sentences in held_out.values():
-        tokens = sum(len(some.encode(" ".join(s))) for s in sentences)
-        costs.append(tokens / sum(len(s) for s in sentences))
-    print(f"learnt from {name:<12}" + "".join(f"{cost:12.2f}" for cost in costs))
+
+
+def cost(some, sentences):
+    """Tokens per word."""
+    tokens = sum(len(some.encode(" ".join(s))) for s in sentences)
+    return tokens / sum(len(s) for s in sentences)
+
 
 shared = set(encoder.tokens) & set(from_dictionary.tokens)
 print(f"tokens that both have: {len(shared) / len(encoder):.0%}")
+rows = [(n, *(cost(e, x) for x in held_out.values())) for n, e in encoders.items()]
+Table(rows, {"tokens a word, learnt from": ""} | dict.fromkeys(held_out, ".2f"))
 
 # %% [markdown]
 # The two have little more than half of their tokens in common. Each is the better one at home, and away from
-# home a word costs about a seventh more than it does the one who is at home there. That is far milder than what happened to whole words.
-#
-# How do the two cut the same words?
+# home a word costs about a seventh more than it does the one who is at home there. That is far milder than what
+# happened to whole words. How do the two cut the same words?
 
 # %%
+rows = []
 for word in "physician photosynthesis unconstitutional needy grasshopper".split():
     cuts = [shown(e.encode(" " + word), e) for e in encoders.values()]
-    parts = ["|".join(cut).strip() for cut in cuts]
-    print(f"{parts[0]:<26} {parts[1]}")
+    rows.append(["|".join(cut).strip() for cut in cuts])
+Table(rows, {"learnt from speeches": "", "learnt from dictionary": ""})
 
 # %% [markdown]
-# What presidents speak of is whole on the left, a *physician* on the right, a *grasshopper* is debris on both
-# sides, and a network has to work with these pieces. Fewer tokens are cheaper; whether they are *better* we
-# have not measured. Bostrom and Durrett {cite:p}`bostrom2020byte` trained the same network on two kinds of
-# subwords; those of BPE were further from what linguists would cut, and never did better.
+# What presidents speak of is whole on the left, a *physician* on the right, a *grasshopper* is debris on both sides.
+# Fewer tokens are cheaper; whether they are *better* we have not measured. Bostrom and Durrett
+# {cite:p}`bostrom2020byte` trained the same network on two kinds of subwords; those of BPE were further from what
+# linguists would cut, and never did better.
 #
-# > **Pitfall.** A token id means nothing outside its tokenizer. Feed one encoder's ids to the other, or to
-# > a model trained with the other, and no error appears: the ids exist in both.
+# > **Pitfall.** A token id means nothing outside its tokenizer. Feed one encoder's ids to the other, and no error
+# > appears: they exist in both.
 
 # %%
 ids = encoder.encode("the state of the union is strong")
@@ -542,13 +560,13 @@ print(repr(from_dictionary.decode(ids)))
 # %% [markdown]
 # ## A text without spaces
 #
-# 乒乓球拍卖完了. The Chinese line says that ping-pong bats (乒乓球拍) are sold out (卖完了), or else that ping-pong balls
-# (乒乓球) have been auctioned off (拍卖完了). Chinese is written without spaces, so whoever wants words has to
-# find their borders: *word segmentation* (分词). `jieba` is a popular program for it. It has a dictionary with the
-# frequency of each word, and of all ways to cut a line into its words takes the one whose frequencies have the
-# largest product. Where single characters are left side by side, it asks a second model, which was trained on cut
-# text and makes words that no dictionary has: a *hidden Markov model* (隐马尔可夫模型), which guesses for each
-# character whether it begins, continues or ends a word, or is one.
+# 乒乓球拍卖完了. The Chinese line says that ping-pong bats (乒乓球拍) are sold out (卖完了), or else that ping-pong balls (乒乓球)
+# have been auctioned off (拍卖完了). Chinese is written without spaces, so whoever wants words has to find their borders:
+# *word segmentation* (分词). `jieba` is a popular program for it. It has a dictionary with the frequency of each word,
+# and of all ways to cut a line into its words takes the one whose words' shares of all text have the largest product.
+# Where single characters are left side by side, it asks a second model, which was trained on cut text and makes words
+# that no dictionary has: a *hidden Markov model* (隐马尔可夫模型), which guesses for each character whether it begins,
+# continues or ends a word, or is one.
 
 # %%
 import logging
@@ -559,7 +577,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it is not of the newest
     import jieba
 jieba.setLogLevel(logging.ERROR)
-# It keeps its dictionary in a file for the next time; we want none to be left, or found.
+# It keeps its dictionary in a file for the next time; none is to be left, or found.
 with tempfile.TemporaryDirectory() as folder:
     jieba.dt.tmp_dir = folder
     jieba.initialize()
@@ -570,8 +588,8 @@ print(jieba.lcut("他来到了网易杭研大厦"), jieba.lcut("他来到了网�
 # %% [markdown]
 # It auctions off the balls: a choice, made before any model has read the line. In the last line, from jieba's own
 # page, 杭研 is in no dictionary, and one word or two by the second model's leave. The alternative is to take
-# the characters. We compare the two on the Chinese side of the translated strings that come with the book,
-# whose test strings are from other programs than the training strings.
+# the characters. We compare the two on the Chinese side of the book's translated strings, where those for testing
+# come from other programs than those for training.
 
 # %%
 from scratch.corpora import load_pairs
@@ -581,33 +599,32 @@ chinese, chinese_test = [zh for _, zh in train], [zh for _, zh in test]
 print(chinese[0], jieba.lcut(chinese[0]))
 
 
-def report(name, entries, lines, unknown):
-    length = np.mean([len(tokens) for tokens in lines])
-    print(f"{name:<22}{entries:>6,}{length:>9.1f}{unknown:>9.1%}")
-
-
 def by_dictionary(line):
     return jieba.lcut(line, HMM=False)
 
 
 # %%
-print(" " * 22 + "entries   length  unknown")
 ways = {"characters": list, "jieba's words": jieba.lcut, "without HMM": by_dictionary}
+rows = []
 for name, split in ways.items():
     known = {token for zh in chinese for token in split(zh)}
     lines = [split(zh) for zh in chinese_test]
-    unknown = np.mean([token not in known for line in lines for token in line])
-    report(name, len(known), lines, unknown)
-for name, some in (("bytes", BytePairEncoder()), ("BPE from speeches", encoder)):
-    report(name, len(some), [some.encode(zh) for zh in chinese_test], 0)
+    new = np.mean([token not in known for line in lines for token in line])
+    rows.append((name, len(known), np.mean([len(line) for line in lines]), new))
 from_chinese = BytePairEncoder.train(chinese, 6000)
+cutters = [("bytes", BytePairEncoder()), ("BPE from speeches", encoder)]
 for size in (2000, 6000):
-    some = BytePairEncoder(from_chinese.merges[: size - 256])
-    report("BPE from these strings", size, [some.encode(zh) for zh in chinese_test], 0)
+    part = BytePairEncoder(from_chinese.merges[: size - 256])
+    cutters.append(("BPE from these strings", part))
+for name, some in cutters:
+    rows.append(
+        (name, len(some), np.mean([len(some.encode(z)) for z in chinese_test]), 0)
+    )
+Table(rows, {"tokens": "", "entries": ",", "tokens a line": ".1f", "unknown": ".1%"})
 
 # %% [markdown]
 # Chinese characters are a far better alphabet than English letters: not two thousand of them write nearly
-# everything, a line is about twice as long as in words, and very few are new in the test. Of the words,
+# all of these strings, a line is about twice as long as in words, and very few are new in the test. Of the words,
 # many more are. Li and colleagues {cite:p}`li2019word` trained networks on characters and on words for four
 # tasks, and characters won; they blame the unknown and the rare words.
 #
@@ -623,8 +640,8 @@ print(shown(from_chinese.encode(chinese_test[1]), from_chinese))
 longest = sorted(from_chinese.tokens, key=len)[-3:]
 print([token.decode() for token in longest])
 halves = [i for i in range(256, 6000) if "\ufffd" in from_chinese.decode([i])]
-print(len(halves), "merges begin or end inside a character, such as", end=" ")
-print(from_chinese.tokens[halves[0]], "or, as text,", from_chinese.decode(halves[:1]))
+print(f"{len(halves)} merges begin or end inside a character, such as", end=" ")
+print(f"{from_chinese.tokens[halves[0]]}, as text {from_chinese.decode(halves[:1])}")
 
 # %% [markdown]
 # Four words, four tokens. But a merge knows nothing of characters, and some tokens are two thirds of one: the
@@ -639,19 +656,17 @@ print(from_chinese.tokens[halves[0]], "or, as text,", from_chinese.decode(halves
 
 # %% tags=["atol=0.2"]
 unigram = Tokenizer(models.Unigram())
-special = {"special_tokens": ["<unk>"], "unk_token": "<unk>", "show_progress": False}
-unigram.train_from_iterator(
-    chinese, trainers.UnigramTrainer(vocab_size=6000, **special)
-)
+options = {"special_tokens": ["<unk>"], "unk_token": "<unk>", "show_progress": False}
+trainer = trainers.UnigramTrainer(vocab_size=6000, **options)
+unigram.train_from_iterator(chinese, trainer)
 lines = [unigram.encode(zh).tokens for zh in chinese_test]
-print(
-    f"Unigram, 6,000 entries: {np.mean([len(line) for line in lines]):.1f} tokens a line"
-)
-print(unigram.encode(chinese_test[1]).tokens)
+print(f"{np.mean([len(line) for line in lines]):.1f} tokens a line, such as")
+print(lines[1])
 
 # %% [markdown]
-# The length is about that of BPE with as many entries.  Having probabilities, it can also *draw* a cut, another one each time, which
-# makes a network sturdier; it works on characters, not bytes, and so needs an `<unk>`.
+# The length is about that of BPE with as many entries. Having probabilities, it can also *draw* a cut, another one
+# each time the text is read, which made Kudo's translations better. It works on characters, and so needs an
+# `<unk>`, or bytes for what it does not know, which SentencePiece offers as an option.
 #
 # > **Pitfall.** Decode all ids of a text together. Decoded one by one, the parts of a character come out as
 # > �, the sign for bytes that are no text.
@@ -691,17 +706,17 @@ from scratch.text import mask
 
 inside = torch.arange(ids.shape[1]) < lengths[:, None]  # (batch, length), t from 0
 print(inside.int())
-print("as the helper:", torch.equal(mask(lengths), inside))
 tensors = [torch.tensor(row) for row in rows]
 theirs = pad_sequence(tensors, batch_first=True, padding_value=vocabulary.pad_id)
-print("as PyTorch does:", torch.equal(ids, theirs))
+alike = torch.equal(mask(lengths), inside) and torch.equal(ids, theirs)
+print("the helper's mask and PyTorch's rectangle are the same:", alike)
 everything = [i for row in rows for i in row]
-print("nothing but tokens under the mask:", ids[inside].tolist() == everything)
+print("under the mask stand all tokens and no pad:", ids[inside].tolist() == everything)
 
 # %% [markdown]
 # In this book a mask is `True` where there is something. Keep the lengths or the mask with the ids, always:
-# whatever a network computes at the pads is rubbish, and must not get into its answer. Pads also cost
-# time. How much of the rectangle is waste?
+# what a network computes at the pads must not get into its answer. Pads also cost time. How much of the rectangle
+# is waste?
 
 # %%
 sizes = np.array([len(s) for s in held_out["speeches"]])
@@ -709,7 +724,7 @@ shuffled = np.random.default_rng(0).permutation(sizes)
 for name, order in (("shuffled", shuffled), ("sorted by length", np.sort(sizes))):
     blocks = np.array_split(order, len(order) // 32)  # batches of 32 or 33
     places = sum(len(block) * block.max() for block in blocks)
-    print(f"{name:>16}: {1 - sizes.sum() / places:.0%} of all places are pads")
+    print(f"{name}, {1 - sizes.sum() / places:.0%} of all places are pads")
 
 # %% [markdown]
 # Batches of sentences of similar length waste next to nothing, and are less random.
@@ -724,16 +739,17 @@ for name, order in (("shuffled", shuffled), ("sorted by length", np.sort(sizes))
 import unicodedata
 
 one, two = "café", unicodedata.normalize("NFD", "café")
-print(one, two, one == two, encoder.encode(one) == encoder.encode(two))
-print(len(one), len(two), unicodedata.normalize("NFC", two) == one)
+print(f"{one} has {len(one)} characters, {two} has {len(two)}; equal: {one == two}")
+print("equal after NFC:", one == unicodedata.normalize("NFC", two))
 
 # %% [markdown]
 # > **Pitfall: the space belongs to the next token.** *union* at the beginning of a line and *union* after a
 # > space have different ids, and a space left at the end of a line becomes a token of its own.
 
 # %%
-for text in ("union", " union", "Union", "the union "):
-    print(f"{text!r:>12}: {shown(encoder.encode(text))}")
+odd = ("union", " union", "Union", "the union ")
+rows = [(repr(text), str(shown(encoder.encode(text)))) for text in odd]
+Table(rows, {"text": "", "tokens": ""})
 
 # %% [markdown]
 # Our corpus has no capital letters at all, and so *Union* falls apart further.
@@ -743,73 +759,265 @@ for text in ("union", " union", "Union", "the union "):
 
 # %%
 squares = BytePairEncoder.train([" ".join(str(n * n) for n in range(1000))], 320)
-for number in ("1234", "1235", "12345", "1764", "17640"):
-    parts = shown(squares.encode(" " + number), squares)
-    print(f"{number:>6}: {'|'.join(parts).strip()}")
+numbers = ("1234", "1235", "12345", "1764", "17640")
+cuts = ["|".join(shown(squares.encode(" " + n), squares)).strip() for n in numbers]
+Table(zip(numbers, cuts, strict=True), {"number": "", "pieces": ""})
 
 # %% [markdown]
 # *1234* is cut after the thousands and *1764* after the hundreds; and *12345* begins with the tokens of
 # *1234*, where each is worth ten times as much. Singh and Strouse {cite:p}`singh2024tokenization` made
 # large models add better merely by having the digits grouped from the right.
 #
-# > **Pitfall: BPE is greedy.** It makes the merges in the order in which they were learnt and takes none
-# > back, even where the same tokens could write the word in fewer pieces (exercise 3). *WordPiece*, which
-# > BERT uses, differs in both halves: it learns the merge after which the corpus is most probable, when each
-# > token has for probability its share of all tokens {cite:p}`schuster2012japanese`, and [cuts a
-# > word](https://github.com/google-research/bert/blob/master/tokenization.py) by taking the longest piece
-# > that fits, from the left.
+# > **Pitfall: BPE is greedy.** It makes the merges in the order in which they were learnt and takes none back, even
+# > where the same tokens could write the word in fewer pieces (exercise 3). *WordPiece*, which BERT uses, differs in
+# > both halves. It learns the merge after which a language model of the tokens, trained on the corpus, finds it most
+# > probable {cite:p}`schuster2012japanese`; which model, the paper does not say, and the simplest gives each token
+# > its share of all. And it [cuts a word](https://github.com/google-research/bert/blob/master/tokenization.py) by
+# > taking the longest piece that fits, from the left.
 #
 # ## So, how does text become numbers?
 #
-# By a list, and by a rule for cutting text into the list's entries. A list of words makes short sentences
+# By a list, and by a rule for cutting text into its entries. A list of words makes short sentences
 # and is never complete; a list of bytes is complete and makes long ones; merges lead from the second
-# towards the first. From here on the book mostly uses words. A sentence now is a row of ids; what a network does with them first is
-# the next chapter's question.
+# towards the first. From here on the book mostly uses words. What a network does first with a row of ids is the next
+# chapter's question.
 #
+# ## Check yourself
+#
+# **1. A text follows Zipf's law with slope −1, and its most frequent word stands 60,000 times. How often does the
+# word of rank 300 stand, roughly?**
+#
+# - **A** 59,700 times.
+# - **B** 200 times.
+# - **C** 10,500 times.
+# - **D** Less than once.
+#
+# <details><summary>Answer</summary>
+#
+# - **A ✗** This subtracts the rank. The law divides by it: ten times further down the list, words are ten times as
+#   rare.
+# - **B ✓** Times and rank have a constant product, and $60{,}000 / 300 = 200$.
+# - **C ✗** This divides by $\ln 300$. Logarithms are on the axes of the plot, where they make a straight line of the
+#   law; they are not in the law.
+# - **D ✗** This divides by the square of the rank. That is a slope of −2, as among the rarest words.
+#
+# </details>
+
+# %% [markdown]
+# **2. `vocabulary = Vocabulary.from_tokens(["c", "a", "b", "a"])`. What does `vocabulary.encode(["c", "a", "x"])`
+# return?**
+#
+# - **A** `[2, 0, 3]`
+# - **B** `[4, 5, 1]`
+# - **C** `[6, 4, 7]`
+# - **D** `[6, 4, 1]`
+#
+# <details><summary>Answer</summary>
+#
+# - **A ✗** Ids begin with the four special tokens, so that no word has an id below 4. And *x* gets no id of its own.
+# - **B ✗** Here words are numbered as they come. They are numbered by frequency: *a* stands twice and is first.
+# - **C ✗** `encode` never makes the list longer. What it does not know is `<unk>`.
+# - **D ✓** After the four special tokens come *a*, then *b* and *c* in alphabetical order, as each stands once; *x*
+#   is `<unk>`, whose id is 1.
+#
+# </details>
+
+# %% [markdown]
+# **3. A corpus holds *pit* 4 times, *pin* 3 times and *tin* 5 times. Which two merges does BPE learn first?**
+#
+# - **A** `in`, which stands 8 times, then `tin`, 5 times.
+# - **B** `in`, which stands 8 times, then `pi`, 7 times.
+# - **C** `tin`, the most frequent word, then `pit`.
+# - **D** `pi`, which stands 7 times, then `ti`, 5 times.
+#
+# <details><summary>Answer</summary>
+#
+# - **A ✓** After the first merge *pin* is `p` `in`, so that `p` `i` is left only in *pit*, 4 times; `t` `in` stands
+#   5 times.
+# - **B ✗** That was the count before the first merge, which took three of the seven away. It is this kind of entry
+#   that the helper finds out of date when it comes to the top of the queue.
+# - **C ✗** A merge joins two symbols. At first these are letters, so that no first merge can make three of them.
+# - **D ✗** `in` is in *pin* and in *tin*, together 8 times, which is more than 7.
+#
+# </details>
+
+# %% [markdown]
+# **4. An encoder has learnt two merges, first *b c* and then *a b*. How does it cut *abcab*?**
+#
+# - **A** `ab|c|ab`
+# - **B** `abc|ab`
+# - **C** `a|bc|ab`
+# - **D** `a|bc|a|b`
+#
+# <details><summary>Answer</summary>
+#
+# - **A ✗** This goes from left to right and takes what fits. The order of the merges decides: *b c* was learnt first,
+#   and leaves *a* alone.
+# - **B ✗** There is no token `abc`. It would take a third merge, of *a* and *bc*.
+# - **C ✓** First *b c* is merged wherever it stands, then *a b*, which is left only at the end.
+# - **D ✗** Each merge is made everywhere that it applies, and the second applies to the last two letters.
+#
+# </details>
+
+# %% [markdown]
+# **5. A byte-level encoder was trained on plain English, and has never seen *é* or *猫*. How many tokens does it make
+# of the text *é猫*?**
+#
+# - **A** One, `<unk>`, for both together.
+# - **B** Two, and both are `<unk>`.
+# - **C** Six, since a character beyond ASCII takes three bytes.
+# - **D** 5, and none is unknown.
+#
+# <details><summary>Answer</summary>
+#
+# - **A ✗** There is no `<unk>` in such an encoder: its alphabet is all the bytes, seen or not.
+# - **B ✗** That is what a list of words or characters would give.
+# - **C ✗** In UTF-8 *é* takes two bytes, Chinese characters nearly always three.
+# - **D ✓** Two bytes for *é*, three for *猫*. It has no merge for them, as they did not occur, but it has the bytes.
+#
+# </details>
+
+# %% [markdown]
+# **6. You keep the first tenth of an encoder's merges, and throw the others away. What do you have?**
+#
+# - **A** An encoder with holes, since some tokens need merges that are gone.
+# - **B** What a tenth of the training steps would have given.
+# - **C** A worse encoder than one trained to that size.
+# - **D** An encoder that needs an `<unk>` for rare words.
+#
+# <details><summary>Answer</summary>
+#
+# - **A ✗** A merge joins two tokens that existed before it. The early ones need nothing that comes later.
+# - **B ✓** Each step depends on the corpus and on the steps before it, never on how many are to come. This is how the
+#   chapter draws its curve with a single training.
+# - **C ✗** Training to that size makes the same choices in the same order, so that it ends with the same merges.
+# - **D ✗** The bytes are still there, and with them everything can be written, only longer.
+#
+# </details>
+
+# %% [markdown]
+# **7. Why may a language model go on worse when its prompt ends with a space?**
+#
+# - **A** A space has no id of its own and becomes `<unk>`.
+# - **B** A space counts as padding, and the mask hides the end of the prompt.
+# - **C** The last token is a lone space, and in training a word seldom followed one: its token has the space in it.
+# - **D** The tokenizer drops the space, and the model cannot know that a new word begins.
+#
+# <details><summary>Answer</summary>
+#
+# - **A ✗** A space is a byte, and bytes are in the alphabet.
+# - **B ✗** Pads are put behind a sentence after it has been turned into ids; no text is one.
+# - **C ✓** The space was cut off from the word that it belongs to. The likely next token, such as `" union"`, would
+#   bring a second space.
+# - **D ✗** Nothing is dropped: decoding gives the text back, the space at its end too.
+#
+# </details>
+
+# %% [markdown]
+# **8. Sentences of 3, 1 and 4 tokens are padded to a rectangle. How much of it is pads?**
+#
+# - **A** 3 of 12 places.
+# - **B** 4 of 12 places.
+# - **C** 8 of 12 places.
+# - **D** None that matters, since a pad's id is 0 and zeros cost nothing.
+#
+# <details><summary>Answer</summary>
+#
+# - **A ✗** This forgets that the first sentence is filled up, too, by one place.
+# - **B ✓** Three sentences of the greatest length, 4, have 12 places, and 8 of them hold tokens.
+# - **C ✗** These are the places with tokens: what the mask says is there.
+# - **D ✗** The id 0 is looked up and computed on like any other, and takes as long.
+#
+# </details>
+
+# %% [markdown]
 # ## Exercises
 #
-# > **Exercise 1 (pencil).** Show that two merges never make the same string of bytes, so that an encoder
-# > with $k$ merges has exactly $256 + k$ different tokens.
+# > **Exercise 1 (pencil, hard, 30 minutes).** Show that two merges never make the same string of bytes, so that an
+# > encoder with $k$ merges has exactly $256 + k$ different tokens.
 # >
 # > *Hint: suppose that one merge made $s$, and that later two tokens $a$, $b$ with $ab = s$ stand side by
 # > side. No merge has ever crossed the ends of this $s$. How would it have fared as a word of its own?*
 
+# %% [markdown]
+# <details><summary>Solution 1</summary>
+#
+# Suppose that an earlier merge has made the token $s$, and that now two tokens $a$, $b$ with $ab = s$ stand side by
+# side somewhere. We look at the bytes of this $s$ alone, and at all merges so far.
+#
+# *No merge has crossed an end of these bytes.* Tokens only grow. Had one ever reached over the left or the right end,
+# there would be no border between tokens there now, and there is one.
+#
+# *So each merge did with these bytes what it does with a word that is $s$ and nothing else.* For a merge of two
+# different symbols that is clear, since its pairs do not overlap. For a merge of $x$ and $x$ one might fear that in a
+# run of $x$'s, which pair up from the left, an $x$ before $s$ shifts the pairs. But then some pair would cross an end
+# of $s$.
+#
+# The same holds at the place where $s$ was first made, up to the moment when it was made. There the word $s$ had
+# become one token with that merge. Hence the word $s$ is one token now, as single tokens are not cut again. But at
+# our place it is two, $a$ and $b$. The two cannot both be, so no merge makes $s$ a second time. A single byte is not
+# made by any merge, either, and $256 + k$ tokens are different.
+#
+# </details>
+
 # %% cellView="form" tags=["hide-cell"]
 # @title Solution 1
-# Where a, b stand side by side, no merge so far has crossed an end of s = ab, for tokens
-# only grow. So each merge went through these bytes from left to right as through a word
-# that is s alone. (Could one of x, x, in a run of x's, be shifted by an x before s? Only
-# by a pair that crosses the end.) The same holds where s was first made. So the word s
-# became one token with that merge, and is two tokens now, which cannot be. On ours:
-print(len(set(encoder.tokens)) == len(encoder) == 256 + len(encoder.merges))
+different = len(set(encoder.tokens))
+print(f"{different:,} different tokens from {len(encoder.merges):,} merges")
 
 # %% [markdown]
-# > **Exercise 2 (pencil).** Suppose that the word of rank $r$ stands $\lfloor M / r \rfloor$ times in a
-# > text, with a large number $M$: Zipf's law with $\alpha = 1$, rounded down. Show that then about the
-# > share $1 / (k(k+1))$ of all different words stand exactly $k$ times. How do the speeches and the
-# > Wikipedia articles compare?
+# > **Exercise 2 (pencil, medium, 15 minutes).** Suppose that the word of rank $r$ stands $\lfloor M / r \rfloor$
+# > times in a text, with a large number $M$: Zipf's law with $\alpha = 1$, rounded down. Show that then about the
+# > share $1 / (k(k+1))$ of all different words stand exactly $k$ times. How do the speeches and the Wikipedia
+# > articles compare?
 # >
 # > *Hint: for which ranks is $k \le M/r < k + 1$? And which is the last rank at all?*
 
+# %% [markdown]
+# <details><summary>Solution 2</summary>
+#
+# A word stands exactly $k$ times if $k \le M/r < k + 1$, that is, if
+#
+# $$
+# \frac{M}{k+1} < r \le \frac{M}{k} .
+# $$
+#
+# There are about $M/k - M/(k+1) = M/(k(k+1))$ such ranks. The last word that stands at all has rank $M$, so there are
+# $M$ different words, and the share is $1/(k(k+1))$: a half stand once, a sixth twice, a twelfth three times.
+#
+# In both corpora fewer stand once, and far fewer in the speeches: their rare words fall off more steeply than $1/r$.
+# Presidents repeat themselves more than an encyclopedia does.
+#
+# </details>
+
 # %% cellView="form" tags=["hide-cell"]
 # @title Solution 2
-# The ranks with k <= M/r < k+1 are M/(k+1) < r <= M/k: about M/k - M/(k+1) = M/(k(k+1)) of
-# them. The last rank with a word that stands at all is M, so the share is 1/(k(k+1)).
-print("expected:   " + "".join(f"{1 / (k * (k + 1)):6.0%}" for k in (1, 2, 3)))
+rows = [("expected", *(1 / (k * (k + 1)) for k in (1, 2, 3)))]
 for name, corpus in (("speeches", speeches), ("Wikipedia", wikipedia)):
     times = np.array(list(Counter(w for s in corpus for w in s).values()))
-    shares = [(times == k).mean() for k in (1, 2, 3)]
-    print(f"{name + ':':<12}" + "".join(f"{share:6.0%}" for share in shares))
-# Fewer words than one half stand once, far fewer in the speeches: their rare words fall
-# off more steeply than 1/r. Presidents repeat themselves more than an encyclopedia does.
+    rows.append((name, *((times == k).mean() for k in (1, 2, 3))))
+columns = dict.fromkeys(("once", "twice", "three times"), ".0%")
+Table(rows, {"words that stand": ""} | columns)
 
 # %% [markdown]
-# > **Exercise 3 (code).** How greedy is BPE? For the different words of the held-out speeches, compare the
-# > number of tokens that `encoder` makes with (a) the longest token that fits, again and again, from the
+# > **Exercise 3 (code, medium, 25 minutes).** How greedy is BPE? For the different words of the held-out speeches,
+# > compare the number of tokens that `encoder` makes with (a) the longest token that fits, again and again, from the
 # > left, and (b) the smallest number of tokens that can write the word at all.
 # >
 # > *Hint: for (b), let* best[j] *be the smallest number for the first* j *bytes; it is 1 + best[i] for
 # > some* i *< j such that bytes* i *to* j *are a token.*
+
+# %% [markdown]
+# <details><summary>Solution 3</summary>
+#
+# `longest_first` tries all beginnings of the word, takes the longest that is a token, and goes on with the rest.
+# `fewest` fills a list: a cut of the first $j$ bytes into as few tokens as possible ends with some last token, from
+# byte $i$ to $j$, and what stands before it must be cut into as few as possible, too, which takes `best[i]`.
+#
+# BPE seldom wastes a token, and never beats the fewest, of course. Taking the longest piece, as WordPiece does, is a
+# little better on this count, and sometimes worse.
+#
+# </details>
 
 # %% cellView="form" tags=["hide-cell"]
 # @title Solution 3
@@ -832,18 +1040,26 @@ def fewest(word):
 
 different = sorted({" " + w for s in held_out["speeches"] for w in s})
 bpe = np.array([len(encoder.encode(w)) for w in different])
+rows = []
 for rule in (longest_first, fewest):
     other = np.array([rule(w.encode()) for w in different])
-    less, more = (other < bpe).mean(), (other > bpe).mean()
-    print(f"{rule.__name__:>13}: fewer than BPE for {less:.1%}, more for {more:.1%}")
-# BPE seldom wastes a token, and never beats the fewest, of course. Taking the longest
-# piece, as WordPiece does, is a little better on this count, and sometimes worse.
+    rows.append((rule.__name__, (other < bpe).mean(), (other > bpe).mean()))
+Table(rows, {"rule": "", "fewer than BPE": ".1%", "more than BPE": ".1%"})
 
 # %% [markdown]
-# > **Exercise 4 (code).** The rule that no merge crosses a space is a decision. What would BPE learn
-# > without it? Try it on 1,000 sentences.
+# > **Exercise 4 (code, easy, 15 minutes).** The rule that no merge crosses a space is a decision. What would BPE
+# > learn without it? Try it on 1,000 sentences.
 # >
 # > *Hint: put a letter that the corpus lacks, and that is one byte as a space is, where the spaces are: `X`.*
+
+# %% [markdown]
+# <details><summary>Solution 4</summary>
+#
+# With `X` for the space, a sentence is one run of letters, which is never cut before merging. Phrases become tokens,
+# and sentences are hardly shorter. But many tokens are the end of one word and the beginning of the next: frequent,
+# and no unit of anything.
+#
+# </details>
 
 # %% cellView="form" tags=["hide-cell"]
 # @title Solution 4
@@ -852,31 +1068,37 @@ for name, sign in (("as usual", " "), ("across spaces", "X")):
     some = BytePairEncoder.train([sign.join(s) for s in sentences], 256 + 600)
     new = held_out["speeches"][:500]
     length = np.mean([len(some.encode(sign.join(s))) for s in new])
-    print(f"{name:>13}: {length:.1f} tokens per sentence")
+    print(f"{name}, {length:.1f} tokens a sentence")
 across = [t.decode() for t in some.tokens[256:] if t.count(sign.encode()) > 1]
-print(len(across), "of 600 merges hold two borders of words, such as", across[-5:])
-# Phrases become tokens, and sentences are hardly shorter. But many tokens are the
-# end of one word and the beginning of the next: frequent, and no unit of anything.
+print(len(across), "of 600 merges hold two borders of words, such as", *across[-3:])
 
 # %% [markdown]
-# > **Exercise 5 (open).** Two languages share 2,000 entries. Who pays? Train on English and Chinese strings
-# > in different proportions, and measure the tokens per test string in both. What would be fair?
+# > **Exercise 5 (open, medium, 30 minutes).** Two languages share 2,000 entries. Who pays? Train on English and
+# > Chinese strings in different proportions, and measure the tokens per test string in both. What would be fair?
 # >
 # > *Hint: a test string says the same in both.*
 
+# %% [markdown]
+# <details><summary>Solution 5</summary>
+#
+# Entries go where the text is. A little Chinese nearly halves its price, and English hardly notices. Fair could mean
+# equal tokens for equal meaning, or equal loss against an encoder of one's own, and the two do not agree. Whoever
+# chooses the corpus chooses.
+#
+# </details>
+
 # %% cellView="form" tags=["hide-cell"]
 # @title Solution 5
-print("English : Chinese   tokens per English string, per Chinese string")
+rows = []
 for a, b in ((1, 0), (10, 1), (1, 1), (1, 10), (0, 1)):
     pairs = train[::2]  # half of them are enough
     some_english = [en for en, _ in pairs[: len(pairs) * a // max(a, b)]]
     some_chinese = [zh for _, zh in pairs[: len(pairs) * b // max(a, b)]]
     both = BytePairEncoder.train(some_english + some_chinese, 2000)
     costs = [np.mean([len(both.encode(pair[k])) for pair in test]) for k in (0, 1)]
-    print(f"{a:>7} : {b:<7}   {costs[0]:>10.1f} {costs[1]:>10.1f}")
-# Entries go where the text is. A little Chinese nearly halves its price, and English
-# hardly notices. Fair could mean equal tokens for equal meaning, or equal loss against an
-# encoder of one's own, and the two do not agree. Whoever chooses the corpus chooses.
+    rows.append((f"{a} : {b}", *costs))
+columns = dict.fromkeys(("tokens an English string", "a Chinese string"), ".1f")
+Table(rows, {"English : Chinese": ""} | columns)
 
 # %% [markdown]
 # ## You have
@@ -899,3 +1121,4 @@ for a, b in ((1, 0), (10, 1), (1, 1), (1, 10), (0, 1)):
 # - K. Bostrom and G. Durrett, [Byte pair encoding is suboptimal for language model
 #   pretraining](https://aclanthology.org/2020.findings-emnlp.414/), 2020: the case against greed, and an
 #   alternative.
+# - L. Xue and colleagues, [ByT5](https://arxiv.org/abs/2105.13626), 2022: a model that reads bytes after all.
