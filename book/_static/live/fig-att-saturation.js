@@ -1,6 +1,6 @@
 // Ten weights of a softmax, for random queries and keys of any width, with and without the scale.
 {
-  const { h, s, dot, times, softmax, show, models } = live;
+  const { h, s, pair, times, softmax, show, models } = live;
   const KEYS = 10, LARGEST = 1024;
 
   /** The softmax's weights, and the size of the gradient at the query: all rows scale · α_j (k_j − Σ α k) together. */
@@ -33,7 +33,7 @@
     const says = h("p", { class: "live-says", role: "status" });
     box.append(
       h("div", { class: "live-row" }, h("label", { for: width.id }, "Width d"), width),
-      h("div", { class: "live-row" }, scaled, h("label", { for: scaled.id }, "divide the scores by √d"),
+      h("div", { class: "live-row" }, pair(scaled, h("label", { for: scaled.id }, "divide the scores by √d")),
         h("button", { type: "button", onclick: () => (seed++, sample(), draw()) }, "Another query")),
       bars, says,
       h("p", { class: "live-note" }, "A bar for each of ten keys: its weight. Queries and keys are random, with variance 1, as in the table above."),

@@ -49,7 +49,8 @@
           x: 4 + 3.85 * i, width: 2.6, y: zero - Math.max(0, unit * score), height: Math.abs(unit * score),
           class: i === best ? "live-best" : "live-bar",
         })),
-        ...[-40, -20, 0, 20, 40].map((k) => s("text", { x: 5.3 + 3.85 * (k + FAR), y: 127, "text-anchor": "middle" }, String(k).replace("-", "−"))),
+        ...[-40, -20, 0, 20, 40].map((k) => s("text", {
+          x: 5.3 + 3.85 * (k + FAR), y: 127, "text-anchor": k === -FAR ? "start" : k === FAR ? "end" : "middle" }, String(k).replace("-", "−"))),
       );
       const share = softmax(all.map((score) => score / Math.sqrt(d)))[best], offset = best - FAR;
       const where = offset ? `${Math.abs(offset)} place${Math.abs(offset) > 1 ? "s" : ""} ${offset < 0 ? "before" : "after"}` : "at the query itself";

@@ -1,6 +1,6 @@
 // The word2vec chapter's vectors: neighbours of a word, and what an analogy's offset finds.
 {
-  const { h, hidden, matrices, show, dot, models } = live;
+  const { h, pair, matrices, show, dot, models } = live;
   const unit = (v) => { const size = Math.sqrt(dot(v, v)); return v.map((x) => x / size); };
 
   show("fig-w2v-projection", "Try it: whose company does it keep?", (box, data, name) => {
@@ -31,8 +31,8 @@
       h("datalist", { id: `${name}-words` }, ...words.map((w) => h("option", { value: w }))),
       h("div", { class: "live-row" }, one, word), near,
       h("p", { class: "live-label" }, "An analogy: a is to b as c is to …"),
-      h("div", { class: "live-row" }, ...parts.flat()),
-      h("div", { class: "live-row" }, own, h("label", { for: own.id }, "the question's own words may answer")),
+      h("div", { class: "live-row" }, ...parts.map((part) => pair(...part))),
+      h("div", { class: "live-row" }, pair(own, h("label", { for: own.id }, "the question's own words may answer"))),
       found, says,
       h("p", { class: "live-note" }, `The ${words.length.toLocaleString("en")} most frequent words of the chapter's skip-gram, each number rounded to one of 255 values. A longer bar, a larger cosine.`),
     );

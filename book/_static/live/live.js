@@ -45,7 +45,14 @@ window.live = (() => {
     return { gates: { i, f, g, o }, state: next.map((c, j) => o[j] * Math.tanh(c)), cell: next };
   }
 
-  const signed = (x, digits = 2) => (x < 0 ? "−" : "+") + Math.abs(x).toFixed(digits); // a real minus sign
+  /** A number with its sign, a real minus; zero is +0.00. */
+  const signed = (x, digits = 2) => {
+    const size = Math.abs(x).toFixed(digits);
+    return (x < 0 && Number(size) ? "−" : "+") + size;
+  };
+
+  /** A control and its label, which stay together where a line is full. */
+  const pair = (...parts) => h("span", { class: "live-pair" }, ...parts);
 
   const hidden = (text) => h("span", { class: "visually-hidden" }, text);
 
@@ -92,7 +99,7 @@ window.live = (() => {
   const still = matchMedia("(prefers-reduced-motion: reduce)");
 
   return {
-    data: (id, fields) => (stored[id] = fields), stored, h, s, hidden, bytes, matrices, show, still, signed,
+    data: (id, fields) => (stored[id] = fields), stored, h, s, hidden, bytes, matrices, show, still, signed, pair,
     dot, times, add, cosine, sigmoid, softmax, lstm,
     models: {}, // what each picture computes, for the tests
   };
