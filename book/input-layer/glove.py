@@ -881,7 +881,7 @@ print(f"{filled:.1%} of the cells of the large matrix are not empty")
 
 # %% [markdown]
 # **4. What is the ratio $p(k \mid i) / p(k \mid j)$ if $\mathbf{w}_i - \mathbf{w}_j$ is perpendicular to
-# $\tilde{\mathbf{w}}_k$, and {eq}`eq-glove-ratio` holds?**
+# $\tilde{\mathbf{w}}_k$, and the vectors keep all ratios exactly?**
 #
 # - **A** Zero: $k$ meets neither of them.
 # - **B** One: $k$ has the same share in the company of both.
