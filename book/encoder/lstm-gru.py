@@ -107,13 +107,16 @@ def step(x, h, c):
     return h, c
 
 
+from scratch.table import Table
+
 h = c = torch.zeros(d_h, dtype=torch.float64)
-by_hand = []
+by_hand, rows = [], []
 for word in tokens:
     h, c = step(vectors[word], h, c)
     by_hand.append(h)
-    show = " ".join(f"{number:+.2f}" for number in [*c, *h])
-    print(f"{word:>4}:  c {show[:17]}   h {show[18:]}")
+    rows.append([word, *c.tolist(), *h.tolist()])
+names = [f"{part}[{i}]" for part in "ch" for i in range(d_h)]
+Table(rows, {"word": ""} | dict.fromkeys(names, "+.2f"))
 
 # %% [markdown]
 # The two *the* leave different traces, since each meets another state. The helper `LSTMCell` takes one such step
@@ -137,9 +140,9 @@ state, ours = None, []
 for now in x.unbind(1):  # (1, d)
     state = cell(now, state)  # h, c: (1, d_h) each
     ours.append(state[0])
-same = torch.allclose(torch.cat(ours), torch.stack(by_hand), atol=1e-12)
-print("LSTMCell as by hand:", same)
-print("nn.LSTM as by hand: ", torch.allclose(theirs(x)[0][0], torch.stack(by_hand)))
+apart = [torch.cat(ours) - torch.stack(by_hand), theirs(x)[0][0] - torch.stack(by_hand)]
+near = all(difference.abs().max() < 1e-12 for difference in apart)
+print(f"LSTMCell and nn.LSTM are within 1e-12 of the states by hand: {near}")
 
 # %% [markdown]
 # ### A cell that knows its subject
@@ -184,7 +187,7 @@ for now in inputs:
 table = torch.stack(rows).detach()  # (length, 5): i, f, g, and both cells
 verbs = [place for place, word in enumerate(text) if word in ("was", "were")]
 for place in verbs:
-    print(f"at {text[place]!r}: c[0] = {table[place - 1, 3]:+.2f} one word before")
+    print(f"before {text[place]!r}: c[0] = {table[place - 1, 3]:+.2f}")
 
 # %% mystnb={"image": {"alt": "A grid with a row for each of the seventeen words and five columns: input gate, forget gate, proposal, and the two cells. The input gate is dark only at the first noun of each sentence, cat and dogs; the forget gate is light only at the two full stops. The column of the first cell is blue from cat to the full stop, past dogs and mats, and red from the second dogs to the next full stop."}, "figure": {"caption": "Two units set by hand: blue is $+1$, white 0, red $-1$. Unit 0 takes note of the number of the first noun ($c_0$), and keeps it past *dogs* and *mats* until the full stop.", "name": "fig-lstm-clerk"}}
 import matplotlib.pyplot as plt
@@ -232,16 +235,19 @@ def as_torch(Ours, Theirs, layers, both, lengths):
 
 # %%
 torch.manual_seed(0)
-for layers, both in ((1, False), (3, False), (1, True), (2, True)):
-    same = as_torch(LSTM, nn.LSTM, layers, both, torch.tensor([6, 2, 4]))
-    print(f"{layers} layers, {'both directions' if both else 'forward':>15}: {same}")
+same = all(
+    as_torch(LSTM, nn.LSTM, layers, both, torch.tensor([6, 2, 4]))
+    for layers, both in ((1, False), (3, False), (1, True), (2, True))
+)
+print(f"1 to 3 layers, one or both directions, as nn.LSTM: {same}")
 
 # %% [markdown]
 # ## Why the memory keeps gradients
 #
 # To *learn* what to keep, a mistake at *was* has to be felt at *cat*. By {eq}`eq-lstm-state`, $\mathbf{c}_t$ depends on $\mathbf{c}_{t-1}$ in two ways: directly, in the first
 # product, and through $\mathbf{h}_{t-1} = \mathbf{o}_{t-1} \odot
-# \tanh(\mathbf{c}_{t-1})$, at which all gates look. With $\mathrm{diag}(\mathbf{v})$ for the matrix that has
+# \tanh(\mathbf{c}_{t-1})$, at which all gates look. ($\mathbf{o}_{t-1}$ was made one word earlier, from $\mathbf{h}_{t-2}$; it does not
+# depend on $\mathbf{c}_{t-1}$.) With $\mathrm{diag}(\mathbf{v})$ for the matrix that has
 # $\mathbf{v}$ on its diagonal, the chain rule gives
 #
 # $$
@@ -252,8 +258,10 @@ for layers, both in ((1, False), (3, False), (1, True), (2, True)):
 # $$ (eq-lstm-jacobian)
 #
 # where $E_{t-1}$ is $\partial \mathbf{h}_{t-1} / \partial \mathbf{c}_{t-1}$, and $S_t$ what a change of
-# $\mathbf{h}_{t-1}$ does to $\mathbf{c}_t$ through $\mathbf{f}_t$, $\mathbf{i}_t$ and $\mathbf{g}_t$, with $\sigma' = \sigma(1 -
-# \sigma)$ and $\tanh' = 1 - \tanh^2$:
+# $\mathbf{h}_{t-1}$ does to $\mathbf{c}_t$ through $\mathbf{f}_t$, $\mathbf{i}_t$ and $\mathbf{g}_t$, one line for each. Read the first from right to left: the change
+# goes through $U_f$ into the gate's argument; $\sigma' = \sigma(1 - \sigma)$ makes of it a change of $\mathbf{f}_t$; and that is multiplied by
+# what the gate stands before, $\mathbf{c}_{t-1}$. The second is the same for $\mathbf{i}_t$, which stands before $\mathbf{g}_t$, and the
+# third for $\mathbf{g}_t$, with $\tanh' = 1 - \tanh^2$:
 #
 # $$
 # \begin{aligned}
@@ -269,8 +277,9 @@ for layers, both in ((1, False), (3, False), (1, True), (2, True)):
 history = [(torch.zeros(d_h).double(),) * 2]
 for word in tokens:
     history.append(step(vectors[word], *history[-1]))
-(h_before, c), x_t = history[-2], vectors[tokens[-1]]
-o_before = h_before / c.tanh()  # the output gate there, from h = o tanh(c)
+(h_earlier, _), (h_before, c) = history[-3:-1]  # two words ago, one word ago
+x_before, x_t = vectors[tokens[-2]], vectors[tokens[-1]]
+o_before = (W["o"] @ x_before + U["o"] @ h_earlier + b["o"]).sigmoid()  # as in step
 
 
 def next_cell(c):
@@ -283,8 +292,9 @@ S = torch.diag(c * f * (1 - f)) @ U["f"] + torch.diag(g * i * (1 - i)) @ U["i"]
 S += torch.diag(i * (1 - g * g)) @ U["g"]
 E = torch.diag(o_before * (1 - c.tanh() ** 2))
 exact = torch.autograd.functional.jacobian(next_cell, c)  # (d_h, d_h)
-print("formula as autograd:   ", torch.allclose(torch.diag(f) + S @ E, exact))
-print("forget gate alone as well:", torch.allclose(torch.diag(f), exact, atol=1e-3))
+whole, alone = torch.diag(f) + S @ E - exact, torch.diag(f) - exact
+print(f"whole formula within 1e-12 of autograd: {whole.abs().max() < 1e-12}")
+print(f"forget gate alone off by up to {alone.abs().max():.2f}")
 
 # %% [markdown]
 # The second term is of the kind that we know from the plain network, a matrix between derivatives of squashing functions.
@@ -323,10 +333,10 @@ print("forget gate alone as well:", torch.allclose(torch.diag(f), exact, atol=1e
 # %%
 import math
 
-print("  b   gate   memory time   left after 32 words")
-for bias in (0, 1, 3, 5):
-    gate = 1 / (1 + math.exp(-bias))
-    print(f"{bias:>3} {gate:>6.3f} {-1 / math.log(gate):>10.1f} {gate**32:>18.1e}")
+gates = {bias: 1 / (1 + math.exp(-bias)) for bias in (0, 1, 3, 5)}
+rows = [(bias, gate, -1 / math.log(gate), gate**32) for bias, gate in gates.items()]
+columns = {"b": "d", "gate": ".3f", "memory time": ".1f", "left after 32 words": ".1e"}
+Table(rows, columns)
 
 # %% [markdown]
 # A bias of 1 or 2 is what Jozefowicz and colleagues {cite:p}`jozefowicz2015empirical` advise; the idea is already in
@@ -371,7 +381,7 @@ def fade(Cell, bias, seed):
 # %% mystnb={"image": {"alt": "Norm of the gradient, on a logarithmic scale, against the distance from the last word, from 0 to 60. The plain network and the LSTM with bias zero fall steeply, to below ten to the minus ten; the LSTM with bias one falls to about ten to the minus five. With bias three and five the curves stay level or rise a little."}, "figure": {"caption": "How much of the gradient arrives in fresh networks: relative to the last word, against the distance from it; mean of three seeds, with their range.", "name": "fig-lstm-gradients"}}
 arms = {"plain network": (RNNCell, 0)}
 arms |= {f"LSTM, $b$ = {bias}": (LSTMCell, bias) for bias in (0, 1, 3, 5)}
-figure, axes = plt.subplots()
+(figure, axes), rows = plt.subplots(), []
 for (name, arm), style in zip(arms.items(), ("k--", "-", "-", "-", "-"), strict=True):
     norms = torch.stack([fade(*arm, seed) for seed in range(3)])  # (seeds, 61)
     norms /= norms[:, :1].clone()
@@ -379,11 +389,13 @@ for (name, arm), style in zip(arms.items(), ("k--", "-", "-", "-", "-"), strict=
     (line,) = axes.semilogy(norms.log().mean(0).exp(), style, label=name)
     axes.fill_between(range(61), low, high, color=line.get_color(), alpha=0.2, lw=0)
     factor = (norms[:, 40] / norms[:, 10]) ** (1 / 30)  # (seeds,)
-    span = f"{factor.min():.2f} to {factor.max():.2f}"
-    print(f"{name.replace('$', ''):<13}: times {span} with each word further back")
+    rows.append((name.replace("$", ""), factor.min(), factor.max()))
 axes.set(xlabel="words before the last", ylabel="gradient, relative")
 axes.legend(fontsize=9)
 plt.show()
+
+# %%
+Table(rows, {"factor a word further back": "", "lowest": ".2f", "highest": ".2f"})
 
 # %% [markdown]
 # Each bias sets its own slope, somewhat above its $\sigma(b)$: the ways through the state add their share. From $b = 3$ on
@@ -401,23 +413,27 @@ lstm = nn.LSTM(16, 32, num_layers=2, bidirectional=True)
 for name, bias in lstm.named_parameters():
     if name.startswith("bias_ih"):  # not bias_hh: its turn would count again
         bias.data[32:64] += 1  # d_h = 32
+rows = []
 for suffix in ("l0", "l0_reverse", "l1", "l1_reverse"):
     both = getattr(lstm, f"bias_ih_{suffix}") + getattr(lstm, f"bias_hh_{suffix}")
-    print(f"{suffix:>10}: b is on average {both[32:64].mean():.1f}")
+    rows.append((suffix, both[32:64].mean()))
+Table(rows, {"layer and direction": "", "b, on average": ".1f"})
 
 # %% [markdown]
 # *How many parameters* does it have? Each of the four rows of {eq}`eq-lstm-gates` has
-# $d_h (d + d_h)$ weights and, in PyTorch, $2 d_h$ biases; a GRU has three such rows, a plain network one. And what are *peepholes*? In {eq}`eq-lstm-gates` the gates see the memory only as far as the output gate has let it out. Gers and
-# Schmidhuber [let them look](https://doi.org/10.1109/IJCNN.2000.861302) at $\mathbf{c}_{t-1}$ itself, by one more weight
-# for each unit and gate, for tasks that measure time. Greff and colleagues took these out without harm, and neither
-# PyTorch's LSTM nor Keras's has them.
+# $d_h (d + d_h)$ weights and, in PyTorch, $2 d_h$ biases; a GRU has three such rows, a plain network one. And what are
+# *peepholes* (窥视孔)? In {eq}`eq-lstm-gates` the gates see the memory only as far as the output gate has let it out. Gers and
+# Schmidhuber [let them look](https://doi.org/10.1109/IJCNN.2000.861302) at the memory itself, by one more weight
+# for each unit and gate, for tasks that measure time. Greff and colleagues took these out without much harm, and
+# PyTorch's LSTM [does not have them](https://github.com/pytorch/pytorch/issues/630).
 
 # %%
-for name, rows in (("RNN", 1), ("GRU", 3), ("LSTM", 4)):
+rows = []
+for name, lines in (("RNN", 1), ("GRU", 3), ("LSTM", 4)):
     theirs = getattr(nn, name)(16, 32)
     count = sum(p.numel() for p in theirs.parameters())
-    formula = rows * (32 * (16 + 32) + 2 * 32)
-    print(f"{name:>4}: {count:,} parameters, by the formula {formula:,}")
+    rows.append((name, count, lines * (32 * (16 + 32) + 2 * 32)))
+Table(rows, {"d = 16, d_h = 32": "", "parameters": ",", "by the formula": ","})
 
 # %% [markdown]
 # ## The GRU: one gate less, no separate memory
@@ -466,7 +482,7 @@ for name, by_hand in (("before", before), ("after", after)):
     cell.load_state_dict(theirs.state_dict())
     helper = torch.allclose(cell(x, h), by_hand, atol=1e-12)
     pytorch = torch.allclose(theirs(x, h), by_hand, atol=1e-12)
-    print(f"reset {name:>6}: the helper's {helper}, PyTorch's {pytorch}")
+    print(f"reset {name}: the helper's GRUCell {helper}, PyTorch's {pytorch}")
 same = as_torch(GRU, nn.GRU, 2, True, torch.tensor([6, 2, 4]))
 print("two layers, both directions, as PyTorch:", same)
 
@@ -533,14 +549,16 @@ def train(reader, length, seed, rate, steps=300, shortest=None, exam=1):
 from scratch.recurrent import RNN
 
 BEST = {(RNN, 0): 1e-2, (LSTM, 0): 3e-3, (LSTM, 5): 3e-3, (GRU, 0): 3e-2}
+table = []
 for (Network, bias), rate in BEST.items():
     results = []
     for seed in range(3):
         torch.manual_seed(seed)
         share = train(Reader(Network, bias), 32, seed, rate)
-        how = "remembers" if share > 0.9 else "guesses" if share < 0.4 else "half"
+        how = "remembers" if share > 0.9 else "guesses" if share < 0.4 else "in part"
         results.append(how)
-    print(f"{Network.__name__:>4}, b = {bias}: {', '.join(results)}")
+    table.append((f"{Network.__name__}, b = {bias}", *results))
+Table(table, {"network": "", "seed 0": "", "seed 1": "", "seed 2": ""})
 
 # %% [markdown]
 # The LSTM as it comes guesses. With its forget gate open it remembers, and so does the GRU, as it comes.
@@ -563,17 +581,19 @@ rows = {(r["network"], r["keep"], r["length"]): r for r in stored["memory"]}
 arms = list(dict.fromkeys(key[:2] for key in rows))
 LENGTHS = sorted({key[2] for key in rows})
 names = {arm: "RNN" if arm == ("RNN", 0) else f"{arm[0]}, b = {arm[1]}" for arm in arms}
-print("seeds that remember, at the best rate")
-print("words       " + "".join(f"{length:>9}" for length in LENGTHS))
-for arm in arms:
-    line = f"{names[arm]:<12}"
-    for length in LENGTHS:
-        found = rows[*arm, length]["judged"] if (*arm, length) in rows else []
-        right = f"{sum(x > 0.9 for x in found)} of {len(found)}"
-        line += f"{right if found else '–':>9}"
-    print(line)
 
-# %% mystnb={"image": {"alt": "Eight small maps, one for each network, with the words since the name, from 8 on and doubling, to the right and the learning rate upwards. The LSTM with bias 0 is dark at 8 words and pale at all longer texts, at all rates alike; with bias 1 it turns pale after 16; with bias 3, 5 and 30 it is dark further and further to the right, and turns pale at the longest texts, at the large rates first. The plain network is dark up to 32 words in the row of one rate only. The GRU with bias 0 is dark in a staircase: the longer the text, the larger the rate that it needs. The GRU with bias 5 is dark everywhere."}, "figure": {"caption": "Where a network remembers: mean share of right answers of three seeds, by the number of words and the learning rate. Dark: all; light: a quarter, by guessing; white: not tried.", "name": "fig-lstm-memory"}}
+
+def remembering(found):
+    return f"{sum(x > 0.9 for x in found)} of {len(found)}" if found else None
+
+
+table = []
+for arm in arms:
+    found = (rows.get((*arm, n), {"judged": []}) for n in LENGTHS)
+    table.append((names[arm], *(remembering(row["judged"]) for row in found)))
+Table(table, {"seeds that remember": ""} | {f"{n} words": "" for n in LENGTHS})
+
+# %% mystnb={"image": {"alt": "Eight small maps, one for each network, with the words since the name, from 8 on and doubling, to the right and the learning rate upwards. The LSTM with bias 0 is dark for the shortest texts and pale for all longer ones, at all rates alike; with bias 1 it turns pale a little later; with bias 3, 5 and 30 it is dark further to the right, and turns pale at the longest texts, at the large rates first. The plain network is dark furthest to the right in the row of one rate only. The GRU with bias 0 is dark in a staircase: the longer the text, the larger the rate that it needs. The GRU with bias 5 is dark everywhere."}, "figure": {"caption": "Where a network remembers: mean share of right answers of three seeds, by the number of words and the learning rate. Dark: all; light: a quarter, by guessing; white: not tried.", "name": "fig-lstm-memory"}}
 figure, panels = plt.subplots(4, 2, figsize=(5, 7.6), sharex=True, sharey=True)
 RATES = sorted({float(rate) for row in rows.values() for rate in row["tried"]})
 for arm, axes in zip(arms, panels.flat, strict=True):
@@ -592,12 +612,11 @@ figure.supylabel("learning rate", fontsize=10)
 plt.show()
 
 # %% [markdown]
-# In the LSTM with $b = 0$ the column for 16 words is pale from bottom to top, with $b = 1$ the one for 32: no rate mends
+# In the LSTM with $b = 0$, and a little later in that with $b = 1$, the last column is pale from bottom to top: no rate mends
 # it. There the gate decides how far back the network learns. With open gates the *large* rates fail first.
 #
 # The GRU with $b = 0$ turns this round: the longer the text, the *larger* the rate that it needs, and with that it
-# reaches as far as the LSTMs with open gates. The plain network has one rate at which most seeds bridge 32
-# words, and none for 64.
+# reaches as far as the LSTMs with open gates. The plain network is further along than the LSTM as it comes, but at one rate only.
 #
 # What if one rate had served all? The *reach* is the longest text, of those tried, at which most seeds
 # answer more than 90% right; by the three seeds for each rate, by the five judges for the best. Beside it stands the memory time
@@ -615,20 +634,17 @@ def reach(arm, rate=None):
     return max(good)
 
 
-ONE_RATE = (1e-3, 3e-3, 1e-2, 3e-2)
-print(
-    "reach        memory" + "".join(f"{f'at {rate:g}':>9}" for rate in ONE_RATE), end=""
-)
-print("  at its best")
+ONE_RATE, table = (1e-3, 3e-3, 1e-2, 3e-2), []
 for arm in arms:
-    tau = f"{1 / math.log1p(math.exp(-arm[1])):.0f}" if arm[1] < 30 else "endless"
-    line = f"{names[arm]:<12} {'–' if arm[0] == 'RNN' else tau:>6}"
-    line += "".join(f"{reach(arm, rate):>9}" for rate in ONE_RATE)
-    print(f"{line}{reach(arm):>13}")
+    tau = 1 / math.log1p(math.exp(-arm[1])) if arm[1] < 30 else "endless"
+    reaches = (reach(arm, rate) for rate in (*ONE_RATE, None))  # None: at its best
+    table.append((names[arm], None if arm[0] == "RNN" else tau, *reaches))
+columns = {"reach": "", "memory time": ".0f"} | {f"at {r:g}": "" for r in ONE_RATE}
+Table(table, columns | {"at its best": ""})
 
 # %% [markdown]
-# Each column in the middle, read by itself, is an experiment that one might have made, and each tells another story. At
-# 0.003 the gates are everything; at 0.03 nothing is better than the fresh GRU. *How far back a network learns is a
+# Each column in the middle, read by itself, is an experiment that one might have made, and each tells another story: at a
+# small rate the gates are everything, and at the largest the fresh GRU is as good as any. *How far back a network learns is a
 # property of network, start and step size together.* What all columns agree on is that a bias of 1 buys little. That
 # the LSTM of 1997, which cannot forget, does so well says more about the task than about the gate: there is one thing
 # to keep, and nothing to rub out.
@@ -649,16 +665,17 @@ def openness(reader):
 
 
 # %% tags=["atol=0.06"]
+table = []
 for Network in (LSTM, GRU):
     for seed in range(2):
         torch.manual_seed(seed)
         reader = Reader(Network, 0)
-        before = openness(reader)
+        fresh = openness(reader)
         guesses = train(reader, 64, seed, 3e-2, steps=60) < 0.4
-        after = openness(reader)
-        print(
-            f"{Network.__name__:>4}: {before:.2f}, then {after:.2f}; guesses: {guesses}"
-        )
+        row = Network.__name__, seed, fresh, openness(reader)
+        table.append((*row, "yes" if guesses else "no"))
+columns = {"network": "", "seed": "d", "fresh": ".2f", "after 60 steps": ".2f"}
+Table(table, columns | {"still guesses": ""})
 
 # %% [markdown]
 # The GRU's gates open before it has learnt anything, and the LSTM's shut further. Our reading: as long as no name
@@ -667,21 +684,22 @@ for Network in (LSTM, GRU):
 #
 # ### Cannot remember, or cannot learn?
 #
-# Fresh LSTMs fail at 32 words at every rate. Is it patience that they lack? The benchmark gave the fresh networks
+# Fresh LSTMs fail at 32 words at every rate that was tried. Is it patience that they lack? The benchmark gave the fresh networks
 # five times the steps at the usual rate of 0.003, five seeds each. Then it trained them at that rate on texts of *all* lengths from 1 to 32
-# words, in 600 steps as before, and asked again at 32. The last line does the same here.
+# words, in 600 steps as before, and asked again at 32. The last row does the same here.
 
 # %%
+table = []
 for part, how in (("patience", "five times the steps"), ("mixed", "all lengths")):
     for row in stored[part]:
-        good = f"{sum(x > 0.9 for x in row['judged'])} of {len(row['judged'])}"
         name = names[row["network"], row["keep"]]
-        print(f"{name:>11}, {how:>20}: {good} remember 32 words")
+        table.append((name, how, remembering(row["judged"])))
 found = []
 for seed in range(3):
     torch.manual_seed(seed)
-    found.append(train(Reader(LSTM, 0), 32, seed, 3e-3, steps=600, shortest=1) > 0.9)
-print("LSTM, b = 0, all lengths, here:", found)
+    found.append(train(Reader(LSTM, 0), 32, seed, 3e-3, steps=600, shortest=1))
+table.append(("LSTM, b = 0", "all lengths, here", remembering(found)))
+Table(table, {"network": "", "training": "", "remember 32 words": ""})
 
 # %% [markdown]
 # Patience does nothing for the LSTMs, and helps some seeds of the others. With short texts among the long ones nearly
@@ -691,13 +709,14 @@ print("LSTM, b = 0, all lengths, here:", found)
 #
 # ### The gate that survived
 #
-# The recurrent networks of today are built around {eq}`eq-lstm-product`, and drop what stood in its way. [Linear
+# Many recurrent networks of today are built around {eq}`eq-lstm-product`, and drop what stood in its way. [Linear
 # attention](https://arxiv.org/abs/2006.16236) keeps a matrix as its state and only adds to it: its forget gate is 1, as in
-# 1997. [S4](https://arxiv.org/abs/2111.00396) learns how fast each number of its state decays, once for all inputs.
-# [Mamba](https://arxiv.org/abs/2312.00752) lets the input choose; in the simplest case, its authors show, it is
-# $\mathbf{h}_t = (1 - \mathbf{g}_t) \odot \mathbf{h}_{t-1} + \mathbf{g}_t \odot \mathbf{x}_t$ with a gate $\mathbf{g}_t$ that
-# looks at $\mathbf{x}_t$ only. The [minGRU](https://arxiv.org/abs/2410.01201) is nearly that, and
-# [xLSTM](https://arxiv.org/abs/2405.04517) makes gates of exponentials and the memory a matrix. Without $\mathbf{h}_{t-1}$ in the gates
+# 1997. [S4](https://arxiv.org/abs/2111.00396) multiplies its state at every step by a matrix that is learnt, and the same for all inputs.
+# [Mamba](https://arxiv.org/abs/2312.00752) lets the input choose; in the simplest case (its Theorem 1), each number of the input has a state
+# $h_t = (1 - g_t)\, h_{t-1} + g_t\, x_t$, with a gate $g_t$ that
+# looks at the input only. The [minGRU](https://arxiv.org/abs/2410.01201) is the same with a linear map of the input for $x_t$.
+# [xLSTM](https://arxiv.org/abs/2405.04517) has two kinds of cells, with an exponential as their input gate. In one of them the memory is a matrix and the gates
+# look at the input only; the other keeps $\mathbf{h}_{t-1}$ in its gates, and has to be read word by word. Where $\mathbf{h}_{t-1}$ is not in the gates,
 # there is no $S_t$ in {eq}`eq-lstm-jacobian`: the product of the gates is the *whole* derivative, and all steps can be
 # computed at once, as sums along a tree.
 #
@@ -757,9 +776,9 @@ def hoisted_input(x, W, U, b, v):
 
 # %%
 x, theirs = draw(3, 7, d), nn.LSTM(d, 5, batch_first=True).double()
-for rung in (eight_linears, fused_gates, hoisted_input):
-    same = torch.allclose(rung(x, *theirs.parameters()), theirs(x)[0], atol=1e-12)
-    print(f"{rung.__name__:>13}: as nn.LSTM {same}")
+ways = (eight_linears, fused_gates, hoisted_input)
+apart = [(way(x, *theirs.parameters()) - theirs(x)[0]).abs().max() for way in ways]
+print(f"all three within 1e-12 of nn.LSTM: {max(apart) < 1e-12}")
 
 # %% [markdown]
 # The same helps on the way back. Let $\boldsymbol\delta_t \in \mathbb{R}^{4 d_h}$ be the derivative of the loss by
@@ -773,28 +792,186 @@ for rung in (eight_linears, fused_gates, hoisted_input):
 # $\mathbf{h}_{t-1}$. Autograd makes the $T$ products one by one, and adds the matrices up. Written *by hand*, as in the helper
 # (`scratch.bptt`) and in exercise 3, the backward pass only collects the $\boldsymbol\delta_t$, and makes one product in
 # the end. Now all of them, with 64 texts of 32 words, $d = d_h = 256$ and two layers, forward and backward, taking turns on
-# one machine (`benchmarks/recurrent.py`): the time in units of PyTorch's, the median of three runs of 21 rounds.
+# one machine (`benchmarks/recurrent.py`): the time in units of PyTorch's, the median of several runs of many rounds.
 
 # %%
-rungs = dict.fromkeys((row["network"], row["rung"]) for row in stored["ladder"])
-print(f"{'time, to PyTorch':>22}   one thread   two")
+ratios = {
+    (row["network"], row["rung"], row["threads"]): row["ratio"]
+    for row in stored["ladder"]
+}
+rungs = dict.fromkeys(key[:2] for key in ratios if key[1] != "torch")
+helper = {("LSTM", "scratch"): "by hand", ("GRU", "scratch"): "helper"}
+table = []
 for network, rung in rungs:
-    same = [r for r in stored["ladder"] if (r["network"], r["rung"]) == (network, rung)]
-    ratios = {row["threads"]: row["ratio"] for row in same}
-    rung = {"scratch": "by hand" if network == "LSTM" else "helper"}.get(rung, rung)
-    if rung != "torch":
-        print(f"{network:>6} {rung:>15} {ratios[1]:>12.2f} {ratios[2]:>5.2f}")
+    times = (ratios[network, rung, threads] for threads in (1, 2))
+    table.append((network, helper.get((network, rung), rung), *times))
+Table(table, {"network": "", "rung": "", "one thread": ".2f", "two threads": ".2f"})
 
 # %% [markdown]
-# From the first rung to the last, most of the gap to PyTorch is gone, though hoisting alone gains little at this size. What
+# From rung to rung the LSTM comes nearer to PyTorch's. What
 # is computed has not changed: the same work is handed over in larger pieces. PyTorch, too, has to wait for
-# $\mathbf{h}_{t-1}$ at every word. The GRU's helper stands on the third rung, with autograd's backward pass, and is about
-# level with PyTorch's. On graphics processors Appleyard and colleagues {cite:p}`appleyard2016optimizing` gained an order of magnitude
+# $\mathbf{h}_{t-1}$ at every word. The GRU's helper stands on the third rung, with autograd's backward pass. On graphics processors Appleyard and colleagues {cite:p}`appleyard2016optimizing` gained an order of magnitude
 # over a naive version by steps of this kind.
+
+# %% [markdown]
+# ## Check yourself
 #
+# **1. All weights and biases of an LSTM are 0, and one number of its memory is 4. What is that number three words later?**
+#
+# - **A** 4, since nothing is written and nothing erased.
+# - **B** 0, since every gate is shut.
+# - **C** 0.5, whatever the words are.
+# - **D** 2, since the forget gate is at a half.
+#
+# <details><summary>Answer</summary>
+#
+# - **A ✗** Nothing is written, since $\mathbf{g} = \tanh(0) = 0$. But a forget gate with the argument 0 is half shut, not open.
+# - **B ✗** A gate is shut where its argument is far below 0. At 0 it is $\sigma(0) = 1/2$.
+# - **C ✓** Each word halves it, $4 \cdot 2^{-3}$, and none adds anything. This is how a fresh LSTM, with small weights, begins.
+# - **D ✗** That is the number after one word. The gate acts at each of the three.
+#
+# </details>
+
+# %% [markdown]
+# **2. You want a memory time of a thousand words. Which $b$ do you give the forget gates?**
+#
+# - **A** 0.999, since the gate must be there.
+# - **B** About 6.9, the logarithm of a thousand.
+# - **C** About 1000, since $\tau(b)$ grows with $b$.
+# - **D** About 3, one for each zero.
+#
+# <details><summary>Answer</summary>
+#
+# - **A ✗** That is about the gate, $\sigma(b)$; the bias stands inside of $\sigma$. With $b = 0.999$ the gate is at 0.73.
+# - **B ✓** $\tau(b) \approx e^b$ for large $b$, so $b \approx \ln 1000$.
+# - **C ✗** It grows like $e^b$. In 32 bits $\sigma(1000)$ is exactly 1, and the gate could never learn to shut.
+# - **D ✗** The logarithm is right, its base is not: $e^3$ is about 20 words.
+#
+# </details>
+
+# %% [markdown]
+# **3. How many parameters does `nn.GRU(10, 20)` have?**
+#
+# - **A** 1,920
+# - **B** 2,560
+# - **C** 1,860
+# - **D** 640
+#
+# <details><summary>Answer</summary>
+#
+# - **A ✓** Three rows of $20 \cdot (10 + 20)$ weights and $2 \cdot 20$ biases.
+# - **B ✗** That is the LSTM, which has four such rows.
+# - **C ✗** Here each row has one bias for each unit. PyTorch has two, and in a GRU the second matters.
+# - **D ✗** That is one row: a plain network.
+#
+# </details>
+
+# %% [markdown]
+# **4. To open the forget gates of `nn.LSTM`, someone fills their rows with 1 in every parameter whose name begins with `bias`. Where do the gates start?**
+#
+# - **A** At about 0.73, as was the plan.
+# - **B** At about 0.88, further open than planned.
+# - **C** At 1, since that is what was written into them.
+# - **D** At about a half, since only the weights act before training.
+#
+# <details><summary>Answer</summary>
+#
+# - **A ✗** $\sigma(1)$ is 0.73, and would be right with one bias. PyTorch has two.
+# - **B ✓** `bias_ih` and `bias_hh` are added up, so that $b = 2$, and $\sigma(2)$ is the gate.
+# - **C ✗** What was filled is the bias, inside of $\sigma$. No finite bias opens a gate fully, except by rounding.
+# - **D ✗** The other way round: fresh weights are small, so that the bias decides.
+#
+# </details>
+
+# %% [markdown]
+# **5. In a GRU of PyTorch's, one number of $\mathbf{z}_t$ is 1. What does its unit do at this word?**
+#
+# - **A** It takes the proposal, since the update gate is open.
+# - **B** It starts again from zero.
+# - **C** It adds the proposal to what it has.
+# - **D** It keeps its number, whatever the word is.
+#
+# <details><summary>Answer</summary>
+#
+# - **A ✗** So it would be in the other convention, in which $1 - \mathbf{z}_t$ keeps. The name *update gate* suggests it, and misleads here.
+# - **B ✗** No gate of a GRU does that by itself. To forget, a unit has to write something else.
+# - **C ✗** An LSTM can add, with both gates open. In a GRU the two shares, $\mathbf{z}_t$ and $1 - \mathbf{z}_t$, are coupled.
+# - **D ✓** $\mathbf{h}_t = (1 - \mathbf{z}_t) \odot \mathbf{g}_t + \mathbf{z}_t \odot \mathbf{h}_{t-1}$: nothing of the proposal, all of the old.
+#
+# </details>
+
+# %% [markdown]
+# **6. A GRU was trained in a program that applies the reset gate before the product. Its weights are loaded into `nn.GRU`. What happens?**
+#
+# - **A** PyTorch refuses them, since the shapes differ.
+# - **B** Nothing changes: a gate that is learnt does not care where it stands.
+# - **C** They fit, no error is raised, and the outputs are wrong.
+# - **D** The outputs are right as long as no biases are used.
+#
+# <details><summary>Answer</summary>
+#
+# - **A ✗** Both versions have matrices of the same shapes. Nothing tells them apart.
+# - **B ✗** That holds for training from the start. These weights were learnt for the other place.
+# - **C ✓** $U_g(\mathbf{r} \odot \mathbf{h})$ and $\mathbf{r} \odot (U_g \mathbf{h})$ are different vectors. Compare the outputs on one example before you trust a copy.
+# - **D ✗** Without biases the two still differ, since the matrix mixes the units before the gate, or after it.
+#
+# </details>
+
+# %% [markdown]
+# **7. Suppose that gates and proposal look at the word alone, and not at $\mathbf{h}_{t-1}$. What is $\partial \mathbf{c}_t / \partial \mathbf{c}_{t-1}$ then?**
+#
+# - **A** $\mathrm{diag}(\mathbf{f}_t)$, and nothing besides.
+# - **B** $S_t\, E_{t-1}$, since the way inside the cell is gone.
+# - **C** The identity, so that no gradient ever fades.
+# - **D** What it was, since $\mathbf{h}_{t-1}$ is computed all the same.
+#
+# <details><summary>Answer</summary>
+#
+# - **A ✓** The only way left from $\mathbf{c}_{t-1}$ to $\mathbf{c}_t$ is the first product. This is what many recurrent networks of today have bought by giving up the second.
+# - **B ✗** It is the other way that is gone, the one through $\mathbf{h}_{t-1}$.
+# - **C ✗** Only where the forget gates are fully open. Half shut, they halve the gradient at every word, as before.
+# - **D ✗** It is computed and shown, but nothing at step $t$ reads it, so that changing it changes nothing there.
+#
+# </details>
+
+# %% [markdown]
+# **8. An LSTM does not learn to remember a name for 32 words, at any step size that is tried. Trained on texts of 1 to 32 words, it does. What does that show?**
+#
+# - **A** That its memory holds 32 words only if all lengths have been seen.
+# - **B** That it was trained too briefly before.
+# - **C** That short texts are easier, so that the test was easier, too.
+# - **D** That it could have held the name, and did not find the way there.
+#
+# <details><summary>Answer</summary>
+#
+# - **A ✗** Networks with an open forget gate, trained on the longest texts only, remember them.
+# - **B ✗** Five times as many steps did not help it.
+# - **C ✗** The test had 32 words in both cases.
+# - **D ✓** The same network, with other weights, does the task. What the long texts alone did not give it is a gradient that points there.
+#
+# </details>
+
+# %% [markdown]
+# **9. Why is one product with stacked matrices faster than four products with the single ones?**
+#
+# - **A** It has fewer multiplications to do.
+# - **B** It hands the same multiplications over in one larger piece.
+# - **C** It need not wait for $\mathbf{h}_{t-1}$ any more.
+# - **D** It shares weights between the gates.
+#
+# <details><summary>Answer</summary>
+#
+# - **A ✗** Each row of each matrix meets the same vector as before; not one multiplication is saved.
+# - **B ✓** Every call has a cost of its own, and a processor does large products in a better order than small ones.
+# - **C ✗** All four gates need $\mathbf{h}_{t-1}$, stacked or not. Only the inputs' share can be computed beforehand.
+# - **D ✗** Stacked matrices lie under each other; each gate keeps its own rows.
+#
+# </details>
+
+# %% [markdown]
 # ## Exercises
 #
-# > **Exercise 1 (pencil).** Suppose that no forget gate ever exceeds $\bar f < 1$. Show that every number of
+# > **Exercise 1 (pencil, medium, 20 minutes).** Suppose that no forget gate ever exceeds $\bar f < 1$. Show that every number of
 # > $\mathbf{c}_t$ stays within $\pm 1 / (1 - \bar f)$. What is left of this in 1997, with $\mathbf{f} = 1$, and what
 # > becomes of the matrix $E_{t-1}$ of {eq}`eq-lstm-jacobian` then?
 # >
@@ -803,11 +980,29 @@ for network, rung in rungs:
 # >
 # > *Hint: a geometric series. Then let the network read the same word again and again.*
 
+# %% [markdown]
+# <details><summary>Solution 1</summary>
+#
+# For one number of the memory, $|i_t\, g_t| < 1$, since a gate lies between 0 and 1 and a $\tanh$ between −1 and 1. So
+#
+# $$
+# \begin{aligned}
+# |c_t| &< \bar f\, |c_{t-1}| + 1 < \bar f\,(\bar f\, |c_{t-2}| + 1) + 1 \\
+# &< \dots < 1 + \bar f + \bar f^2 + \dots = \frac{1}{1 - \bar f} ,
+# \end{aligned}
+# $$
+#
+# beginning from $c_0 = 0$. With $\mathbf{f} = 1$ the series does not converge: only $|c_t| < t$ is left.
+#
+# And that much may come about. If the same word is read again and again, $\mathbf{h}$ settles, and so do $\mathbf{i}$ and $\mathbf{g}$; then each
+# word adds the same to $\mathbf{c}$, which grows along a straight line. The $\tanh$ of a large number is flat: $E_{t-1}$, with
+# its $1 - \tanh^2 \mathbf{c}_{t-1}$, goes to zero. The memory still has its gradient 1 along the cell, but what stands in it can no longer be
+# changed in what is shown. The forget gate keeps $\mathbf{c}$ where $\tanh$ has a slope.
+#
+# </details>
+
 # %% cellView="form" tags=["hide-cell"]
 # @title Solution 1
-# |i g| < 1, so |c_t| < 1 + f |c_(t-1)| < 1 + f + f^2 + ... = 1 / (1 - f), from c_0 = 0.
-# With f = 1 only |c_t| < t is left. If the input does not change, i g hardly does, and c
-# grows in a straight line; tanh(c) saturates, and E, with its 1 - tanh^2, goes to zero.
 torch.manual_seed(0)
 old = LSTMCell(4, 3).double()
 old.bias_ih.data[3:6] += 99  # f = 1
@@ -815,20 +1010,38 @@ state, sizes, slopes = None, {}, {}
 for t in range(1, 401):
     state = old(torch.ones(1, 4).double(), state)
     sizes[t], slopes[t] = state[1].abs().max(), (1 - state[1].tanh() ** 2).max()
-print("twice the words, memory times", f"{sizes[400] / sizes[200]:.1f}")
-print("1 - tanh^2 below 1e-12:", bool(slopes[400] < 1e-12))
+print(f"twice the words, memory times {sizes[400] / sizes[200]:.1f}")
+print(f"1 - tanh² below 1e-12: {slopes[400] < 1e-12}")
 
 # %% [markdown]
-# > **Exercise 2 (code).** Derive $\partial \mathbf{h}_t / \partial \mathbf{h}_{t-1}$ for the GRU with the reset gate after
+# > **Exercise 2 (code, hard, 30 minutes).** Derive $\partial \mathbf{h}_t / \partial \mathbf{h}_{t-1}$ for the GRU with the reset gate after
 # > the product, and check it with autograd. Which term takes the place of $\mathrm{diag}(\mathbf{f}_t)$?
 # >
 # > *Hint: $\mathbf{h}_{t-1}$ enters in four places: as it is, and through $\mathbf{z}$, $\mathbf{r}$ and $U_g$.*
 
+# %% [markdown]
+# <details><summary>Solution 2</summary>
+#
+# Write $\mathbf{h}$ for $\mathbf{h}_{t-1}$, leave out the other $t$, and put $\mathbf{s} = U_g \mathbf{h} + \mathbf{v}_g$, so that
+# $\mathbf{g} = \tanh(\mathbf{a} + \mathbf{r} \odot \mathbf{s})$. In $(1 - \mathbf{z}) \odot \mathbf{g} + \mathbf{z} \odot \mathbf{h}$ the state enters as it is, which gives
+# $\mathrm{diag}(\mathbf{z})$; through $\mathbf{z}$, which stands before $\mathbf{h} - \mathbf{g}$; and through $\mathbf{g}$, by way of $\mathbf{s}$ and of $\mathbf{r}$:
+#
+# $$
+# \begin{aligned}
+# \frac{\partial \mathbf{h}_t}{\partial \mathbf{h}} = {} & \mathrm{diag}(\mathbf{z}) \\
+# {} + {} & \mathrm{diag}\bigl((\mathbf{h} - \mathbf{g}) \odot \mathbf{z}'\bigr)\, U_z \\
+# {} + {} & \mathrm{diag}\bigl((1 - \mathbf{z}) \odot \mathbf{g}'\bigr)\, \bigl(\mathrm{diag}(\mathbf{r})\, U_g \\
+# & \qquad + \mathrm{diag}(\mathbf{s} \odot \mathbf{r}')\, U_r\bigr) ,
+# \end{aligned}
+# $$
+#
+# where $\mathbf{z}' = \mathbf{z} \odot (1 - \mathbf{z})$, $\mathbf{r}' = \mathbf{r} \odot (1 - \mathbf{r})$ and $\mathbf{g}' = 1 - \mathbf{g} \odot \mathbf{g}$. The
+# term that takes the place of $\mathrm{diag}(\mathbf{f}_t)$ is $\mathrm{diag}(\mathbf{z})$.
+#
+# </details>
+
 # %% cellView="form" tags=["hide-cell"]
 # @title Solution 2
-# diag(z) does. With g for the proposal and s = U_g h + v_g, so that g = tanh(a + r s), the
-# rest is diag((h - g) z') U_z + diag((1 - z) g') [diag(r) U_g + diag(s r') U_r], where
-# z' = z (1 - z), r' = r (1 - r) and g' = 1 - g^2.
 gru, x, h = GRUCell(d, d_h).double(), draw(d), draw(d_h)
 a_r, a_z, a = (gru.weight_ih @ x + gru.bias_ih).detach().chunk(3)  # (d_h,) each
 U_r, U_z, U_g = gru.weight_hh.detach().chunk(3)  # (d_h, d_h) each
@@ -840,10 +1053,10 @@ inner = torch.diag(r) @ U_g + torch.diag(s * r * (1 - r)) @ U_r
 ours = torch.diag(z) + torch.diag((h - g) * z * (1 - z)) @ U_z
 ours += torch.diag((1 - z) * (1 - g * g)) @ inner
 exact = torch.autograd.functional.jacobian(lambda h: gru(x[None], h[None])[0], h)
-print("as autograd:", torch.allclose(ours, exact, atol=1e-12))
+print(f"within 1e-12 of autograd: {(ours - exact).abs().max() < 1e-12}")
 
 # %% [markdown]
-# > **Exercise 3 (code).** Write the LSTM's backward pass for one text: from $\partial L_t / \partial \mathbf{h}_t$ for
+# > **Exercise 3 (code, hard, 45 minutes).** Write the LSTM's backward pass for one text: from $\partial L_t / \partial \mathbf{h}_t$ for
 # > every word to the gradients of all weights, by {eq}`eq-lstm-weight-gradient`. Check it with `nn.LSTM`.
 # >
 # > *Hint: go back as in the last chapter, with two vectors in hand, the derivatives by $\mathbf{h}_t$ and by
@@ -869,20 +1082,28 @@ for G_t, (_, c, i, f, g, o, tanh_c) in zip(G.flip(0), kept[::-1], strict=True):
 Delta, H = torch.stack(deltas[::-1]), torch.stack([h for h, *_ in kept])
 ours = Delta.T @ X, Delta.T @ H, Delta.sum(0), Delta.sum(0)
 exact = torch.autograd.grad(theirs(X)[0], [*theirs.parameters()], G)
-print([torch.allclose(*pair, atol=1e-12) for pair in zip(ours, exact, strict=True)])
+apart = [(one - other).abs().max() for one, other in zip(ours, exact, strict=True)]
+print(f"all four gradients within 1e-12 of nn.LSTM's: {max(apart) < 1e-12}")
 
 # %% [markdown]
-# > **Exercise 4 (code).** Who knows $T$ beforehand? Tallec and Ollivier {cite:p}`tallec2018can` draw a forget bias for
+# > **Exercise 4 (code, medium, 20 minutes).** Who knows $T$ beforehand? Tallec and Ollivier {cite:p}`tallec2018can` draw a forget bias for
 # > each unit, $\ln u$ with $u$ uniform between 1 and $T - 1$, where $T$ is the longest range expected, and set the input
 # > bias to its negative. Which memory times does that give? Does it bridge 128 words?
 # >
 # > *Hint: $\tau(\ln u)$ for large $u$. Rows 0 to $d_h$ are the input gate.*
 
+# %% [markdown]
+# <details><summary>Solution 4</summary>
+#
+# By the formula for the memory time, $\tau(\ln u) = 1 / \ln(1 + 1/u)$, which is about $u$ for large $u$. So the memory times are spread evenly from
+# about 1 to $T - 1$: some units are made for short ranges and some for long ones. And since the input bias is the negative, the
+# input gate starts at $\sigma(-\ln u) = 1/(1 + u)$: the longer a unit keeps, the less it writes at each word. (The code trains one
+# seed, to save time; try others.)
+#
+# </details>
+
 # %% cellView="form" tags=["hide-cell"]
 # @title Solution 4
-# tau(ln u) is about u: memory times spread evenly from 1 to T - 1, some units for short
-# ranges and some for long ones; and the longer a unit keeps, the less it writes. (One
-# seed, to save time; try others.)
 torch.manual_seed(0)
 reader = Reader(LSTM, 0)
 keep = torch.empty(32).uniform_(1, 127).log()
@@ -892,10 +1113,20 @@ reader.network.bias_ih_l0.data[:64] = torch.cat([-keep, keep])
 print("remembers after 128 words:", train(reader, 128, seed=0, rate=3e-3) > 0.9)
 
 # %% [markdown]
-# > **Exercise 5 (open).** Give the plain network its best chance at $T = 32$. Can you start it so that it remembers at a
+# > **Exercise 5 (open, hard, 40 minutes).** Give the plain network its best chance at $T = 32$. Can you start it so that it remembers at a
 # > rate of 0.003, too?
 # >
 # > *Hint: what must its $W_h$ be for the state to stay as it is? What do the words in between do to it?*
+
+# %% [markdown]
+# <details><summary>Solution 5</summary>
+#
+# With $W_h = I$ the state is copied, as Le, Jaitly and Hinton [do with ReLUs](https://arxiv.org/abs/1504.00941), and small inputs keep $\tanh$ where it
+# is nearly straight. The gradient gets through, and the network gets better than guessing. But every word still adds to the
+# state: the network has to make a thousand vectors small, where an LSTM shuts a gate. And a start, too, has its rate: the plain network
+# as it comes was best at 0.01. Try this start there.
+#
+# </details>
 
 # %% cellView="form" tags=["hide-cell"]
 # @title Solution 5
@@ -911,15 +1142,11 @@ for seed in range(3):
     results.append(train(reader, 32, seed, rate=3e-3, steps=600))
 usual = rows["RNN", 0, 32]["tried"]["0.003"]
 for name, found in (("usual", usual), ("identity", results)):
-    print(f"{name:>8} start, better than guessing: {[x > 0.35 for x in found]}")
-# The identity copies the state, as Le, Jaitly and Hinton do with ReLUs (arXiv 1504.00941),
-# and small inputs keep tanh where it is nearly straight. The gradient gets through. But
-# every word still adds to the state: the network has to make a thousand vectors small,
-# where an LSTM shuts a gate. At 0.01 it is the other way round: there the usual start
-# does well for most seeds, and this one does not. A start, too, has its rate.
+    better = sum(x > 0.35 for x in found)
+    print(f"{name} start: {better} of {len(found)} seeds better than guessing")
 
 # %% [markdown]
-# > **Exercise 6 (open).** Is it the coupling that helps the GRU? Give an LSTM the input gate $1 - \mathbf{f}_t$, as Greff
+# > **Exercise 6 (open, medium, 30 minutes).** Is it the coupling that helps the GRU? Give an LSTM the input gate $1 - \mathbf{f}_t$, as Greff
 # > and colleagues did ("CIFG"), and train it at the GRU's rate, 0.03, at $T = 32$.
 # >
 # > *Hint: a subclass of `nn.LSTM` with its own `forward` fits into `Reader`.*
@@ -943,8 +1170,8 @@ class Coupled(nn.LSTM):
 results = []
 for seed in range(2):
     torch.manual_seed(seed)
-    results.append(train(Reader(Coupled, 0), 32, seed, rate=3e-2, steps=600) > 0.9)
-print("a fresh LSTM with coupled gates remembers 32 words:", results)
+    results.append(train(Reader(Coupled, 0), 32, seed, rate=3e-2, steps=600))
+print(f"fresh, with coupled gates: {remembering(results)} remember 32 words")
 
 # %% [markdown]
 # ## You have
