@@ -154,6 +154,7 @@ axes.grid(False)
 # Both spellings by hand, over our sentence, with random weights and a random query:
 
 # %%
+torch.manual_seed(1)
 d_q, d_h, d_a = 5, 8, 6
 W_a = torch.randn(d_a, d_q + d_h)
 b, v = torch.randn(2, d_a)
@@ -206,6 +207,7 @@ print("as by hand:", same, "/ gradients as by finite differences:", right)
 from scratch import text
 from scratch.attention import masked_softmax
 
+torch.manual_seed(2)
 lengths = torch.tensor([6, 2, 0])
 mask = text.mask(lengths)  # (batch, T) True: may be looked at
 scores = torch.randn(3, 6)
