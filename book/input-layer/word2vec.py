@@ -33,7 +33,7 @@
 # - train both architectures on sixty years of presidential speeches, and hold their neighbours and their
 #   judgement against gensim's and people's.
 #
-# **You need** the chapter on one-hot vectors, the chain rule, and logarithms. This chapter runs in about 40 seconds
+# **You need** the chapter on one-hot vectors, the chain rule, and logarithms. This chapter runs in about 45 seconds
 # on one processor core.
 
 # %%
@@ -61,6 +61,7 @@ except ImportError as error:
 from collections import Counter
 
 from scratch.corpora import load
+from scratch.table import Table
 
 sentences = load("state-of-the-union")
 counts = Counter(w for s in sentences for w in s)
@@ -69,15 +70,15 @@ frequent = {w for w, _ in counts.most_common(100)}
 
 def company(word, window=2, k=5):
     neighbours = Counter()
-    for s in sentences:
+    for s in (s for s in sentences if word in s):
         for t, w in enumerate(s):
             if w == word:
                 neighbours.update(s[max(0, t - window) : t] + s[t + 1 : t + 1 + window])
     return [w for w, _ in neighbours.most_common() if w not in frequent][:k]
 
 
-for word in ("gold", "silver", "june", "july", "soldiers"):
-    print(f"{word:>8}: {', '.join(company(word))}")
+chosen = ("gold", "silver", "june", "july", "soldiers")
+Table([(word, " ".join(company(word))) for word in chosen], {"word": "", "company": ""})
 
 # %% [markdown]
 # *Gold* and *silver* stand beside coins, *June* and *July* beside days (*th* and *st* are what our
@@ -96,8 +97,10 @@ for word in ("gold", "silver", "june", "july", "soldiers"):
 from scratch.text import tokenize
 
 tokens = tokenize("The cat sat on the mat")
+rows = []
 for t, centre in enumerate(tokens):
-    print(f"{centre:>4}: {tokens[max(0, t - 2) : t] + tokens[t + 1 : t + 3]}")
+    rows.append((centre, " ".join(tokens[max(0, t - 2) : t] + tokens[t + 1 : t + 3])))
+Table(rows, {"centre": "", "context": ""})
 
 # %% mystnb={"image": {"alt": "A grid: six columns for the six words of the sentence, six rows for the six steps of the window. In each row one dark square marks the centre, on the diagonal, and the paler squares up to two places to its left and right mark the context."}, "figure": {"caption": "A window of two sliding over the sentence, from top to bottom: dark the centre, pale its context.", "name": "fig-w2v-windows"}}
 import matplotlib.pyplot as plt
@@ -124,11 +127,10 @@ from scratch.windows import windows
 words = sorted(set(tokens))  # the whole vocabulary, for now
 ids = [words.index(w) for w in tokens]
 centres, contexts = windows([ids], window=2)  # (n,), (n, 4)
-print(contexts.tolist())
+print(contexts)
 by_hand = [ids[max(0, t - 2) : t] + ids[t + 1 : t + 3] for t in range(len(ids))]
-print(
-    "as by hand:", [[i for i in row if i >= 0] for row in contexts.tolist()] == by_hand
-)
+inside = [[i for i in row if i >= 0] for row in contexts.tolist()]
+print("as by hand:", inside == by_hand)
 
 # %% [markdown]
 # From these rows word2vec makes a guessing game, and there are two ways to play it. *Skip-gram* (跳字模型) is
@@ -251,7 +253,8 @@ pencil_h, pencil_U = U.T @ (p - y), torch.outer(p - y, h)  # (d,), (V, d)
 
 h_, U_ = h.clone().requires_grad_(), U.clone().requires_grad_()
 cross_entropy(U_ @ h_, o).backward()
-print("autograd:", torch.allclose(pencil_h, h_.grad), torch.allclose(pencil_U, U_.grad))
+same = torch.allclose(pencil_h, h_.grad) and torch.allclose(pencil_U, U_.grad)
+print("pencil and autograd agree:", same)
 
 
 # %%
@@ -266,8 +269,8 @@ def differences(f, x, step=1e-6):
 
 slow_h = differences(lambda x: cross_entropy(U @ x, o), h)
 slow_U = differences(lambda x: cross_entropy(x @ h, o), U)
-same = [torch.allclose(*x, atol=1e-8) for x in ((slow_h, pencil_h), (slow_U, pencil_U))]
-print("finite differences:", same)
+farthest = max((slow_h - pencil_h).abs().max(), (slow_U - pencil_U).abs().max())
+print("pencil and finite differences are less than 1e-8 apart:", bool(farthest < 1e-8))
 
 # %% [markdown]
 # In skip-gram all guesses from one centre share the same scores, so we may add their errors up before we
@@ -285,24 +288,22 @@ for t, (c, row) in enumerate(zip(centres, contexts, strict=True)):
 # %%
 from scratch.word2vec import softmax_loss
 
-loss, *gradients = softmax_loss(
-    W[centres], U, contexts
-)  # hidden, output table, targets
-print(
-    "as by hand:", [torch.allclose(*x) for x in zip(gradients, (d_H, d_U), strict=True)]
-)
+loss, *gradients = softmax_loss(hidden=W[centres], output=U, targets=contexts)
+same = [torch.allclose(*pair) for pair in zip(gradients, (d_H, d_U), strict=True)]
+print("both gradients as by hand:", all(same))
 
 # %% [markdown]
-# The helper is the same in matrices. `targets` is what we called `contexts`: $m$ places in each row, $-1$ where
-# there is nobody. `seen` counts, in each row, how often each word is there: the bag of the centre's neighbours.
-# (`scatter_add_(1, ids, x)` adds each `x` in the column that its id names.) If a row has $k$ neighbours, their errors
-# add up to $k\,\mathbf{p}$ minus this bag. `ids_below` only refuses impossible ids:
+# The helper is the same in matrices. `targets` is what we called `contexts`: $m$ places in each row, $-1$ where there
+# is nobody. `seen` counts, in each row, how often each word is there: the bag of the centre's neighbours. It is made
+# by `scatter_add_(1, ids, x)`, which adds each `x` in the column that its id names. A row of targets 4, 2, 4, −1 puts
+# 2 into column 4 and 1 into column 2; the −1 goes to column 0, with a `present` of 0. If a row has $k$ neighbours,
+# their errors add up to $k\,\mathbf{p}$ minus this bag. `ids_below` only refuses impossible ids:
 
 # %%
 import inspect
+import textwrap
 
-signature, _, body = inspect.getsource(softmax_loss).split('"""')
-print(signature.strip() + body.rstrip())
+print(textwrap.dedent(inspect.getsource(softmax_loss).split('"""')[2]).strip())
 
 # %% [markdown]
 # ## Eight sentences
@@ -328,14 +329,24 @@ from scratch.word2vec import SkipGram
 words = [w for w, _ in Counter(w for s in toy for w in s).most_common()]
 centres, contexts = windows([[words.index(w) for w in s] for s in toy], window=2)
 
-model = SkipGram(len(words), dim=8, generator=torch.Generator().manual_seed(0)).double()
-for step in range(2001):
-    loss, d_H, d_U = softmax_loss(model.hidden(centres), model.output, contexts)
-    with torch.no_grad():
-        model.input.index_add_(0, centres, -0.01 * d_H)  # each centre's row, downhill
-        model.output -= 0.01 * d_U
-    if step % 400 == 0:
-        print(f"step {step:>4}: {loss / (contexts >= 0).sum():.4f} per guess")
+
+def descend(dim, seed):
+    """A model after 2,000 steps on the whole text, and its loss per guess meanwhile."""
+    generator, losses = torch.Generator().manual_seed(seed), []
+    model = SkipGram(len(words), dim, generator).double()
+    for step in range(2001):
+        loss, d_H, d_U = softmax_loss(model.hidden(centres), model.output, contexts)
+        with torch.no_grad():
+            model.input.index_add_(0, centres, -0.01 * d_H)  # each centre's row
+            model.output -= 0.01 * d_U
+        if step % 400 == 0:
+            losses.append((step, loss.item() / (contexts >= 0).sum().item()))
+    return model, losses
+
+
+# %%
+model, losses = descend(dim=8, seed=0)
+Table(losses, {"step": ",", "loss per guess": ".4f"})
 
 # %% [markdown]
 # The loss begins at the logarithm of the size of the vocabulary, $\ln 13 \approx 2.565$. It falls, and then
@@ -354,37 +365,49 @@ axes.set_xticks(range(len(shown)), shown, rotation=60)
 axes.set_yticks(range(len(shown)), shown)
 axes.grid(False)
 figure.colorbar(image, label="cosine")
-for pair in ("cat dog", "king queen", "cat king", "cat drinks", "king crown"):
-    a, b = pair.split()
-    print(f"{a:>4} – {b:<6} {cosines[shown.index(a), shown.index(b)]:+.2f}")
+plt.show()
 
 # %% [markdown]
-# *Cat* and *dog* point the same way, though they have never met: they were asked to predict the same
-# company. *King* and *queen* likewise, and they have nothing to do with cats. But look at *king* and
-# *crown*. Nobody would call them alike; yet a window of two shows both of them beside *the* and *wears*, so
-# they share much of their company. The vectors know what the windows show, no more and no less, and a
-# window does not show who wears what.
-#
-# How much of this is the text, and how much the start? The loss sees only the products $\mathbf{u}_w \cdot \mathbf{v}_c$.
-# So $W A$ with $U A^{-\top}$ is exactly as good a model, for any matrix $A$ that can be inverted:
+# How much of that is the random start? Some other starts, and more dimensions:
 
 # %%
-with torch.no_grad():
-    A = torch.randn(8, 8, generator=torch.Generator().manual_seed(1)).double()
-    W, U = model.input, model.output
-    turned, U_turned = W @ A, U @ torch.linalg.inv(A).T  # (13, 8), (13, 8)
-    before = softmax_loss(W[centres], U, contexts)[0]
-    after = softmax_loss(turned[centres], U_turned, contexts)[0]
-print("the loss is the same:", torch.allclose(before, after))
-cat, king = words.index("cat"), words.index("king")
 cosine = torch.nn.functional.cosine_similarity
-for name, x in (("A", turned), ("a rotation", W @ torch.linalg.qr(A).Q)):
-    same = torch.isclose(cosine(x[cat], x[king], dim=0), cosine(W[cat], W[king], dim=0))
-    print(f"cos(cat, king) is the same after {name}:", bool(same))
+met = ("cat – dog", "king – queen", "cat – king", "cat – drinks", "king – crown")
+first, second = torch.tensor([[words.index(w) for w in p.split(" – ")] for p in met]).T
+starts = {(8, 0): model} | {s: descend(*s)[0] for s in ((8, 1), (8, 2), (32, 0))}
+rows = []
+for start, trained in starts.items():
+    W = trained.input.detach()  # (13, d)
+    rows.append((*start, *cosine(W[first], W[second]).tolist()))
+Table(rows, {"d": "", "seed": ""} | dict.fromkeys(met, "+.2f"))
 
 # %% [markdown]
-# The loss alone fixes neither the axes nor the angles, and no single coordinate means anything. Cosines survive a turn
-# of the axes, but not every change that the loss cannot see: where training ends among all these equals, it decides.
+# *Cat* and *dog* point the same way from every start, though they have never met: they were asked to predict the same
+# company. *King* and *queen* likewise, and they have nothing to do with cats. But look at *king* and *crown*, which
+# come out alike every time, too. Nobody would call them so; yet a window of two shows both of them beside *the* and
+# *wears*, and they share much of their company. The vectors know what the windows show, no more and no less, and a
+# window does not show who wears what.
+#
+# The digits do depend on the start. Why? The loss sees only the products $\mathbf{u}_w \cdot \mathbf{v}_c$. So $W A$
+# with $U A^{-\top}$ is exactly as good a model, for any matrix $A$ that can be inverted. We try an $A$ of random
+# numbers, and one that only turns (the $Q$ of its QR decomposition, whose inverse is its transpose):
+
+# %%
+W, U = model.input.detach(), model.output.detach()
+A = torch.randn(8, 8, generator=torch.Generator().manual_seed(1)).double()
+cat, king = words.index("cat"), words.index("king")
+changes = {"none": torch.eye(8).double(), "A": A, "a turn": torch.linalg.qr(A).Q}
+rows = []
+for name, M in changes.items():
+    W_, U_ = W @ M, U @ torch.linalg.inv(M).T  # (13, 8), (13, 8)
+    loss = softmax_loss(W_[centres], U_, contexts)[0] / (contexts >= 0).sum()
+    rows.append((name, loss, cosine(W_[cat], W_[king], dim=0)))
+Table(rows, {"change": "", "loss per guess": ".4f", "cos(cat, king)": "+.2f"})
+
+# %% [markdown]
+# The loss alone fixes neither the axes nor the angles, and no single coordinate means anything. Cosines survive a
+# turn of the axes, but not every change that the loss cannot see: where training ends among all these equals, it
+# decides.
 #
 # ## The call that learns nothing
 #
@@ -428,8 +451,8 @@ print(f"cos(cat, dog): mean {np.mean(by_seed):+.2f}, deviation {np.std(by_seed):
 # P_\text{keep} = \min\Bigl(1, \sqrt{\tau/f} + \tau/f\Bigr)
 # $$ (eq-w2v-keep)
 #
-# with $\tau = 0.001$ in the released program and in gensim (the paper {cite:p}`mikolov2013distributed` prints a different
-# formula). A share of more than about one in 380 counts as frequent. In a corpus of six words, each word
+# with $\tau = 0.001$ in the released program and in gensim (the paper {cite:p}`mikolov2013distributed` prints a
+# different formula). A share of more than about one in 380 counts as frequent. In a corpus of six words, each word
 # has a share of at least one sixth.
 
 # %%
@@ -438,8 +461,13 @@ from scratch.windows import keep_probability
 counts = Counter(w for s in two_sentences for w in s)
 keep = keep_probability(torch.tensor(list(counts.values())), 1e-3).tolist()
 keep = dict(zip(counts, keep, strict=True))
-print({w: round(q, 3) for w, q in keep.items()})
+rows = [(w, k / counts.total(), keep[w]) for w, k in counts.items()]
+Table(rows, {"word": "", "share": ".3f", "kept with probability": ".3f"})
 
+# %% [markdown]
+# So a pass over the text hardly ever finds two words of a sentence:
+
+# %%
 a, b = keep["say"], keep["cat"]  # each sentence: say, and two words that stand once
 none = (1 - a) * (1 - b) ** 2
 one = a * (1 - b) ** 2 + 2 * b * (1 - a) * (1 - b)
@@ -476,10 +504,7 @@ start = sentences.index(tokenize("It is a pleasure to return from whence I came.
 recent = sentences[start:]
 same_call = Word2Vec(recent, min_count=1, workers=1, seed=0).wv
 print(f"{len(recent):,} sentences, {len(same_call):,} different words")
-print(
-    "january:",
-    ", ".join(sorted(w for w, _ in same_call.most_similar("january", topn=4))),
-)
+print("january:", *sorted(w for w, _ in same_call.most_similar("january", topn=4)))
 
 # %% [markdown]
 # There they are, months and a season: the call was never at fault. (`workers=1` and a seed make it
@@ -502,11 +527,12 @@ print(f"operations for one epoch: {here:.0e} here, {news:.0e} for the news")
 # Our slice is a matter of seconds; theirs would be some billions of times as much. They did not wait for
 # it: there are ways around the sum, which make a step cheap, and they are what made word2vec famous.
 #
-# `train` is the loop that you have seen, with a few additions. It takes the centres in random order, 512 at
-# a time. It draws each centre's window at random between 1 and `window` places, as the original program
-# does, so that nearer words count for more. And it steps with Adam {cite:p}`kingma2015adam`, a gradient
-# descent that finds a step size for each number by itself, all of them falling to zero in the end. In double
-# precision, the digits that we print are the same on every processor. One epoch for each architecture:
+# `train` is the loop that you have seen, with a few additions. It takes the centres in random order, 512 at a time.
+# It draws each centre's window at random between 1 and `window` places, as the original program does, so that nearer
+# words count for more. It steps with Adam {cite:p}`kingma2015adam`, a gradient descent that finds a step size for
+# each number by itself; and all steps shrink linearly to nothing in the end, which is not Adam's doing but a
+# schedule, word2vec's own. It computes in double precision, where rounding is so small that the digits below came out
+# alike on all the processors that we tried. One epoch for each architecture:
 
 # %%
 from scratch.word2vec import train
@@ -531,11 +557,12 @@ gensim_sg, gensim_cbow = (
 )
 models = {"skip-gram": skip_gram, "CBOW": cbow}
 models |= {"gensim sg": gensim_sg, "gensim CBOW": gensim_cbow}
+rows = []
 for word in ("january", "million", "war", "china"):
-    print(word)
     for name, vectors in models.items():
         near = sorted(w for w, _ in vectors.most_similar(word, topn=5))
-        print(f"  {name:>11}: {' '.join(near)}")
+        rows.append((word, name, " ".join(near)))
+Table(rows, {"word": "", "vectors": "", "nearest": ""})
 
 # %% [markdown]
 # Nobody has told these programs that January is a month. For *january* all four name other months, and for
@@ -546,8 +573,7 @@ for word in ("january", "million", "war", "china"):
 #
 # > **Pitfall.** Run gensim with more than one worker and its results change from run to run, seed or no
 # > seed: the threads take turns in an order that nobody controls. For a result that can be repeated,
-# > `workers=1`. Our trainer computes in double precision, so that even another processor, which rounds
-# > differently, prints the same neighbours.
+# > `workers=1`.
 #
 # ## What do people say?
 #
@@ -582,24 +608,31 @@ print(len(people), "of 353 pairs are known")
 # *similar*.
 
 # %%
-from scratch.metrics import spearman
+from scratch.metrics import interval, spearman
 
+
+def bracket(statistic, *samples):
+    return "[{:+.2f}, {:+.2f}]".format(*interval(statistic, *samples))
+
+
+rows = []
 for name in ("wordsim-353", "simlex-999"):
-    people, _ = judged(name, skip_gram)
-    draws = np.random.default_rng(0).integers(len(people), size=(1000, len(people)))
-    print(f"{name}, {len(people)} pairs")
     for kind, vectors in models.items():
-        x, y = map(np.array, judged(name, vectors))
-        low, high = np.percentile([spearman(x[i], y[i]) for i in draws], [2.5, 97.5])
-        print(f"  {kind:>11} {spearman(x, y):5.2f} [{low:+.2f}, {high:+.2f}]")
+        x = judged(name, vectors)  # ratings, cosines
+        rows.append((name, len(x[0]), kind, spearman(*x), bracket(spearman, *x)))
+Table(rows, {"test": "", "pairs": "", "vectors": "", "Spearman": ".2f", "95 %": ""})
 
+# %% [markdown]
+# And one-hot vectors?
+
+# %%
 try:
     spearman(people, np.zeros(len(people)))
 except ValueError as error:
-    print("one-hot:", error)
+    print(error)
 
 # %% [markdown]
-# For one-hot vectors the question cannot even be asked, since they order nothing. The trained vectors do
+# The question cannot even be asked, since they order nothing. The trained vectors do
 # order the pairs, and on WordSim-353 the brackets stay clear of zero, some of them barely: company alone
 # has taught them something that people agree with. On SimLex-999 most do not. If half a million words of
 # one kind of speech hold an answer to the harder question, it is too faint for so few pairs to show.
@@ -609,19 +642,50 @@ except ValueError as error:
 # of pairs is put to both models, and the brackets hold the middle of the differences:
 
 # %%
-people, ours = map(np.array, judged("wordsim-353", skip_gram))
-draws = np.random.default_rng(0).integers(len(people), size=(1000, len(people)))
+people, ours = judged("wordsim-353", skip_gram)
+
+
+def lead(people, ours, theirs):
+    return spearman(people, ours) - spearman(people, theirs)
+
+
+rows = []
 for name in ("CBOW", "gensim sg", "gensim CBOW"):
-    theirs = np.array(judged("wordsim-353", models[name])[1])
-    gaps = [
-        spearman(people[i], ours[i]) - spearman(people[i], theirs[i]) for i in draws
-    ]
-    low, high = np.percentile(gaps, [2.5, 97.5])
-    print(f"skip-gram minus {name:<11}: [{low:+.2f}, {high:+.2f}]")
+    x = people, ours, judged("wordsim-353", models[name])[1]
+    rows.append((f"skip-gram minus {name}", lead(*x), bracket(lead, *x)))
+Table(rows, {"difference": "", "Spearman": "+.2f", "95 %": ""})
 
 # %% [markdown]
-# Zero is inside each time: these pairs cannot rank the models. And that is with one seed each; another seed
-# moves the numbers, too. ([](word2vec-at-scale.ipynb) has more text, more seeds, and each side's best learning rate.)
+# Zero is inside each time: these pairs cannot rank the models. And that is with one seed and one learning rate each.
+# ([](word2vec-at-scale.ipynb) has more text, more seeds, and each side's best rate.)
+#
+# > **Pitfall.** A default is where to begin, not what is best. Unless told otherwise, `train` samples negatives, at a
+# > rate of 0.025 for skip-gram, as word2vec's program and gensim do, and of 0.1 for CBOW. The book's benchmark tried
+# > these and others on all of its English text, with two or three seeds each. (The analogies are the next chapter's.)
+
+# %%
+from statistics import mean
+
+from scratch.corpora import load_results
+
+runs = {}
+for run in load_results("word2vec")["rates"]:
+    if run["side"] == "scratch":
+        runs.setdefault((run["architecture"], run["rate"]), []).append(run)
+judges = ("wordsim-353", "simlex-999", "analogies")
+rows = []
+for key, seeds in sorted(runs.items()):
+    fine = not any("diverged" in run for run in seeds)
+    means = [
+        mean(r[judge]["score"] for r in seeds) if fine else None for judge in judges
+    ]
+    rows.append((*key, *means))
+Table(rows, {"architecture": "", "rate": ""} | dict.fromkeys(judges, ".3f"))
+
+# %% [markdown]
+# Twice the default is better on both lists of pairs, on the analogies for skip-gram only. Twice as much again, and
+# training diverges (–): the defaults are on the safe side. For a text of your own try several, and choose them on
+# questions that are not your judge.
 #
 # ## A picture, and a warning
 #
@@ -641,11 +705,11 @@ groups = [
     "war peace enemy weapons",
 ]
 chosen = " ".join(groups).split()
-rows = np.stack([skip_gram[w] / np.linalg.norm(skip_gram[w]) for w in chosen])
-shadow = PCA(2, svd_solver="full").fit_transform(rows.astype(np.float64))  # (24, 2)
-for g, group in enumerate(groups):
-    x, y = shadow[4 * g : 4 * g + 4].mean(0)
-    print(f"middle of {group:<33}: ({x:+.2f}, {y:+.2f})")
+units = np.stack([skip_gram[w] / np.linalg.norm(skip_gram[w]) for w in chosen])
+shadow = PCA(2, svd_solver="full").fit_transform(units.astype(np.float64))  # (24, 2)
+middles = shadow.reshape(6, 4, 2).mean(1)  # (6, 2)
+middles = [(group, *middle) for group, middle in zip(groups, middles, strict=True)]
+Table(middles, {"middle of": "", "widest": "+.2f", "second widest": "+.2f"})
 
 # %% tags=["rms=1"] mystnb={"image": {"alt": "Twenty-four words scattered in a plane, coloured by group. Months and school words form clusters of their own; numbers and money words share one; countries mix with the words of war and peace."}, "figure": {"caption": "Twenty-four words of the skip-gram vectors, on the plane of their two widest directions. The colours are ours; the program was told nothing about groups.", "name": "fig-w2v-projection"}}
 figure, axes = plt.subplots(figsize=(5, 4.4))
@@ -673,12 +737,14 @@ def nearest(x):
     return distance.argmin(1)  # (words,)
 
 
-for name, points in (("in the picture", shadow), ("in 50 dimensions", rows)):
-    own = np.mean(nearest(points) // 4 == np.arange(24) // 4)
-    print(f"{name:>16}: {own:.0%} have a neighbour of their own group")
+neighbours = {"in the picture": nearest(shadow), "in 50 dimensions": nearest(units)}
+answers = []
 for word in ("china", "russia", "japan"):
-    flat, full = (chosen[nearest(x)[chosen.index(word)]] for x in (shadow, rows))
-    print(f"{word}: nearest in the picture {flat}, in 50 dimensions {full}")
+    near = (chosen[x[chosen.index(word)]] for x in neighbours.values())
+    answers.append((f"nearest to {word}", *near))
+own = (np.mean(x // 4 == np.arange(24) // 4) for x in neighbours.values())
+answers.append(("neighbour of the own group", *own))
+Table(answers, {"": ""} | dict.fromkeys(neighbours, ".0%"))
 
 # %% [markdown]
 # In the picture *russia* is nearest to *peace*; in fact it is nearest to *china*.
@@ -697,61 +763,238 @@ from pathlib import Path
 
 from gensim.models import KeyedVectors
 
-for name, vectors in (("ours", skip_gram), ("gensim's", gensim_sg)):
+same = []
+for kept in (skip_gram, gensim_sg):
     for binary in (False, True):
         with tempfile.TemporaryDirectory() as folder:
             file = str(Path(folder) / "vectors")
-            vectors.save_word2vec_format(file, binary=binary)
+            kept.save_word2vec_format(file, binary=binary)
             back = KeyedVectors.load_word2vec_format(file, binary=binary)
-        same = np.array_equal(back.vectors, vectors.vectors)
-        same = same and back.index_to_key == vectors.index_to_key
-        print(f"{name:>8}, {'binary' if binary else 'text'}: equal to the bit: {same}")
+        same.append(np.array_equal(back.vectors, kept.vectors))
+        same.append(back.index_to_key == kept.index_to_key)
+print("words and vectors come back equal to the bit, in both formats:", all(same))
 
 # %% [markdown]
 # ## So, can company give a meaning?
 #
-# Some. From company alone, without a dictionary, a program has found that *january* is like *june* and
-# *china* like *russia*, and its opinion of pairs of words goes with people's. What it has found is which
-# words keep similar company. Often, not always, these are words that can replace each other. That is why
-# opposites can be near each other (exercise 6), why *king* and *crown* look alike, and why a phrase such as
-# *Cold War* leaves its mark. And one word got one vector: *march* the month and *march* the walk share
-# theirs. A word that was never seen got none; *fastText* makes it one, as the sum of vectors of its pieces of three to
-# six letters {cite:p}`bojanowski2017enriching`. And what company the text gives to *he* and *she*, the vectors give them,
-# too {cite:p}`bolukbasi2016man`. Each of these limits is where a later idea begins.
+# Some. From company alone, without a dictionary, a program has found that *january* is like *june* and *china* like
+# *russia*, and its opinion of pairs of words goes with people's. What it has found is which words keep similar
+# company. Often, not always, these are words that can replace each other. That is why opposites can be near each
+# other (exercise 6), why *king* and *crown* look alike, and why a phrase such as *Cold War* leaves its mark. And one
+# word got one vector: *march* the month and *march* the walk share theirs. A word that was never seen got none;
+# *fastText* makes it one, as the sum of vectors of its pieces of three to six letters
+# {cite:p}`bojanowski2017enriching`. And what company the text gives to *he* and *she*, the vectors give them, too,
+# prejudice included {cite:p}`bolukbasi2016man`. Each of these limits is where a later idea begins.
 #
+# ## Check yourself
+#
+# **1. How many examples does skip-gram make of a sentence of five words, with a window of one place to each side?**
+#
+# - **A** 10
+# - **B** 8
+# - **C** 5
+# - **D** 4
+#
+# <details><summary>Answer</summary>
+#
+# - **A ✗** Two neighbours for each of five words; but the first and the last word have only one.
+# - **B ✓** The three words inside have two neighbours each, the two at the ends one.
+# - **C ✗** So many examples CBOW makes: one for each centre.
+# - **D ✗** There are four pairs of neighbours, and each gives two examples, one from either side.
+#
+# </details>
+
+# %% [markdown]
+# **2. Of three words, the scores are 0, 0 and $\ln 2$, and the first one was really there. What is the derivative of
+# the loss for the score of this first word?**
+#
+# - **A** 0.25
+# - **B** 0.75
+# - **C** −1.00
+# - **D** −0.75
+#
+# <details><summary>Answer</summary>
+#
+# - **A ✗** This is the word's probability $p_w$. As it was there, $y_w = 1$ goes off.
+# - **B ✗** The sign is wrong: the loss falls when the score of the word that was there rises.
+# - **C ✗** This forgets the sum of exponentials, in which the score stands, too.
+# - **D ✓** The exponentials are 1, 1 and 2, so $p_w = 1/4$, and $p_w - y_w = 1/4 - 1$.
+#
+# </details>
+
+# %% [markdown]
+# **3. A skip-gram model for 1,000 words is fresh: a random input table, an output table of zeros. What is its loss
+# per guess?**
+#
+# - **A** 0.00
+# - **B** 0.69
+# - **C** 6.91
+# - **D** It depends on the random numbers.
+#
+# <details><summary>Answer</summary>
+#
+# - **A ✗** Zero would mean that it is certain of every word that comes.
+# - **B ✗** $\ln 2$ is what guessing between two words costs.
+# - **C ✓** All scores are zero, so that every word has the probability 1/1000, and $-\ln (1/1000) = \ln 1000$.
+# - **D ✗** The scores are dot products with zeros, whatever the random vectors are.
+#
+# </details>
+
+# %% [markdown]
+# **4. *Coffee* often stands beside *cup*, and hardly ever beside *tea*. Which of the two will its input vector be
+# nearer to, and why?**
+#
+# - **A** *Tea*, since from both the same neighbours must be guessed.
+# - **B** *Cup*, since words in one window are pulled towards each other.
+# - **C** *Cup*, since the score of *cup* given *coffee* must be high.
+# - **D** Neither: the cosine of two words is zero until they meet.
+#
+# <details><summary>Answer</summary>
+#
+# - **A ✓** What is given *coffee* or *tea* has to predict *cup*, *milk*, *drink*: equal tasks make equal vectors, as
+#   for *cat* and *dog*.
+# - **B ✗** The input vector of *coffee* is pulled to the *output* vector of *cup*, which is in another table.
+# - **C ✗** The score must be high, but it is the product of an input vector and an output vector. It says nothing
+#   about two input vectors.
+# - **D ✗** *Cat* and *dog* never met, and ended up in the same place.
+#
+# </details>
+
+# %% [markdown]
+# **5. In CBOW with four context words, the gradient $\mathbf{g}$ arrives at $\mathbf{h}$. What does each of the four
+# words' vectors get?**
+#
+# - **A** All of $\mathbf{g}$.
+# - **B** A quarter of $\mathbf{g}$.
+# - **C** A share of $\mathbf{g}$, larger for nearer words.
+# - **D** Four times $\mathbf{g}$.
+#
+# <details><summary>Answer</summary>
+#
+# - **A ✗** That would be right for a sum. (The released program takes the mean and passes on all of it; its steps are
+#   four times the gradient.)
+# - **B ✓** $\mathbf{h}$ is the mean, so it moves by a quarter of what one of the vectors moves.
+# - **C ✗** The mean knows no distances. Near words count for more only because windows are often drawn small.
+# - **D ✗** This multiplies where the chain rule divides.
+#
+# </details>
+
+# %% [markdown]
+# **6. You train twice, with different seeds, and reach the same loss. The cosine between *cat* in the first table and
+# *cat* in the second is 0.03. What went wrong?**
+#
+# - **A** One of the two runs has got stuck.
+# - **B** The text is too small to fix the vector of *cat*.
+# - **C** The number of dimensions is too large.
+# - **D** Nothing: each run has axes of its own.
+#
+# <details><summary>Answer</summary>
+#
+# - **A ✗** Then its loss would be higher.
+# - **B ✗** No text fixes it. The loss is the same after any turn of both tables.
+# - **C ✗** It happens in any dimension.
+# - **D ✓** Only cosines within a run mean something. To compare two runs, compare their neighbour lists, or turn one
+#   table onto the other first.
+#
+# </details>
+
+# %% [markdown]
+# **7. A word makes up one hundredth of the corpus. With what probability does gensim keep each of its occurrences,
+# with $\tau = 0.001$?**
+#
+# - **A** 0.10
+# - **B** 0.32
+# - **C** 0.42
+# - **D** 1.00
+#
+# <details><summary>Answer</summary>
+#
+# - **A ✗** This is $\tau / f$ alone, without its root.
+# - **B ✗** This is $\sqrt{\tau / f}$, what the paper's formula keeps. The program keeps more.
+# - **C ✓** $\sqrt{0.1} + 0.1$.
+# - **D ✗** Every word that makes up more than about one in 380 is thinned out.
+#
+# </details>
+
+# %% [markdown]
+# **8. The bracket around the difference of two models' correlations is [−0.14, +0.23]. What follows?**
+#
+# - **A** These pairs cannot tell which of the two is better.
+# - **B** The two models are equally good.
+# - **C** The first is better, since the middle of the bracket is above zero.
+# - **D** The models differ, since the bracket is wider than their difference.
+#
+# <details><summary>Answer</summary>
+#
+# - **A ✓** With other pairs of the same kind the difference could have come out with either sign.
+# - **B ✗** A difference of 0.2 is in the bracket, too. Not to see a difference is not to see that there is none.
+# - **C ✗** So it is for these pairs. The bracket says how little that means for others.
+# - **D ✗** The width says how uncertain the difference is; for a difference to be seen, zero must lie outside.
+#
+# </details>
+
+# %% [markdown]
 # ## Exercises
 #
-# > **Exercise 1 (pencil).** Before training the output table is all zeros. Show that then the first step
-# > leaves the input table unchanged, whatever the text. Which of the two tables could be zero at the start
+# > **Exercise 1 (pencil, easy, 10 minutes).** Before training the output table is all zeros. Show that then the first
+# > step leaves the input table unchanged, whatever the text. Which of the two tables could be zero at the start
 # > without harm, and could both?
 # >
 # > *Hint: put $U = 0$ into the two gradients of equation {eq}`eq-w2v-gradient`.*
 
+# %% [markdown]
+# <details><summary>Solution 1</summary>
+#
+# With $U = 0$ the gradient for the hidden vector is
+# $\partial L / \partial \mathbf{h} = U^\top (\mathbf{p} - \mathbf{y}) = \mathbf{0}$, so the input table does not
+# move. But $\partial L / \partial \mathbf{u}_w = (p_w - y_w)\, \mathbf{h}$ is not zero, as $\mathbf{h}$ is random:
+# the output table moves, and from the second step on both do.
+#
+# The two tables play symmetrical parts in the score $\mathbf{u}_w \cdot \mathbf{h}$, and the input table could as
+# well be the one that starts at zero. If both do, both gradients are zero, now and for ever: nothing tells the words
+# apart.
+#
+# </details>
+
 # %% cellView="form" tags=["hide-cell"]
 # @title Solution 1
-# dL/dh = U^T (p - y) = 0 when U = 0, so the input table does not move. But
-# dL/du_w = (p_w - y_w) h is not zero, as h is random: U moves, and from the second step
-# on both do. By symmetry the input table could be the one that starts at zero. If both
-# are zero, both gradients are zero for ever: nothing tells the words apart.
 fresh = SkipGram(len(words), dim=8)
-_, d_H, d_U = softmax_loss(fresh.hidden(centres), fresh.output, contexts)
-print("only U zero: input moves", bool(d_H.any()), "/ output moves", bool(d_U.any()))
-_, d_H, d_U = softmax_loss(torch.zeros_like(d_H), fresh.output, contexts)
-print("both zero:   input moves", bool(d_H.any()), "/ output moves", bool(d_U.any()))
+hidden = fresh.hidden(centres)
+rows = []
+for start, H in (
+    ("only U is zero", hidden),
+    ("both are zero", torch.zeros_like(hidden)),
+):
+    _, d_H, d_U = softmax_loss(H, fresh.output, contexts)
+    rows.append((start, *("moves" if g.any() else "stays" for g in (d_H, d_U))))
+Table(rows, {"at the start": "", "input table": "", "output table": ""})
 
 # %% [markdown]
-# > **Exercise 2 (pencil).** The loss on the eight sentences stopped far above zero. Show that for skip-gram
-# > it cannot fall below the mean of $-\ln q(o \mid c)$ over all pairs, where $q(o \mid c)$ is the share of
+# > **Exercise 2 (pencil, medium, 20 minutes).** The loss on the eight sentences stopped far above zero. Show that for
+# > skip-gram it cannot fall below the mean of $-\ln q(o \mid c)$ over all pairs, where $q(o \mid c)$ is the share of
 # > $o$ among the neighbours of $c$ in the text. Compute this floor.
 # >
 # > *Hint: let $q_o$ be the shares for one centre. Which $p$ makes $-\sum_o q_o \ln p_o$ smallest? Subtract
 # > $-\sum_o q_o \ln q_o$ and use $\ln x \le x - 1$.*
 
+# %% [markdown]
+# <details><summary>Solution 2</summary>
+#
+# Take one centre. Over all $o$ with $q_o > 0$,
+#
+# $$
+# \sum_o q_o \ln \frac{p_o}{q_o} \le \sum_o q_o \Bigl( \frac{p_o}{q_o} - 1 \Bigr) = \sum_o p_o - \sum_o q_o \le 1 - 1 = 0 ,
+# $$
+#
+# so that $-\sum_o q_o \ln p_o \ge -\sum_o q_o \ln q_o$. Since $\ln x = x - 1$ only at $x = 1$, the two are equal only
+# for $p = q$. The best that a model can do is to predict the neighbours' shares, and what remains is their *entropy*.
+# In the mean over all pairs each centre counts as often as it has neighbours, which is the sum below, over the counts
+# $X$.
+#
+# </details>
+
 # %% cellView="form" tags=["hide-cell"]
 # @title Solution 2
-# For one centre, sum_o q_o ln(p_o / q_o) <= sum_o q_o (p_o / q_o - 1) <= 1 - 1 = 0, so that
-# -sum_o q_o ln p_o >= -sum_o q_o ln q_o, with equality only for p = q. The best a model
-# can do is to predict the neighbours' shares, and what remains is their entropy.
 X = torch.zeros(len(words), len(words), dtype=torch.float64)  # (13, 13) counts
 for c, row in zip(centres, contexts, strict=True):
     for o in row[row >= 0]:
@@ -762,30 +1005,37 @@ final, _, _ = softmax_loss(model.hidden(centres), model.output, contexts)
 print(f"floor {floor:.4f}, reached {final / (contexts >= 0).sum():.4f}")
 
 # %% [markdown]
-# > **Exercise 3 (code).** By exercise 2 the loss depends on the text only through the counts of pairs. Show
-# > that the loss and both gradients of one pass over the toy text can be computed from the $V \times V$
+# > **Exercise 3 (code, medium, 25 minutes).** By exercise 2 the loss depends on the text only through the counts of
+# > pairs. Show that the loss and both gradients of one pass over the toy text can be computed from the $V \times V$
 # > table of these counts, without the text.
 # >
 # > *Hint: let every word of the vocabulary be a centre once, and weight its row.*
 
+# %% [markdown]
+# <details><summary>Solution 3</summary>
+#
+# Let $X_{co}$ count how often $o$ stands beside $c$, as in solution 2. All guesses from the centre $c$ have the same
+# probabilities $\mathbf{p}$, so the loss is $-\sum_{c,o} X_{co} \ln p_{co}$, and the errors of the scores of one
+# centre add up to $\bigl(\sum_o X_{co}\bigr)\, \mathbf{p}_c$ minus row $c$ of $X$. So skip-gram "reads" nothing but a
+# table of counts, like older methods that factorise such a table.
+#
+# </details>
+
 # %% cellView="form" tags=["hide-cell"]
 # @title Solution 3
-# With X of solution 2, and every word of the vocabulary as a centre once:
 log_p = (model.input @ model.output.T).log_softmax(1).detach()  # (13, 13)
 loss = -(X * log_p).sum()
 error = X.sum(1, keepdim=True) * log_p.exp() - X  # (13, 13)
 
 text_loss, d_H, d_U = softmax_loss(model.hidden(centres), model.output, contexts)
 d_input = torch.zeros_like(model.input).index_add_(0, centres, d_H)
-print("loss:        ", torch.allclose(loss, text_loss))
-print("input table: ", torch.allclose(error @ model.output, d_input))
-print("output table:", torch.allclose(error.T @ model.input, d_U))
-# So skip-gram "reads" nothing but a table of counts, like older methods that factorise
-# such a table.
+same = torch.allclose(loss, text_loss) and torch.allclose(error @ model.output, d_input)
+same = same and torch.allclose(error.T @ model.input, d_U)
+print("loss and both gradients, from the counts alone:", same)
 
 # %% [markdown]
-# > **Exercise 4 (code).** Train CBOW on the eight sentences, with a loop of your own, and autograd in place
-# > of our gradient. Do *cat* and *dog* still end up in the same place?
+# > **Exercise 4 (code, medium, 20 minutes).** Train CBOW on the eight sentences, with a loop of your own, and
+# > autograd in place of our gradient. Do *cat* and *dog* still end up in the same place?
 # >
 # > *Hint: `CBOW(...)(contexts)` returns the scores of all centres; `cross_entropy` does the rest.*
 
@@ -803,13 +1053,11 @@ for _ in range(300):
     optimizer.step()
 rows = torch.nn.functional.normalize(bag_model.input.detach())  # (13, 8)
 cat, dog, queen = (rows[words.index(w)] for w in ("cat", "dog", "queen"))
-print(
-    f"loss {loss:.2f}, cos(cat, dog) {cat @ dog:.2f}, cos(cat, queen) {cat @ queen:.2f}"
-)
+print(f"cos(cat, dog) {cat @ dog:.2f}, cos(cat, queen) {cat @ queen:.2f}")
 
 # %% [markdown]
-# > **Exercise 5 (code).** How much text does gensim need to find the months? Train it on the last 2 %, 10 %
-# > and 50 % of `recent`, and see whether most of *january*'s five nearest neighbours are months.
+# > **Exercise 5 (code, easy, 15 minutes).** How much text does gensim need to find the months? Train it on the last 2
+# > %, 10 % and 50 % of `recent`, and see whether most of *january*'s five nearest neighbours are months.
 # >
 # > *Hint: lower `min_count` for the small ones, or the months themselves will be missing.*
 
@@ -818,37 +1066,42 @@ print(
 months = set("january february march april may june july august".split())
 months |= set("september october november december".split())
 arguments = {"sg": 1, "vector_size": 50, "window": 4, "min_count": 2, "sample": 0}
+rows = []
 for share in (0.02, 0.1, 0.5):
     part = recent[-int(share * len(recent)) :]
     few = Word2Vec(part, **arguments, workers=1, seed=0).wv
     near = few.most_similar("january", topn=5) if "january" in few else []
     found = sum(word in months for word, _ in near)
-    print(
-        f"{share:>4.0%}, {len(few):>5} words, most of the five are months: {found > 2}"
-    )
+    rows.append((share, len(few), "yes" if found > 2 else "no"))
+Table(rows, {"of the text": ".0%", "words": ",", "most are months": ""})
 
 # %% [markdown]
-# > **Exercise 6 (open).** Near in company is not always near in meaning. Look at pairs of opposites, such
-# > as *increase* and *reduction*, or *war* and *peace*: which neighbour of the first is the second? Compare
-# > with random pairs. Are opposites near? Should they be?
+# > **Exercise 6 (open, easy, 20 minutes).** Near in company is not always near in meaning. Look at pairs of
+# > opposites, such as *increase* and *reduction*, or *war* and *peace*: which neighbour of the first is the second?
+# > Compare with random pairs. Are opposites near? Should they be?
 # >
 # > *Hint: `skip_gram.rank(a, b)` counts. What stands around* increase *in a budget speech, and what around*
 # > reduction*?*
 
+# %% [markdown]
+# <details><summary>Solution 6</summary>
+#
+# All four are nearer than half of the random pairs, and one is very near. Whoever speaks of an increase speaks of the
+# same things as whoever speaks of a reduction. Company tells what could stand in a place, not what could do so
+# without making the sentence false. This is a limit of the hypothesis, not a bug.
+#
+# </details>
+
 # %% cellView="form" tags=["hide-cell"]
 # @title Solution 6
+rows = []
 for pair in ("increase reduction", "win lose", "war peace", "old new"):
-    a, b = pair.split()
-    rank = skip_gram.rank(a, b)
-    print(f"{a:>8} – {b:<9} is neighbour number {rank:>3} of {len(skip_gram) - 1:,}")
+    rows.append((pair, skip_gram.rank(*pair.split())))
 names = skip_gram.index_to_key
 pick = np.random.default_rng(0).integers(len(names), size=(400, 2))
 ranks = [skip_gram.rank(names[i], names[j]) for i, j in pick if i != j]
-print(f"random pairs: half of them nearer than number {np.median(ranks):.0f}")
-# All four are nearer than half of the random pairs, and one is very near. Whoever speaks
-# of an increase speaks of the same things as whoever speaks of a reduction. Company
-# tells what could stand in a place, not what could do so without making the sentence
-# false. This is a limit of the hypothesis, not a bug.
+rows.append(("random pairs, the median", np.median(ranks)))
+Table(rows, {"pair": "", f"rank among {len(skip_gram) - 1:,}": ".0f"})
 
 # %% [markdown]
 # ## You have
@@ -867,6 +1120,8 @@ print(f"random pairs: half of them nearer than number {np.median(ranks):.0f}")
 #   space](https://arxiv.org/abs/1301.3781), 2013: skip-gram and CBOW.
 # - X. Rong, [word2vec parameter learning explained](https://arxiv.org/abs/1411.2738), 2014: every
 #   derivative, step by step {cite:p}`rong2014word2vec`.
+# - O. Levy and Y. Goldberg, [Dependency-based word embeddings](https://aclanthology.org/P14-2050/), 2014: company
+#   other than a window, which teaches less about topics and more about what can replace what.
 # - J. Alammar, [The illustrated word2vec](https://jalammar.github.io/illustrated-word2vec/), 2019: the idea
 #   in pictures.
 # - L. Finkelstein and colleagues {cite:p}`finkelstein2002placing` and F. Hill, R. Reichart and A. Korhonen
