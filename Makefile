@@ -95,7 +95,7 @@ _build/html/index.html: .venv/.builder $(PAGES)
 
 .venv/.builder: .venv/.python requirements.txt requirements.lock
 	@echo "Installing what builds the pages into .venv …"
-	@$(PYTHON) -m pip install -q -c requirements.txt -c requirements.lock jupyter-book
+	@$(PYTHON) -m pip install -q -c requirements.txt -c requirements.lock jupyter-book sphinx-notfound-page sphinx-sitemap sphinxext-opengraph
 	@touch $@
 
 .venv/.tests: .venv/.builder pyproject.toml

@@ -2,7 +2,8 @@
 
     python scripts/contents.py
 
-The list stands between `<!-- chapters -->` and `<!-- /chapters -->` in the pages named below.
+The list stands between `<!-- chapters -->` and `<!-- /chapters -->` in the pages named below. A page may have a third
+column, which says in its own words what a chapter shows: these are kept.
 """
 
 import re
@@ -12,7 +13,8 @@ import yaml
 from chapters import BOOK, Chapter, in_order
 
 PAGES = (BOOK / "intro.md", BOOK.parent / "README.md")
-PLACE = re.compile(r"(<!-- chapters -->\n).*?(<!-- /chapters -->)", re.DOTALL)
+PLACE = re.compile(r"(<!-- chapters -->\n)(.*?)(<!-- /chapters -->)", re.DOTALL)
+SHOWN = re.compile(r"^\| \[.*\]\((\S+)\) \| [^|]+ \| ([^|]+?) \|$", re.MULTILINE)
 
 
 def opening(chapter: Chapter) -> tuple[str, str]:
@@ -29,20 +31,25 @@ def parts() -> dict[str, str]:
     return {page["file"].split("/")[-2]: part["caption"] for part in toc["parts"] for page in part["chapters"]}
 
 
-def table(folder) -> str:
-    """The chapters as a Markdown table for a page in that folder: where each is, and what it asks."""
-    lines = []
+def table(folder, shown: dict[str, str]) -> str:
+    """The chapters as a Markdown table for a page in that folder: where each is, what it asks, and what it shows."""
+    lines, more = [], bool(shown)
     for part, own in groupby(in_order(), key=lambda chapter: chapter.part):
-        lines += ["", f"| {parts()[part]} | its question |", "| --- | --- |"]
+        lines += [
+            "",
+            f"| {parts()[part]} | its question |" + more * " what it shows |",
+            "| --- | --- |" + more * " --- |",
+        ]
         for chapter in own:
             title, question = opening(chapter)
-            lines.append(f"| [{title}]({chapter.notebook.relative_to(folder).as_posix()}) | {question} |")
+            link = chapter.notebook.relative_to(folder).as_posix()
+            lines.append(f"| [{title}]({link}) | {question} |" + more * f" {shown.get(link, '')} |")
     return "\n".join([*lines[1:], ""])
 
 
 def renewed(text: str, folder) -> str:
     """A page's text with the list in its place."""
-    return PLACE.sub(lambda found: f"{found[1]}\n{table(folder)}\n{found[2]}", text)
+    return PLACE.sub(lambda found: f"{found[1]}\n{table(folder, dict(SHOWN.findall(found[2])))}\n{found[3]}", text)
 
 
 def write() -> None:

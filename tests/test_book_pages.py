@@ -4,16 +4,18 @@ Each rule is a function that returns complaints, a sentence each; below its test
 small broken page. What only shows in a browser is in test_browser.py.
 """
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 
 import pytest
 import yaml
+from address import pages as published
 from bs4 import BeautifulSoup
 from chapters import chapters
 from screenshots import HTML, toc_pages
@@ -22,6 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))
 LOADED = dict.fromkeys(("img", "script", "source", "iframe", "video", "audio"), "src") | {"link": "href"}
 PAGES = toc_pages()
+SITE = f"https://{published(CONFIG['repository']['url'])}/"  # where GitHub publishes the pages
 
 
 def read(folder: Path) -> dict[Path, BeautifulSoup]:
@@ -43,6 +46,8 @@ def anchors(page: BeautifulSoup) -> set[str]:
 def broken_links(pages: dict[Path, BeautifulSoup]) -> list[str]:
     """Links, pictures, scripts and styles that lead to no file, or to no anchor in it."""
     found, ids = [], {path.resolve(): anchors(page) for path, page in pages.items()}
+    prefix = urlsplit(SITE).path  # a page 404 is shown at any depth, so its links begin there
+    root = min((path.parent.resolve() for path in pages), key=lambda folder: len(folder.parts))
     for path, page in pages.items():
         links = [tag.get("href") or tag.get("src") for tag in page.find_all(["a", *LOADED])]
         links += [tag["content"].partition("url=")[2] for tag in page.select("meta[http-equiv=Refresh]")]
@@ -50,7 +55,10 @@ def broken_links(pages: dict[Path, BeautifulSoup]) -> list[str]:
             parts = urlsplit(link)
             if parts.scheme or parts.netloc:
                 continue
-            target = (path.parent / unquote(parts.path)).resolve() if parts.path else path.resolve()
+            if parts.path.startswith(prefix):
+                target = (root / unquote(parts.path.removeprefix(prefix))).resolve()
+            else:
+                target = (path.parent / unquote(parts.path)).resolve() if parts.path else path.resolve()
             if not target.is_file():
                 found.append(f"{path.name}: {link} leads to no file")
             elif parts.fragment and unquote(parts.fragment) not in ids.get(target, ()):
@@ -123,7 +131,8 @@ def test_the_buttons_lead_to_this_page_in_the_repository(book, name):
     address, branch = CONFIG["repository"]["url"], CONFIG["repository"]["branch"]
     source = next(f"{name}{end}" for end in (".ipynb", ".md") if (ROOT / f"{name}{end}").is_file())
     assert links["Source repository"] == address
-    assert links["Suggest edit"] == f"{address}/edit/{branch}/{source}"
+    edited = source.replace(".ipynb", ".py")  # CONTRIBUTING.md: never the notebook, which is made from it
+    assert links["Suggest edit"] == f"{address}/edit/{branch}/{edited}"
     assert links["Open an issue"].startswith(f"{address}/issues/new?title=Issue%20on%20page%20%2F{name}.html")
     if source.endswith(".ipynb"):
         colab = f"https://colab.research.google.com/github{urlsplit(address).path}/blob/{branch}/{source}"
@@ -140,11 +149,173 @@ def test_boxes_are_marked(book):
             assert ("box" in quote.get("class", [])) == bool(kind and quote.select_one("p > strong:first-child"))
 
 
-def test_thebe_is_left_out_and_mathjax_loaded_at_most_once(book):
+def test_what_the_book_does_not_use_is_left_out_and_mathjax_loaded_at_most_once(book):
     for path, page in book.items():
         scripts = [script.get("src") or script.get_text() for script in page.select("head script")]
-        assert not any("thebe" in script.lower() for script in scripts), path
+        assert not any(re.search("thebe|toggle(button|hint)", script.lower()) for script in scripts), path
         assert sum("mathjax/" in script for script in scripts) <= 1, path
+
+
+# --- What stands around the text ------------------------------------------------------------------------------------
+
+
+def content(page: BeautifulSoup, name: str) -> str | None:
+    tag = page.select_one(f'meta[name="{name}"], meta[property="{name}"]')
+    return tag and tag["content"]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_says_where_it_is_and_what_it_is_about(book, name):
+    page = book[HTML / f"{name}.html"]
+    assert [link["href"] for link in page.select("link[rel=canonical]")] == [f"{SITE}{name}.html"]
+    assert content(page, "og:url") == f"{SITE}{name}.html"
+    about = content(page, "description")
+    assert 20 <= len(about) <= 200
+    assert content(page, "og:description") == about
+    assert len(page.select("meta[name=description]")) == 1
+    assert content(page, "og:title") == page.select_one("article h1").get_text().removesuffix("#").strip()
+    card = content(page, "og:image")
+    assert card.startswith(SITE)
+    assert (HTML / card.removeprefix(SITE)).is_file()
+    assert content(page, "og:image:alt")
+    assert content(page, "twitter:card") == "summary_large_image"
+    if "-" in name and name.count("/") == 2:  # a chapter
+        assert re.search(r"[?？]", about), "a chapter's description has its question"
+
+
+def test_no_two_pages_describe_themselves_alike(book):
+    about = [content(book[HTML / f"{name}.html"], "description") for name in PAGES]
+    assert sorted(set(about)) == sorted(about)
+
+
+def test_the_card_has_the_size_that_the_pages_say(book):
+    page = book[HTML / f"{PAGES[0]}.html"]
+    data = (HTML / content(page, "og:image").removeprefix(SITE)).read_bytes()
+    assert data.startswith(b"\x89PNG")
+    sizes = [int.from_bytes(data[place : place + 4], "big") for place in (16, 20)]
+    assert sizes == [int(content(page, f"og:image:{side}")) for side in ("width", "height")]
+    assert len(data) < 200_000
+
+
+def test_the_site_map_lists_every_page_once():
+    listed = re.findall(r"<loc>(.*?)</loc>", (HTML / "sitemap.xml").read_text("utf-8"))
+    assert sorted(listed) == sorted(f"{SITE}{name}.html" for name in PAGES)
+
+
+def test_every_page_says_its_version_its_day_and_how_to_cite_it(book):
+    version = re.search(r'^version = "(.+)"', (ROOT / "pyproject.toml").read_text("utf-8"), re.MULTILINE)[1]
+    for name in PAGES:
+        footer = book[HTML / f"{name}.html"].select_one("footer.bd-footer-content")
+        said = " ".join(footer.get_text().split())
+        assert f"Version {version}" in said
+        assert re.search(r"Last updated on 20\d\d-\d\d-\d\d\.", said)
+        assert CONFIG["author"] in said
+        links = [link["href"] for link in footer.select("a")]
+        assert f"{CONFIG['repository']['url']}/blob/{CONFIG['repository']['branch']}/CITATION.cff" in links
+
+
+def test_a_lost_reader_finds_the_way_back(book):
+    page = book[HTML / "404.html"]
+    prefix = urlsplit(SITE).path
+    assert page.select_one("base")["href"] == prefix
+    assert f"{prefix}{PAGES[0]}.html" in [link["href"] for link in page.select("article a")]
+    for tag in page.select("link[rel=stylesheet], script[src]"):
+        link = tag.get("href") or tag["src"]
+        assert urljoin(f"{SITE}a/b/c.html", urljoin(prefix, link)).startswith(SITE)
+    assert content(page, "robots") == "noindex"
+
+
+# --- The text -------------------------------------------------------------------------------------------------------
+
+CHINESE = re.compile(r"[\u3400-\u9fff]")
+
+
+def test_chinese_says_that_it_is_chinese(book):
+    """Voices, fonts and line breaks follow the language: every run in the text of an English page is marked."""
+    for name in PAGES:
+        article = book[HTML / f"{name}.html"].select_one("article")
+        for text in article.find_all(string=CHINESE):
+            if not text.find_parent(["pre", "code", "script", "style"]) and not text.find_parent(class_="math"):
+                assert text.find_parent(lang="zh-Hans"), f"{name}: {text}"
+        for span in article.select('[lang="zh-Hans"]'):
+            assert not re.search("[A-Za-z]", span.get_text()), f"{name}: {span}"
+
+
+def test_terms_lead_to_the_glossary_and_carry_what_they_mean(book):
+    found = 0
+    for name in PAGES:
+        page = book[HTML / f"{name}.html"]
+        links = page.select("article a.term")
+        found += len(links)
+        targets = {urlsplit(link["href"]).fragment for link in links}
+        assert {box["id"].removeprefix("about-") for box in page.select(".definitions > div")} == targets
+        for link in links:
+            assert urlsplit(link["href"]).path.endswith("glossary.html")
+            assert len(page.find(id=f"about-{urlsplit(link['href']).fragment}").get_text()) > 15
+    assert found >= 90, "the chapters introduce that many terms"
+
+
+def test_the_bibliography_is_labelled_as_the_text_cites_and_leads_back_to_it(book):
+    bibliography = book[HTML / "book" / "bibliography.html"]
+    labels = {}
+    for work in bibliography.select(".citation"):
+        label = work.select_one(".label").get_text().strip("[]")
+        assert re.fullmatch(r".+, (1[789]|20)\d\d[a-z]?", label), label
+        labels[work["id"]] = label
+    assert len(set(labels.values())) == len(labels) > 50
+    cited = {}
+    for name in PAGES:
+        for link in book[HTML / f"{name}.html"].select("article a[href*='bibliography.html#']"):
+            key, said = urlsplit(link["href"]).fragment, " ".join(link.get_text().split())
+            cited.setdefault(key, set()).add(name)
+            assert labels[key].endswith(said.split(", ")[-1]), f"{name} says {said}, the bibliography {labels[key]}"
+    for work in bibliography.select(".citation"):
+        back = work.select(".cited-in a")
+        pages = {(Path("book") / urlsplit(link["href"]).path).with_suffix("").as_posix() for link in back}
+        assert pages == cited.get(work["id"], set()), labels[work["id"]]
+        assert all(urlsplit(link["href"]).fragment for link in back)
+
+
+def test_chinese_words_are_in_the_search_index():
+    """Every character and every pair: Sphinx alone takes a run of them for one word."""
+    index = (HTML / "searchindex.js").read_text("utf-8")
+    index = json.loads(index[index.index("(") + 1 : index.rindex(")")])
+    pages = index["docnames"]
+
+    def holding(word):
+        found = index["terms"].get(word, [])
+        return {pages[i] for i in ([found] if isinstance(found, int) else found)}
+
+    assert {"book/input-layer/word2vec", "book/input-layer/one-hot"} & holding("嵌入")
+    assert "book/encoder/attention" in holding("注意") & holding("意力")
+    assert "book/input-layer/tokens" in holding("词")
+    assert not [word for word in index["terms"] if len(re.findall(CHINESE, word)) > 2]
+
+
+def test_solutions_and_answers_have_names(book):
+    for path, page in book.items():
+        for summary in page.select("article summary"):
+            assert not summary.has_attr("aria-label"), f"{path}: what one sees is the name"
+            assert summary.get_text(strip=True), path
+
+
+def test_the_first_page_promises_no_growth(book):
+    text = " ".join(book[HTML / f"{PAGES[0]}.html"].select_one("article").get_text().split())
+    assert not re.search(r"as the book grows|coming soon|will be added|is complete", text)
+    assert re.search(r"CC BY 4\.0", text)
+    assert re.search(r"hours?", text)
+    assert CHINESE.search(text)
+
+
+def test_the_example_in_the_readme_and_on_the_first_page_prints_what_they_say(capsys):
+    """The block of Python that checks an encoder is run, and what it prints stands below it."""
+    for file in ("README.md", "book/intro.md"):
+        text = (ROOT / file).read_text("utf-8")
+        code, shown = re.search(
+            r"```python\n(.*?check_encoder\(.*?)```\n.*?```text\n(.*?)```", text, re.DOTALL
+        ).groups()
+        exec(code, {"__name__": "example"})
+        assert capsys.readouterr().out == shown, file
 
 
 @pytest.mark.slow

@@ -4,13 +4,21 @@ Each page is opened on a laptop and on a phone, in light and dark. `complaints` 
 the tests at the end show that each complaint is made where it should be.
 """
 
+import gzip
+import json
+import re
+import struct
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import pytest
+import yaml
+from address import pages as published
 from axe_playwright_python.sync_playwright import Axe
 from chapters import chapters
-from screenshots import HTML, chromium, serving, settle, toc_pages, visitor
+from markdown_it import MarkdownIt
+from questions import parse
+from screenshots import HTML, SIZES, THEMES, chromium, serving, settle, toc_pages, visitor
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -20,6 +28,8 @@ pytestmark = pytest.mark.browser
 ALLOWED = {
     "aria-required-children": (".citation-list", "Sphinx puts links back to the text among a bibliography's entries"),
 }
+
+HEAVY = 900_000  # bytes
 
 # What the reader would see of a page, asked of the page itself.
 LOOK = r"""() => {
@@ -65,6 +75,11 @@ ONE_OF_A_KIND = """() => {
 }"""
 
 
+# At the edges of code and tables (book.css). Where one lies behind letters, axe does not judge their contrast.
+NO_SHADOWS = """() => document.querySelectorAll("pre, .text_html").forEach(
+    (box) => box.style.setProperty("background-image", "none", "important"))"""
+
+
 def complaints(window, url: str) -> list[str]:
     """All that is wrong with one page in that browser window, a sentence each."""
     found, home = [], urlsplit(url).netloc
@@ -80,9 +95,15 @@ def complaints(window, url: str) -> list[str]:
     page.on("response", lambda r: found.append(f"status {r.status}: {r.url}") if r.status >= 400 else None)
     page.on("pageerror", lambda error: found.append(f"JavaScript error: {error}"))
     page.on("console", lambda message: found.append(f"console: {message.text}") if message.type == "error" else None)
+    loaded = {}
+    page.on("response", lambda response: loaded.setdefault(response.url, response))
     settle(page, url)
+    found += heavy(loaded)
     found += page.evaluate(LOOK)
     page.evaluate(ONE_OF_A_KIND)
+    page.add_style_tag(
+        content="pre { background-image: none !important }"
+    )  # the shadows at its edges: axe gives up there
     found += accessibility(page)
     # The other theme, chosen as the theme's own button does it. Only the colours change.
     page.evaluate(
@@ -93,12 +114,25 @@ def complaints(window, url: str) -> list[str]:
     return found
 
 
-def accessibility(page, **options) -> list[str]:
+def heavy(loaded) -> list[str]:
+    """Whether all that a page has loaded is more than a phone should wait for, packed as GitHub's servers pack it."""
+    sizes = {}
+    for url, response in loaded.items():
+        body = response.body() if response.ok else b""
+        packed = urlsplit(url).path.endswith((".html", ".css", ".js", ".svg"))
+        sizes[urlsplit(url).path] = len(gzip.compress(body, 6)) if packed else len(body)
+    if (total := sum(sizes.values())) <= HEAVY:
+        return []
+    largest = sorted(sizes.items(), key=lambda size: -size[1])[:6]
+    return [f"weighs {total:,} bytes: " + ", ".join(f"{size:,} {unquote(path)}" for path, size in largest)]
+
+
+def accessibility(page, within=None, **options) -> list[str]:
     """axe's serious and critical findings, without those that ALLOWED names on the elements it names."""
     found = []
     screen = page.evaluate("`${innerWidth} pixels, ${document.documentElement.dataset.theme}`")
     options = {"resultTypes": ["violations"], "preload": False, **options}
-    for rule in Axe().run(page, options=options).response["violations"]:
+    for rule in Axe().run(page, within, options).response["violations"]:
         allowed = ALLOWED.get(rule["id"], (":not(*)", ""))[0]
         for node in rule["nodes"] if rule["impact"] in ("serious", "critical") else []:
             if not page.query_selector(node["target"][0]).evaluate("(e, allowed) => e.matches(allowed)", allowed):
@@ -108,10 +142,15 @@ def accessibility(page, **options) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def windows():
-    """The two windows in which every page is opened. They are reused: a new one for each page takes twice as long."""
+def browser():
     with chromium() as browser:
-        yield visitor(browser, "laptop", "light"), visitor(browser, "phone", "dark")
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def windows(browser):
+    """The two windows in which every page is opened. They are reused: a new one for each page takes twice as long."""
+    return visitor(browser, "laptop", "light"), visitor(browser, "phone", "dark")
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +166,543 @@ def test_a_page_is_complete_alone_and_accessible(windows, site, name):
     assert not found, "\n".join(["", *found])
 
 
+# --- What a page does for its reader --------------------------------------------------------------------------------
+
+CHAPTER = "book/input-layer/one-hot"
+SCREENS = [(size, theme) for size in SIZES for theme in THEMES]
+
+
+@pytest.fixture
+def fresh(browser):
+    """New browser windows of readers who have chosen nothing, by the size of their screen."""
+    windows = []
+
+    def fresh(size="laptop", **options):
+        width, height = SIZES[size]
+        windows.append(browser.new_context(viewport={"width": width, "height": height}, **options))
+        windows[-1].set_default_timeout(20_000)
+        return windows[-1].new_page()
+
+    yield fresh
+    for window in windows:
+        window.close()
+
+
+@pytest.mark.parametrize(("size", "theme"), SCREENS)
+def test_the_first_screen_of_the_book_says_where_to_begin(fresh, site, size, theme):
+    page = fresh(size, color_scheme=theme)
+    page.goto(f"{site}/index.html")
+    page.wait_for_url("**/book/intro.html")
+    buttons = page.locator("article .buttons a.sd-btn")
+    assert buttons.count() == 3
+    for button in buttons.all():
+        box = button.bounding_box()
+        assert box["y"] + box["height"] <= SIZES[size][1], f"{button.inner_text()} is below the first screen"
+        assert box["height"] >= 40, "large enough for a thumb"
+    assert buttons.first.get_attribute("href") == "input-layer/tokens.html"
+
+
+def told(page):
+    """A list to which everything is added that the page says in the console."""
+    said = []
+    page.on("console", lambda message: said.append(f"{message.type}: {message.text} {message.location['url']}"))
+    page.on("pageerror", lambda error: said.append(f"error: {error}"))
+    return said
+
+
+@pytest.mark.parametrize("name", ["book/intro", CHAPTER, "search"])
+def test_a_first_visit_leaves_no_complaint_in_the_console(fresh, site, name):
+    for theme in THEMES:
+        for address in (site, HTML.as_uri()):
+            page = fresh(color_scheme=theme)
+            said = told(page)
+            page.goto(f"{address}/{name}.html" + "?q=attention" * (name == "search"))
+            page.wait_for_timeout(300)
+            assert page.evaluate("document.documentElement.dataset.theme") == theme
+            assert said == [], address
+
+
+def test_a_page_without_javascript_is_whole(fresh, site):
+    page = fresh(java_script_enabled=False)
+    page.goto(f"{site}/{CHAPTER}.html")
+    colours = page.evaluate("[document.body, document.querySelector('article h1')].map(e => getComputedStyle(e).color)")
+    assert all(colour not in ("", "rgba(0, 0, 0, 0)") for colour in colours)
+    assert page.locator("article").inner_text().count("\n") > 100
+
+
+OUTPUTS = """() => [...document.querySelectorAll(".fit pre")].map((pre) => ({
+    columns: Number(getComputedStyle(pre.closest(".fit")).getPropertyValue("--columns")),
+    letters: parseFloat(getComputedStyle(pre).fontSize),
+    cut: pre.scrollWidth > pre.clientWidth + 1,
+}))"""
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_outputs_shrink_until_they_fit(fresh, site, size):
+    """No output is cut while its letters are larger than nine pixels, and none is smaller than it must be."""
+    for name in ("book/encoder/attention", "book/input-layer/word2vec-at-scale"):
+        page = fresh(size)
+        settle(page, f"{site}/{name}.html")
+        outputs = page.evaluate(OUTPUTS)
+        assert outputs
+        for output in outputs:
+            assert 9 <= output["letters"] <= 13, output
+            assert not output["cut"] or output["letters"] == 9, output
+            if size == "laptop":
+                assert not output["cut"] or output["columns"] > 88, output
+            elif output["columns"] <= 56:
+                assert not output["cut"], output
+
+
+def test_what_goes_on_beyond_the_edge_casts_a_shadow(fresh, site):
+    page = fresh("phone")
+    settle(page, f"{site}/{CHAPTER}.html")
+    look = """(pre) => [pre.scrollWidth > pre.clientWidth + 1, getComputedStyle(pre).backgroundAttachment,
+        getComputedStyle(pre).backgroundImage.match(/linear-gradient/g)?.length]"""
+    looks = [pre.evaluate(look) for pre in page.locator("article pre").all()]
+    assert any(cut for cut, *_ in looks), "on a phone some code goes on"
+    for _, attachment, gradients in looks:
+        assert attachment.startswith("local, local, scroll, scroll")
+        assert gradients == 4
+
+
+TABLE = """<table><thead><tr><th scope="col" style="text-align: left">network</th>{}</tr></thead>
+<tbody><tr><th scope="row" style="text-align: left">LSTM</th>{}</tr></tbody></table>"""
+
+
+@pytest.mark.parametrize(("size", "theme"), SCREENS)
+def test_a_table_among_the_outputs_reads_well(fresh, site, size, theme):
+    """What scratch.table gives: plain rows, numbers under each other, a box of its own to scroll in, never the page."""
+    page = fresh(size, color_scheme=theme)
+    settle(page, f"{site}/{CHAPTER}.html")
+    table = TABLE.format(
+        "<th scope='col' style='text-align: right'>a column</th>" * 12, "<td style='text-align: right'>0.512</td>" * 12
+    )
+    page.evaluate(
+        """(table) => { const cell = document.querySelector(".cell_output");
+            cell.innerHTML = `<div class="output text_html">${table}</div>`; }""",
+        table,
+    )
+    look = page.evaluate(
+        """() => { const style = (s) => getComputedStyle(document.querySelector(`.cell_output ${s}`));
+            const box = document.querySelector(".cell_output .text_html");
+            return { weight: style("tbody th").fontWeight, figures: style("td").fontVariantNumeric,
+                side: style("td").textAlign, letters: parseFloat(style("td").fontSize),
+                scrolls: box.scrollWidth > box.clientWidth && style(".text_html").overflowX === "auto",
+                wide: document.scrollingElement.scrollWidth - innerWidth }; }"""
+    )
+    assert look["weight"] == "400"
+    assert "tabular-nums" in look["figures"]
+    assert look["side"] == "right"
+    assert look["letters"] >= 12.5
+    assert look["scrolls"]
+    assert look["wide"] <= 1
+    page.evaluate(NO_SHADOWS)
+    assert accessibility(page, within=".cell_output", runOnly=["color-contrast"]) == []
+
+
+SEARCHES = {
+    "嵌入": ("book/input-layer/one-hot", "嵌入"),
+    "注意力": ("book/encoder/attention", "注意力"),
+    "embeddings": ("book/input-layer/one-hot", "embedding"),
+    "vanishing gradients": ("book/encoder/rnn", "vanish|gradient"),
+}
+
+
+@pytest.mark.parametrize("query", SEARCHES)
+def test_search_finds_marks_and_shows(fresh, site, query):
+    name, words = SEARCHES[query]
+    for address in (site, HTML.as_uri()):
+        page = fresh("phone")
+        said = told(page)
+        page.goto(f"{address}/search.html?q={query}")
+        hit = page.locator(f"#search-results a[href*='{name}.html']").first
+        hit.wait_for()
+        hit.click()
+        page.wait_for_url(f"**/{name}.html?*")
+        first = page.locator("article mark").first
+        first.wait_for()
+        page.wait_for_timeout(200)
+        for text in page.locator("article mark").all_text_contents():
+            assert re.match(words, text, re.IGNORECASE)
+        place = first.bounding_box()
+        assert 0 <= place["y"] < SIZES["phone"][1], "the first mark is on the screen"
+        assert page.locator("article mjx-container mark").count() == 0
+        page.keyboard.press("Escape")
+        assert page.locator("article mark").count() == 0
+        assert said == []
+
+
+def test_a_page_that_was_not_searched_for_has_no_marks(fresh, site):
+    page = fresh()
+    page.goto(f"{site}/search.html?q=vector")
+    page.locator("#search-results a").first.wait_for()
+    settle(page, f"{site}/{CHAPTER}.html")
+    page.wait_for_timeout(200)
+    assert page.locator("article mark").count() == 0
+
+
+def test_a_term_explains_itself_to_mouse_and_keyboard(fresh, site):
+    page = fresh()
+    settle(page, f"{site}/{CHAPTER}.html")
+    link, tip = page.locator("article a.term").first, page.locator("#term-tip")
+    about = page.evaluate(
+        "document.getElementById('about-' + document.querySelector('article a.term').hash.slice(1)).textContent.trim()"
+    )
+    assert tip.is_hidden()
+    link.hover()
+    tip.wait_for()
+    assert tip.text_content().strip() == about
+    box, room = tip.bounding_box(), page.viewport_size
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= room["width"]
+    page.keyboard.press("Escape")
+    assert tip.is_hidden()
+    page.mouse.move(2, 2)
+    page.evaluate("document.querySelector('article').tabIndex = -1; document.querySelector('article').focus()")
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.matches('a.term')"):
+            break
+    tip.wait_for()
+    assert page.evaluate("document.activeElement.getAttribute('aria-describedby')") == "term-tip"
+    assert accessibility(page, within="#term-tip") == []
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/glossary.html#*")
+
+
+def test_a_term_explains_itself_to_a_finger(fresh, site):
+    page = fresh("phone", has_touch=True)
+    settle(page, f"{site}/{CHAPTER}.html")
+    tip = page.locator("#term-tip")
+    for link in page.locator("article a.term").all()[:4]:
+        link.tap()
+        tip.wait_for()
+        box = tip.bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= SIZES["phone"][0]
+        assert page.evaluate("document.scrollingElement.scrollWidth") <= SIZES["phone"][0]
+    assert urlsplit(page.url).path.endswith("one-hot.html")
+    page.locator("article h1").tap()
+    assert tip.is_hidden()
+    page.locator("article a.term").first.tap()
+    page.locator("article a.term").first.tap()
+    page.wait_for_url("**/glossary.html#*")
+
+
+def test_formulas_in_definitions_are_typeset(fresh, site):
+    page = fresh()
+    settle(page, f"{site}/book/encoder/rnn.html")
+    for formula in page.locator(".definitions .math").all():
+        assert formula.locator("mjx-container").count() == 1
+
+
+def test_paper_shows_all_and_in_light_colours(fresh, site):
+    page = fresh(color_scheme="dark")
+    page.goto(f"{site}/{CHAPTER}.html")
+    page.wait_for_function("window.MathJax?.startup?.promise")
+    page.evaluate("window.MathJax.startup.promise")
+    folded = page.locator("article details:not([open])").count()
+    assert folded >= 4
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    page.set_viewport_size({"width": 720, "height": 1000})  # about the text of a sheet
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.evaluate("document.documentElement.dataset.theme") == "light"
+    assert page.locator("article details:not([open])").count() == 0
+    cut = page.evaluate(
+        """() => [...document.querySelectorAll("article pre")].filter((pre) => pre.scrollWidth > pre.clientWidth + 1
+            || !pre.checkVisibility()).map((pre) => pre.textContent.slice(0, 60))"""
+    )
+    assert cut == []
+    assert not page.locator(".copybtn").first.is_visible()
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    assert page.locator("article details:not([open])").count() == folded
+    assert page.pdf(format="A4")[:4] == b"%PDF"
+
+
+def test_the_keyboards_place_is_seen_everywhere(fresh, site):
+    for size in SIZES:
+        page = fresh(size)
+        settle(page, f"{site}/{CHAPTER}.html")
+        page.keyboard.press("Tab")  # from here on the reader has a keyboard
+        outlines = page.evaluate(
+            """() => [...document.querySelectorAll("a[href], button, summary, input")].map((element) => {
+                element.focus();
+                if (document.activeElement !== element) return null;  // not on this screen
+                const { outlineStyle, outlineWidth } = getComputedStyle(element);
+                return [element.className || element.outerHTML.slice(0, 80), outlineStyle, parseFloat(outlineWidth)];
+            }).filter(Boolean)"""
+        )
+        assert len(outlines) > 50
+        assert [name for name, style, width in outlines if style == "none" or width < 2] == []
+        assert any("primary-toggle" in name for name, *_ in outlines)
+        assert any("dropdown-toggle" in name for name, *_ in outlines)
+
+
+@pytest.mark.parametrize(("size", "theme"), SCREENS)
+def test_what_is_folded_looks_alike_and_opens_by_keyboard(fresh, site, size, theme):
+    page = fresh(size, color_scheme=theme)
+    settle(page, f"{site}/{CHAPTER}.html")
+    page.evaluate(
+        """() => document.querySelector("article section").insertAdjacentHTML("beforeend",
+            "<details id='words'><summary>Solution 1</summary><p>Because.</p></details>")"""
+    )
+    style = """(e) => { const s = getComputedStyle(e), t = getComputedStyle(e.querySelector("summary"));
+        return [s.borderLeftWidth, s.borderLeftColor, s.borderRadius, t.cursor, t.fontWeight]; }"""
+    words, code = page.locator("#words"), page.locator("article details.hide").first
+    assert words.evaluate(style) == code.evaluate(style)
+    page.locator("#words summary").focus()
+    page.keyboard.press("Enter")
+    assert words.evaluate("(e) => e.open")
+    assert accessibility(page, within="#words") == []
+
+
+def test_a_lost_reader_sees_a_whole_page(fresh):
+    """GitHub shows 404.html in place of any page that it does not have, at its address."""
+    config = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))
+    prefix = f"/{published(config['repository']['url']).partition('/')[2]}/"
+    page = fresh("phone")
+
+    def answer(route):
+        path = unquote(urlsplit(route.request.url).path)
+        file = HTML / path.removeprefix(prefix)
+        if path.startswith(prefix) and file.is_file():
+            return route.fulfill(path=file)
+        return route.fulfill(path=HTML / "404.html", status=404, content_type="text/html")
+
+    page.route("**/*", answer)
+    failed = []
+    page.on("response", lambda r: failed.append(r.url) if r.status >= 400 else None)
+    lost = f"http://example.test{prefix}book/no/such/page.html"
+    page.goto(lost)
+    assert failed == [lost]
+    page.locator("article a").first.click()
+    page.wait_for_url(f"**{prefix}book/intro.html")
+    assert page.locator("article .buttons a").count() == 3
+
+
+# --- Check yourself -------------------------------------------------------------------------------------------------
+
+SECTION = r"""**1. What is left of a memory after ten words, with $b = 0$?**
+
+- **A** About half of $1$.
+- **B** About a thousandth.
+- **C** All of it.
+
+<details><summary>Answer</summary>
+
+- **A ✗** That is one word's share, $\sigma(0) = 1/2$.
+- **B ✓** $2^{-10}$ is $1/1024$.
+- **C ✗** The gate would have to be open.
+
+</details>
+
+**2. Which gate keeps?**
+
+- **A** The forget gate,
+  whatever its name says.
+- **B** The input gate.
+- **C** The output gate.
+- **D** None.
+
+<details><summary>Answer</summary>
+
+- **A ✓** It multiplies what was there.
+- **B ✗** It writes.
+- **C ✗** It shows.
+- **D ✗** One does.
+
+</details>
+"""
+KEYS = {question.number: question.right for question in parse(SECTION)}
+
+
+def rendered(section: str) -> str:
+    """The section as MyST renders it: plain HTML, formulas for MathJax."""
+    html = MarkdownIt("commonmark").render(section)
+    return re.sub(r"\$(.+?)\$", r'<span class="math notranslate nohighlight">\\(\1\\)</span>', html)
+
+
+def with_questions(page, address, section=SECTION):
+    """Open a chapter's page in which such a section stands, in place of its own if it has one."""
+
+    def answer(route):
+        html = (HTML / f"{CHAPTER}.html").read_text("utf-8")
+        html = re.sub(r'<section id="check-yourself">.*?</section>', "", html, flags=re.DOTALL)
+        section_html = f'<section id="check-yourself"><h2>Check yourself</h2>\n{rendered(section)}</section>'
+        html = html.replace('<section id="you-have">', section_html + '<section id="you-have">')
+        assert "check-yourself" in html
+        route.fulfill(body=html, content_type="text/html; charset=utf-8")
+
+    page.route(f"**/{CHAPTER}.html*", answer)
+    page.goto(f"{address}/{CHAPTER}.html")
+    page.wait_for_function("window.MathJax?.startup?.promise")
+    page.evaluate("window.MathJax.startup.promise.then(() => document.fonts.ready).then(() => true)")
+
+
+def questions(page):
+    return page.locator("form.question")
+
+
+@pytest.mark.parametrize(("size", "theme"), SCREENS)
+def test_questions_become_forms_that_answer(fresh, site, size, theme):
+    page = fresh(size, color_scheme=theme)
+    said = told(page)
+    with_questions(page, site)
+    assert questions(page).count() == 2
+    first, second = questions(page).all()
+    assert first.locator("fieldset > legend").inner_text().startswith("1. What is left")
+    assert first.get_by_role("radio").count() == 3
+    assert page.locator("#check-yourself :is(p, ul, details):visible").count() == 0, "not twice"
+    assert accessibility(page, within="#check-yourself") == []
+
+    first.get_by_text("About half").click()
+    verdict = first.locator(".verdict")
+    assert verdict.get_attribute("aria-live") == "polite"
+    assert verdict.inner_text().startswith("A is not it.")
+    assert "one word's share" in verdict.inner_text()
+    assert verdict.locator("mjx-container").count() == 1, "the formula in it is set"
+    assert page.locator("nav.bd-links .tick").count() == 0
+    assert accessibility(page, within="#check-yourself") == []
+    first.get_by_text("About a thousandth").click()
+    assert verdict.inner_text().startswith("B is right.")
+    second.get_by_label("The forget gate").check()
+    assert "2 of 2" in page.locator(".score").inner_text()
+    link = page.locator("nav.bd-links a", has_text="One-hot")
+    assert link.locator(".tick").get_attribute("aria-label")
+    for theme_now in THEMES:
+        page.evaluate("(theme) => (document.documentElement.dataset.theme = theme)", theme_now)
+        assert accessibility(page, within="#check-yourself") == []
+    assert page.evaluate("document.scrollingElement.scrollWidth") <= SIZES[size][0]
+    heights = [option.bounding_box()["height"] for option in page.locator(".question .option").all()]
+    assert min(heights) >= 40, "large enough for a thumb"
+    assert said == []
+
+
+@pytest.mark.parametrize("where", ["http", "file"])
+def test_answers_are_remembered_until_one_forgets_them(fresh, site, where):
+    address = site if where == "http" else HTML.as_uri()
+    page = fresh()
+    with_questions(page, address)
+    for number, letter in KEYS.items():
+        page.locator(f"#question-{number}-{letter}").check()
+    page.goto(f"{address}/book/intro.html")
+    assert page.locator("nav.bd-links a:has-text('One-hot') .tick").count() == 1
+    with_questions(page, address)
+    assert [v.inner_text()[:11] for v in page.locator(".verdict").all()] == ["B is right.", "A is right."]
+    page.locator("#question-2-C").check()
+    assert page.locator("nav.bd-links .tick").count() == 0, "the last answer counts"
+    page.get_by_role("button", name="Forget my answers").click()
+    assert page.locator(".question input:checked").count() == 0
+    assert "0 of 2" in page.locator(".score").inner_text()
+    with_questions(page, address)
+    assert page.locator(".question input:checked").count() == 0
+    assert page.locator(".verdict").all_inner_texts() == ["", ""]
+
+
+def test_arrow_keys_give_no_answer_away(fresh, site):
+    page = fresh()
+    with_questions(page, site)
+    page.locator("#question-1-A").focus()
+    page.keyboard.press("ArrowDown")
+    verdict = page.locator(".verdict").first
+    assert page.evaluate("document.activeElement.id") == "question-1-B"
+    assert verdict.inner_text() == "Press Enter to check B."
+    page.keyboard.press("Enter")
+    assert verdict.inner_text().startswith("B is right.")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Space")
+    assert verdict.inner_text().startswith("C is not it.")
+    page.locator("#question-2-A").focus()
+    page.keyboard.press("Space")
+    assert page.locator(".verdict").nth(1).inner_text().startswith("A is right.")
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none"
+
+
+def test_a_browser_that_keeps_nothing_still_answers(fresh, site):
+    page = fresh()
+    errors = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.add_init_script(
+        """const own = ["getItem", "setItem"].map((name) => [name, Storage.prototype[name]]);
+        for (const [name, was] of own) Storage.prototype[name] = function (key, ...rest) {
+            if (key.includes("answers")) throw new DOMException("no", "SecurityError");
+            return was.call(this, key, ...rest); }"""
+    )
+    with_questions(page, site)
+    page.locator("#question-1-B").check()
+    assert page.locator(".verdict").first.inner_text().startswith("B is right.")
+    assert "1 of 2" in page.locator(".score").inner_text()
+    assert errors == []
+
+
+def test_without_javascript_and_on_paper_questions_are_plain(fresh, site):
+    page = fresh(java_script_enabled=False)
+    page.route(f"**/{CHAPTER}.html", lambda route: route.fulfill(body=rendered(SECTION), content_type="text/html"))
+    page.goto(f"{site}/{CHAPTER}.html")
+    assert page.locator("details summary:visible").count() == 2
+    page = fresh()
+    with_questions(page, site)
+    page.locator("#question-1-A").check()
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    text = page.locator("#check-yourself").inner_text()
+    assert "About a thousandth" in text
+    assert "It multiplies what was there." in text
+    assert "A is not it" not in text
+    assert page.locator("#check-yourself :is(input, button, legend):visible").count() == 0
+    assert text.count("About a thousandth") == 1
+
+
+MALFORMED = {
+    "two right": ("- **A ✗**", "- **A ✓**"),
+    "none right": ("- **B ✓**", "- **B ✗**"),
+    "an option unexplained": ("- **C ✗** The gate would have to be open.\n", ""),
+    "no number": ("**1. What", "**What"),
+    "another summary": ("Answer", "Key"),
+    "letters out of order": ("- **A** About", "- **B** About"),
+}
+
+
+@pytest.mark.parametrize("name", MALFORMED)
+def test_what_is_no_question_stays_text(fresh, site, name):
+    page = fresh()
+    with_questions(page, site, SECTION.replace(*MALFORMED[name], 1))
+    assert questions(page).count() == 1
+    assert page.locator("#check-yourself details:visible").count() == 1
+    assert "About a thousandth" in page.locator("#check-yourself").inner_text()
+
+
+def own_sections() -> list:
+    """The chapters whose page has questions, with the key of each question."""
+    found = []
+    for chapter in chapters():
+        cells = json.loads(chapter.notebook.read_text("utf-8"))["cells"]
+        text = "\n\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+        for heading in ("## Check yourself\n", "## 想一想\n"):
+            if heading in text:
+                section = re.split(r"^## ", text.partition(heading)[2], maxsplit=1, flags=re.MULTILINE)[0]
+                found.append(pytest.param(chapter, section, id=str(chapter)))
+    return found
+
+
+@pytest.mark.parametrize(("chapter", "section"), own_sections())
+def test_the_questions_of_a_chapter(fresh, site, chapter, section):
+    """As many forms as the parser finds questions, and the same keys: answered by them, the chapter has its tick."""
+    name = f"book/{chapter}" if chapter == chapter.english else str(chapter)
+    keys = {question.number: question.right for question in parse(section, chapter.language)}
+    page = fresh("phone")
+    settle(page, f"{site}/{name}.html")
+    assert questions(page).count() == len(keys) > 0
+    for number, letter in keys.items():
+        page.locator(f"#question-{number}-{letter}").check()
+    assert page.locator(".verdict.right").count() == len(keys)
+    assert page.locator(".tick").count() == 1
+    assert accessibility(page, within="form.question") == []
+
+
 # --- The rules bite -------------------------------------------------------------------------------------------------
 
 TYPESET = "<script defer src='tex-chtml.js'></script>"
@@ -137,7 +713,7 @@ BROKEN = {
     "low contrast in code": (
         "<div class='highlight'><pre>"
         + "<span class='k'>def</span> <span class='dim'>name</span>\n" * 9
-        + "</pre></div>",
+        + "</pre></div><style>pre { background: linear-gradient(to right, #000, transparent) }</style>",
         "axe, color-contrast (390 pixels, dark)",
     ),
     "low contrast in dark": ("<p class='dim'>Hard to read.</p>", "axe, color-contrast (390 pixels, dark)"),
@@ -149,6 +725,7 @@ BROKEN = {
     "an error in the console": ("<script>console.error('oh')</script>", "console: oh"),
     "a picture from elsewhere": ("<img src='https://example.com/a.png' alt='A badge'>", "asks another host"),
     "a script from elsewhere": ("<script src='http://localhost:1/a.js'></script>", "asks another host"),
+    "too heavy a picture": ("<img src='heavy.png' alt='A large picture'>", "weighs 1,0"),
     "a missing script": ("<script src='none.js'></script>", "status 404"),
     "a formula left as TeX": (r"<p>So <span class='math'>\(x^2\)</span> it is.</p>", r"not typeset: \(x^2\)"),
     "dollars left in the text": ("<p>So $x^2$ it is.</p>", "raw TeX on the page: So $x^2$"),
@@ -173,6 +750,8 @@ def broken_site(tmp_path_factory):
     folder = tmp_path_factory.mktemp("broken")
     for file in (ROOT / "book" / "_vendor" / "mathjax").iterdir():
         (folder / file.name).symlink_to(file)
+    heavy = b"BM" + struct.pack("<IHHIIiiHHIIiiII", 1_000_054, 0, 0, 54, 40, 500, 500, 1, 32, 0, 1_000_000, 0, 0, 0, 0)
+    (folder / "heavy.png").write_bytes(heavy + bytes(1_000_000))  # a picture of a million black bytes
     (folder / "dot.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'></svg>")
     for name, (body, _) in {"good": ("", ""), **BROKEN}.items():
         (folder / f"{name}.html").write_text(PAGE.format(body), "utf-8")

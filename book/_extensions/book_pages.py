@@ -1,9 +1,11 @@
 """What the pages need and Jupyter Book does not do by itself. Sphinx loads this file: see `local_extensions` in _config.yml."""
 
 import re
+import unicodedata
 from pathlib import Path
 
 from docutils import nodes
+from sphinx.util import logging
 
 BOXES = {
     "exercise": ("Exercise", "练习"),
@@ -35,17 +37,92 @@ def mark_boxes(app, doctree, docname):
             quote["classes"] += ["box", kind.lastgroup]
 
 
-def drop_thebe(app, pagename, templatename, context, doctree):
-    """Leave out Thebe (live cells in the page), which the book does not use.
+def fit_outputs(app, doctree, docname):
+    """Tell the page how many columns the widest line of an output has: book.css makes its letters as small as it takes.
 
-    Jupyter Book always loads it, and declares its `const THEBE_JS_URL` twice: an error in the console of every page.
+    A style of its own needs an element of its own, since Sphinx writes only classes.
+    """
+    for block in list(doctree.findall(nodes.literal_block)):
+        cell = block.parent
+        while cell is not None and "cell_output" not in cell.get("classes", ()):
+            cell = cell.parent
+        wide = max(map(columns, block.astext().splitlines()), default=0)
+        if cell is not None and wide > 30:
+            start = f'<div class="fit" style="--columns: {wide}">'
+            around = [nodes.raw("", text, format="html") for text in (start, "</div>")]
+            block.parent.replace(block, [around[0], block, around[1]])
+
+
+def columns(line: str) -> int:
+    """The width of a line in a font whose Chinese characters are twice as wide as its letters."""
+    line = re.sub(r"\x1b\[[\d;]*m", "", line)
+    wide = sum(unicodedata.east_asian_width(letter) in "WF" for letter in line)
+    return len(line) + wide
+
+
+def drop_unused(app, pagename, templatename, context, doctree):
+    """Leave out Thebe (live cells in the page) and togglebutton, which the book does not use.
+
+    Jupyter Book always loads both. It declares Thebe's `const THEBE_JS_URL` twice, an error in the console of every
+    page; togglebutton writes there that it has found nothing to do.
     """
     for files in ("script_files", "css_files"):
         context[files] = [
             f
             for f in context[files]
-            if "thebe" not in f"{f.filename} {f.attributes.get('body')}".lower()
+            if not re.search(
+                "thebe|toggle(button|hint|open)",
+                f"{f.filename} {f.attributes.get('body')}".lower(),
+            )
         ]
+
+
+def live_files(app) -> dict[str, list[str]]:
+    """What can be tried out: {the figure's name: its scripts}. live/fig-a.js belongs to the figure fig-a."""
+    files = {}
+    for folder in app.config.html_static_path:
+        for path in sorted(Path(app.confdir, folder, "live").glob("fig-*.js")):
+            files.setdefault(path.name.split(".")[0], []).append(f"live/{path.name}")
+    return files
+
+
+def add_live(app, pagename, templatename, context, doctree):
+    """Give a page the scripts of its own figures, and no others. (Before drop_unused, which replaces Sphinx's lists.)"""
+    if doctree is None or app.builder.name not in ("html", "dirhtml", "singlehtml"):
+        return
+    ids = {name for figure in doctree.findall(nodes.figure) for name in figure["ids"]}
+    scripts = [
+        f for name, files in live_files(app).items() if name in ids for f in files
+    ]
+    if scripts:
+        app.add_css_file("live/live.css")
+        for file in ("live/live.js", *scripts):  # deferred scripts run in this order
+            app.add_js_file(file, defer="defer")
+
+
+def check_live(app, env):
+    """A misspelt name would be silent: the page would have its figure and nothing to try."""
+    known = {label for _, label in env.get_domain("std").anonlabels.values()}
+    for name, files in live_files(app).items():
+        if name not in known and Path(app.srcdir).name not in LANGUAGES:
+            logger = logging.getLogger(__name__)
+            logger.warning("%s: no figure is named %s", files[0], name)
+
+
+def name_folds(app, pagename, templatename, context, doctree):
+    """Let "Show the solution" be the name of what shows it, which myst-nb calls "Toggle hidden content" aloud."""
+    if "body" in context:
+        context["body"] = re.sub(
+            r'<summary aria-label="[^"]*">', "<summary>", context["body"]
+        )
+
+
+def edit_source(app, pagename, templatename, context, doctree):
+    """Let the button for a change lead to a chapter's source, from which its notebook is made."""
+    for group in context.get("header_buttons", ()):
+        for button in group.get("buttons", (group,)):
+            if re.search(r"/edit/.*\.ipynb$", button.get("url", "")):
+                button["url"] = button["url"].removesuffix(".ipynb") + ".py"
 
 
 def other_languages(srcdir, docname):
@@ -95,6 +172,11 @@ def switch_language(app, pagename, templatename, context, doctree):
 
 def setup(app):
     app.connect("doctree-resolved", mark_boxes)
-    app.connect("html-page-context", drop_thebe)
+    app.connect("doctree-resolved", fit_outputs)
+    app.connect("env-check-consistency", check_live)
+    app.connect("html-page-context", add_live)
+    app.connect("html-page-context", drop_unused)
+    app.connect("html-page-context", name_folds)
+    app.connect("html-page-context", edit_source, priority=900)
     app.connect("html-page-context", switch_language, priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

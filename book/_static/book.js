@@ -1,3 +1,6 @@
+"use strict";
+// What every page does once it is there. Each part stands alone, and nothing here needs a host: pages also open as files.
+
 // A formula wider than the screen scrolls in its own box (see book.css). Let the keyboard reach those that do, as the
 // theme does for code. The content is watched too: a formula grows once its fonts are there.
 window.addEventListener("load", () =>
@@ -15,3 +18,72 @@ window.addEventListener("load", () =>
 
 // The theme opens every button's link in a new window; the other language takes this page's place.
 document.querySelectorAll(".btn-language-button").forEach((button) => button.removeAttribute("target"));
+
+// Paper shows what is folded, and in light colours.
+{
+  let before;
+  window.addEventListener("beforeprint", () => {
+    const { dataset } = document.documentElement;
+    before ??= { theme: dataset.theme, folded: document.querySelectorAll("article details:not([open])") };
+    dataset.theme = "light";
+    before.folded.forEach((fold) => (fold.open = true));
+  });
+  window.addEventListener("afterprint", () => {
+    document.documentElement.dataset.theme = before.theme;
+    before.folded.forEach((fold) => (fold.open = false));
+    before = undefined;
+  });
+}
+
+// Search. A hit leads to the page with the words of the search in its address, and the page marks them, once its
+// formulas have taken their places, and shows the first. (Sphinx would, but the theme loads what turns that off.)
+{
+  const hits = document.getElementById("search-results");
+  if (hits) {
+    if (location.protocol === "file:") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false; // files may not read files
+    const query = new URLSearchParams(location.search).get("q") || "";
+    new MutationObserver(() => {
+      for (const link of hits.querySelectorAll("li > a[href]")) {
+        const to = new URL(link.href);
+        to.searchParams.set("highlight", query);
+        if (link.href !== to.href) link.href = to.href;
+      }
+    }).observe(hits, { childList: true, subtree: true });
+  }
+
+  const article = document.querySelector("article.bd-article");
+  const asked = new URLSearchParams(location.search).get("highlight");
+  if (article && asked && !hits) {
+    const words = asked.toLowerCase().match(/[\p{Letter}\p{Number}_]+/gu) || [];
+    const patterns = words.map((word) => {
+      const stem = typeof Stemmer === "undefined" ? word : new Stemmer().stemWord(word); // found by its stem, too
+      const start = word.startsWith(stem) ? stem : word;
+      return /^[\x00-\u024f]+$/.test(word) ? `(?<![\\p{L}\\p{N}])${start}[\\p{L}\\p{N}]*` : word;
+    });
+    const mark = () => {
+      const pattern = new RegExp(patterns.join("|"), "giu");
+      const walker = document.createTreeWalker(article, NodeFilter.SHOW_TEXT);
+      const texts = [];
+      while (walker.nextNode()) texts.push(walker.currentNode);
+      for (const text of texts) {
+        if (text.parentElement.closest(".math, mjx-container, script, style, .headerlink, [hidden]")) continue;
+        for (const found of [...text.data.matchAll(pattern)].reverse()) {
+          const hit = document.createElement("mark");
+          const rest = text.splitText(found.index);
+          rest.splitText(found[0].length);
+          rest.replaceWith(hit);
+          hit.append(rest);
+        }
+      }
+      const place = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+      const first = (place || article).querySelector("mark");
+      for (let fold = first?.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
+      first?.scrollIntoView({ block: "center" });
+    };
+    const ready = () => Promise.resolve(window.MathJax?.startup?.promise).then(mark);
+    if (patterns.length) window.addEventListener("load", ready);
+    window.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") article.querySelectorAll("mark").forEach((hit) => hit.replaceWith(...hit.childNodes));
+    });
+  }
+}
