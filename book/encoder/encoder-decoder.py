@@ -126,27 +126,10 @@ written = torch.tensor([french.encode(["<bos>", *target])])  # (batch, U + 1)
 print("source:", *ids[0].tolist(), tuple(ids.shape), "V =", len(english))
 print("target:", *written[0].tolist(), tuple(written.shape), "V =", len(french))
 
-# %% mystnb={"image": {"alt": "Two rows of boxes. In the lower row six boxes h1 to h6, joined by arrows from left to right, each fed from below by a word of the cat sat on the mat. From the last box an arrow leads up to a wide bar v, and from the other end of the bar another to the first box of the upper row. There eight boxes s1 to s8 are each fed from below by the start mark or a French word, and point upwards to the next French word, the last to the end mark."}, "figure": {"caption": "Below, the encoder reads; above, the decoder writes. All that it knows of the source has gone through $\\mathbf{v}$.", "name": "fig-ed-journey"}}
-figure, axes = plt.subplots(figsize=(5, 3.3))
-middle = {"ha": "center", "va": "center", "fontsize": 8.5}
-arrow = {"arrowprops": {"arrowstyle": "->", "color": "gray"}, **middle}
-box = {"bbox": {"boxstyle": "round", "fc": "#cfe3f3", "ec": "none"}, **middle}
-rows = ("h", 0, 1.4, source), ("s", 2.3, 1, ["<bos>", *target])
-for letter, y, step, words in rows:
-    for t, word in enumerate(words[:8]):
-        axes.annotate(word, (t * step, y - 0.15), (t * step, y - 0.72), **arrow)
-        axes.text(t * step, y, f"${letter}_{t + 1}$", **box)
-        if t:
-            axes.annotate("", (t * step - 0.3, y), ((t - 1) * step + 0.3, y), **arrow)
-for t, word in enumerate(target):
-    axes.annotate("", (t, 2.9), (t, 2.45), **arrow)
-    axes.text(t, 3.05, word, **middle)
-axes.barh(1.05, 7.9, 0.3, left=-0.7, color="#cfe3f3")
-axes.text(3.5, 1.05, "$v$", **middle)
-axes.annotate("", (7, 0.9), (7, 0.2), **arrow)
-axes.annotate("", (-0.28, 2.1), (-0.6, 1.2), **arrow)
-axes.set(xlim=(-0.9, 7.6), ylim=(-0.9, 3.2), xticks=[], yticks=[], frame_on=False)
-plt.show()
+# %% mystnb={"image": {"alt": "Two rows of boxes. In the lower row six boxes f, joined by arrows from left to right, each fed from below by a word of the cat sat on the mat, end in a vector v. From there one line leads around to the first of eight boxes g in the upper row, each fed from below by the start mark or a French word. Through a box W o each points to the next French word, the last to the end mark."}, "figure": {"caption": "Below, the encoder reads; above, the decoder writes. All that it knows of the source has gone through $\\mathbf{v}$. (The softmax behind $W_o$ is left out.)", "name": "fig-ed-journey"}}
+from scratch import diagrams
+
+diagrams.encoder_decoder()
 
 # %% [markdown]
 # What stands inside $f$ is told in [](rnn.ipynb) and [](lstm-gru.ipynb). Today a *GRU* (门控循环单元) will do,

@@ -364,6 +364,13 @@ for row in range(2):
 # where $j_t \in \{0, 1\}$ is the segment at place $t$. All three tables are learnt. We take them out of the
 # model, do the sum ourselves, and compare with what the library hands to its first block.
 
+# %% mystnb={"image": {"alt": "Three columns: the id of the token goes into a table W of V times d numbers, that of the segment into S, 2 times d, and the place into P, L times d. The three rows that come out meet in a plus sign; the sum goes through LayerNorm and dropout and becomes x t."}, "figure": {"caption": "BERT's input at one place: three ids, three tables, one sum. Dropout acts in training only.", "name": "fig-input-sums"}}
+from scratch import diagrams
+
+diagrams.input_layer()
+
+## rnn: rnn
+
 # %%
 parts = bert.embeddings
 W = parts.word_embeddings.weight.detach()  # (V, d)
