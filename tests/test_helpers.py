@@ -13,7 +13,7 @@ import scratch
 FOLDER = Path(scratch.__file__).parent
 # a module may import those before it
 ORDER = (
-    *("_arguments", "training", "byte_pairs", "text", "corpora", "metrics", "evaluation", "one_hot"),
+    *("_arguments", "table", "_drawing", "diagrams", "training", "byte_pairs", "text", "corpora", "metrics", "evaluation", "one_hot"),
     *(
         "windows",
         "huffman",
@@ -25,7 +25,8 @@ ORDER = (
         "replay",
     ),
     *("cooccurrence", "glove", "ngram", "contextual", "position", "input_layer"),
-    *("bptt", "recurrent", "attention", "encoder", "_probe", "check"),
+    *("bptt", "recurrent", "attention", "encoder"),
+    *("report", "_probe", "_exercise", "_mistakes", "exercise", "check"),
 )
 
 
