@@ -64,7 +64,7 @@ def load(chapter: Chapter) -> dict:
     prose = re.sub(r"^<details>.*?^</details>", "", text.replace(asked, ""), flags=re.MULTILINE | re.DOTALL)
     shown = sum(not is_solution(cell) for _, cell in code(cells))
     reading = len(DISPLAY.sub("", prose).split()) / 130 + len(DISPLAY.findall(prose)) / 2 + shown / 2
-    minutes = [int(found[4] or 0) for found in re.finditer(words.exercise, text, re.MULTILINE)]
+    minutes = [int(found[4]) for found in re.finditer(words.exercise, text, re.MULTILINE)]
     questions = len(parse(asked))
     return {"reading": 5 * round(reading / 5), "questions": questions, "exercises": minutes}
 

@@ -54,7 +54,7 @@ WORDS = {
         time=r"\b(second|minute)s?\b",
         have="## You have",
         reading="## Further reading",
-        exercise=r"^> \*\*Exercise (\d+) \((\w+)(?:, (easy|medium|hard), (\d+) minutes)?\)\.\*\*",
+        exercise=r"^> \*\*Exercise (\d+) \((\w+), (easy|medium|hard), (\d+) minutes\)\.\*\*",
         exercises="**Exercise",
         hint=r"^> \*Hint:",
         solution="<details><summary>Solution",
@@ -67,7 +67,7 @@ WORDS = {
         time=r"约\d+(秒|分钟)",
         have="## 小结",
         reading="## 延伸阅读",
-        exercise=r"^> \*\*练习(\d+)\*\*（(\w+)(?:，(易|中|难)，(\d+)分钟)?）",
+        exercise=r"^> \*\*练习(\d+)\*\*（(\w+)，(易|中|难)，(\d+)分钟）",
         exercises="**练习",
         hint=r"^> \*提示\*：",
         solution="<details><summary>解答",
@@ -83,9 +83,8 @@ TAGS = re.compile(r"hide-cell|hide-input|(atol|rtol|rms)=.*")  # none that remov
 CITATION = re.compile(r"\{cite(?::\w+)?\}`([^`]+)`")
 DISPLAY = re.compile(r"^\$\$\n(.*?)^\$\$(?: \(([\w-]+)\))?", re.MULTILINE | re.DOTALL)
 LINES = 20  # of a code cell
-COLUMNS = SHOWN = 999  # of its lines, and of what it prints; 88 is what a page shows, once all chapters keep to it
+COLUMNS = SHOWN = 88  # of its lines, and of what it prints: what a page shows
 LEAST, MOST = 2000, 4000  # words of a chapter
-DUE = False  # True once every chapter has questions, times for its exercises, and solutions in words
 PASSING = {
     "a path": r"(?<![\w:/.<])/(?:home|root|tmp|work|Users|usr|opt|var|mnt|content|private)/|\b[A-Z]:\\|site-packages",
     "an address in memory": r"\b0x[0-9a-f]{6,}",
@@ -173,9 +172,7 @@ def exercises(cells, words):
         yield f"{written - len(found)} exercises do not begin as {words.exercise}"
     if (solved := sum(is_solution(cell) for cell in cells)) != len(found):
         yield f"{solved} solutions for {len(found)} exercises"
-    for position, n, kind, hard, _ in found:
-        if DUE and not hard:
-            yield f"exercise {n} does not say how hard it is, and how many minutes it takes"
+    for position, n, kind, *_ in found:
         if re.search(words.exercise, cells[position].source.split("\n\n")[-1], re.MULTILINE) is None:
             yield f"exercise {n} is not the last paragraph of its cell, followed by its solution"
         if not re.search(words.hint, cells[position].source, re.MULTILINE):
@@ -184,7 +181,7 @@ def exercises(cells, words):
         told = following[0].source.startswith(words.solution)
         if told and not re.fullmatch(rf"[^\n]*{n}</summary>\n\n.*\n\n</details>", following[0].source, re.DOTALL):
             yield f"the words of solution {n} do not stand between {words.solution} {n}</summary> and </details>"
-        if DUE and kind == words.kinds[0] and not told:
+        if kind == words.kinds[0] and not told:
             yield f"exercise {n} ({kind}) has no solution in words, in a cell that begins with {words.solution} {n}"
         solution = following[told]
         if solution.source.split("\n")[0] != f"# @title Solution {n}":
@@ -195,8 +192,6 @@ def exercises(cells, words):
 
 def questions(cells, words):
     """Six to ten questions, every option of which is explained; letters and lengths give no key away."""
-    if not DUE and words.questions not in markdown(cells):
-        return
     language = next(language for language, own in WORDS.items() if own is words)
     try:
         found = parse(section(markdown(cells), words.questions, "## "), language)
@@ -259,7 +254,7 @@ def code_cells(cells, words):
             yield f"cell {number}: a magic or shell command"
         if all(line.startswith("#") for line in lines):
             yield f"cell {number}: no code in it"
-        if re.search(r"(^ *#.*\n){4}", cell.source + "\n", re.MULTILINE) and (DUE or not is_solution(cell)):
+        if re.search(r"(^ *#.*\n){4}", cell.source + "\n", re.MULTILINE):
             yield f"cell {number}: more than three lines of comment in a row: prose belongs in Markdown"
         if re.search(r"\b(Markdown|HTML|Latex)\(|\b(suptitle|plt\.title)\(", cell.source):
             yield f"cell {number}: prose in code, or in a picture: it belongs in Markdown, or in the caption"

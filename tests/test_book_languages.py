@@ -315,8 +315,7 @@ WORDS = {  # the rules of shape in the other language's words
 
 
 @pytest.mark.parametrize("name", WORDS)
-def test_rules_of_shape_in_another_language(book, name, monkeypatch):
-    monkeypatch.setattr(rules, "DUE", True)
+def test_rules_of_shape_in_another_language(book, name):
     mutate, expected = WORDS[name]
     mutate(cells := woven(book).cells)
     found = rules.shape(cells, "zh")

@@ -6,7 +6,6 @@ import re
 
 import nbformat
 import pytest
-import rules
 from chapters import BOOK, chapters
 from nbformat.v4 import new_output
 from questions import Question, parse
@@ -247,11 +246,6 @@ MUTANTS = {
 }
 
 
-@pytest.fixture(autouse=True)
-def strict(monkeypatch):
-    monkeypatch.setattr(rules, "DUE", True)
-
-
 @pytest.fixture(scope="module")
 def chapter(tmp_path_factory):
     path = tmp_path_factory.mktemp("shape") / "clock.py"
@@ -300,10 +294,8 @@ def test_length_bites(words, complaint, chapter):
     assert not complaint or complaint in found[0]
 
 
-def test_columns_bite(chapter, monkeypatch):
+def test_columns_bite(chapter):
     """Of the code, where no solution folds it away, and of what it prints."""
-    monkeypatch.setattr(rules, "COLUMNS", 88)
-    monkeypatch.setattr(rules, "SHOWN", 88)
     assert shape(chapter) == []
     cells = copy.deepcopy(chapter)
     cells[SOLUTION_1].source += "\n# " + 90 * "a"
