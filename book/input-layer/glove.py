@@ -464,6 +464,8 @@ for i, j, x_ij, f_ij in zip(*cells.coords, toy_x, toy_f, strict=True):
 # loop ends:
 
 # %%
+generator = torch.Generator().manual_seed(0)  # the same start
+model = GloVe(len(toy_words), dim=4, generator=generator, dtype=torch.float64)
 i, j = (torch.from_numpy(place.astype("int64")) for place in cells.coords)
 for k in torch.arange(len(toy_x)).split(1):
     model.step(i[k], j[k], toy_x[k].log(), toy_f[k])
