@@ -16,6 +16,7 @@ import yaml
 from address import pages as published
 from axe_playwright_python.sync_playwright import Axe
 from chapters import chapters
+from icons import ICONS
 from markdown_it import MarkdownIt
 from questions import parse
 from screenshots import HTML, SIZES, THEMES, chromium, serving, settle, toc_pages, visitor
@@ -95,10 +96,11 @@ def complaints(window, url: str) -> list[str]:
     page.on("response", lambda r: found.append(f"status {r.status}: {r.url}") if r.status >= 400 else None)
     page.on("pageerror", lambda error: found.append(f"JavaScript error: {error}"))
     page.on("console", lambda message: found.append(f"console: {message.text}") if message.type == "error" else None)
-    loaded = {}
+    loaded, early = {}, []  # pictures far below the screen wait until they are near it; `settle` asks for them at once
     page.on("response", lambda response: loaded.setdefault(response.url, response))
+    page.on("load", lambda: early.extend(loaded))
     settle(page, url)
-    found += heavy(loaded)
+    found += heavy({u: r for u, r in loaded.items() if u in early or r.request.resource_type != "image"})
     found += page.evaluate(LOOK)
     page.evaluate(ONE_OF_A_KIND)
     page.add_style_tag(
@@ -115,7 +117,7 @@ def complaints(window, url: str) -> list[str]:
 
 
 def heavy(loaded) -> list[str]:
-    """Whether all that a page has loaded is more than a phone should wait for, packed as GitHub's servers pack it."""
+    """Whether what a page loads as it opens is more than a phone should wait for, packed as servers pack it."""
     sizes = {}
     for url, response in loaded.items():
         body = response.body() if response.ok else b""
@@ -200,6 +202,19 @@ def test_the_first_screen_of_the_book_says_where_to_begin(fresh, site, size, the
         assert box["y"] + box["height"] <= SIZES[size][1], f"{button.inner_text()} is below the first screen"
         assert box["height"] >= 40, "large enough for a thumb"
     assert buttons.first.get_attribute("href") == "input-layer/tokens.html"
+
+
+def test_every_icon_is_in_the_small_fonts(site):
+    """scripts/icons.py cuts the theme's fonts: an icon that it leaves out would be an empty square."""
+    kept = {f"fa-{name}" for names in ICONS.values() for name in names.split()}
+    kinds = {"fa-solid", "fa-brands", "fa-regular", "fa-fw", "fa-lg"}
+    for path in HTML.rglob("*.html"):
+        for names in re.findall(r'class="([^"]*\bfa-[^"]*)"', path.read_text("utf-8")):
+            used = {name for name in names.split() if name.startswith("fa-")} - kinds
+            assert used <= kept, f"{path.name}: {used - kept}"
+    for font in ICONS:
+        small = HTML / "_static" / "vendor" / "fontawesome" / "webfonts" / f"{font}.woff2"
+        assert small.stat().st_size < 20_000
 
 
 def told(page):

@@ -109,11 +109,13 @@ def check_live(app, env):
             logger.warning("%s: no figure is named %s", files[0], name)
 
 
-def name_folds(app, pagename, templatename, context, doctree):
-    """Let "Show the solution" be the name of what shows it, which myst-nb calls "Toggle hidden content" aloud."""
+def finish_body(app, pagename, templatename, context, doctree):
+    """Let "Show the solution" be the name of what shows it, which myst-nb calls "Toggle hidden content" aloud, and let
+    pictures far below the screen wait until they are near it."""
     if "body" in context:
+        body = re.sub(r'<summary aria-label="[^"]*">', "<summary>", context["body"])
         context["body"] = re.sub(
-            r'<summary aria-label="[^"]*">', "<summary>", context["body"]
+            r"<img (?![^>]*loading=)", '<img loading="lazy" ', body
         )
 
 
@@ -176,7 +178,7 @@ def setup(app):
     app.connect("env-check-consistency", check_live)
     app.connect("html-page-context", add_live)
     app.connect("html-page-context", drop_unused)
-    app.connect("html-page-context", name_folds)
+    app.connect("html-page-context", finish_body)
     app.connect("html-page-context", edit_source, priority=900)
     app.connect("html-page-context", switch_language, priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
