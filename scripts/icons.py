@@ -16,8 +16,8 @@ ICONS = {
     "fa-brands-400": "github",
     "fa-solid-900": "angle-down angle-left angle-right angles-left angles-right arrow-up bars bell book check "
     "chevron-down chevron-right chevron-up circle circle-check circle-exclamation circle-half-stroke circle-info "
-    "circle-xmark code compress download expand file file-code file-lines file-pdf gear house language lightbulb link list "
-    "magnifying-glass moon outdent pencil pencil-alt rocket sun triangle-exclamation up-right-from-square xmark",
+    "circle-xmark code compress download expand file file-code file-lines file-pdf gear house language lightbulb link "
+    "list magnifying-glass moon outdent pencil pencil-alt rocket sun triangle-exclamation up-right-from-square xmark",
 }
 
 
