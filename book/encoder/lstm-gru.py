@@ -409,6 +409,7 @@ Table(rows, {"factor a word further back": "", "lowest": ".2f", "highest": ".2f"
 # > each layer and direction. And the two biases are added up: set 1 in both, and $b$ is 2.
 
 # %%
+torch.manual_seed(2)
 lstm = nn.LSTM(16, 32, num_layers=2, bidirectional=True)
 for name, bias in lstm.named_parameters():
     if name.startswith("bias_ih"):  # not bias_hh: its turn would count again
