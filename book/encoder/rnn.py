@@ -68,7 +68,15 @@ except ImportError as error:
 # $$
 # W\,[\mathbf{h}, \mathbf{x}] = W_h \mathbf{h} + W_x \mathbf{x}.
 # $$ (eq-rnn-split)
-#
+
+# %% mystnb={"image": {"alt": "A row of six boxes f, joined by arrows from left to right, the first fed from h 0. Each has an arrow from below, from x 1 to x 6 over the words the cat sat on the mat, and one to a state above it, h 1 to h 6."}, "figure": {"caption": "The network, unrolled: one $f$, with the same $W$ and $\\mathbf{b}$, at every place.", "name": "fig-rnn-unrolled"}}
+from scratch import diagrams
+
+diagrams.rnn()
+
+## lstm_cell: lstm-gru
+
+# %% [markdown]
 # One rule, two spellings. By hand, with random weights, both over the whole sentence:
 
 # %%

@@ -178,7 +178,15 @@ print(len(bags), "for CBOW:", ", ".join(bags[:3]), "…")
 # $$
 # \mathbf{p} = \mathrm{softmax}(U\mathbf{h}): \quad p_w = \frac{\exp(s_w)}{\sum_{j} \exp(s_j)} .
 # $$ (eq-w2v-softmax)
-#
+
+# %% mystnb={"image": {"alt": "Two stacks of shapes. On the left, skip-gram: the word sat goes through one table W to a vector h, through a second table U to a softmax, and from there an arrow points to each of the four words around it. On the right, CBOW: four words go through W, their four vectors into a mean, which is h, and through U and the softmax one arrow points to sat."}, "figure": {"caption": "The same two tables, used both ways, for a window of two around *sat*. Boxes hold numbers that are learnt; round shapes only compute; white ones are words and vectors.", "name": "fig-w2v-architectures"}}
+from scratch import diagrams
+
+diagrams.skip_gram_and_cbow()
+
+## huffman_path: word2vec-at-scale
+
+# %% [markdown]
 # If the word that was really there is $o$ (in CBOW, it is the centre, and $c$ takes the place of $o$ from
 # here on), the loss is the *cross-entropy* (交叉熵), $L = -\ln p_o$. It is the surprise at finding $o$:
 # nothing if the model was certain of it, a lot if it thought it impossible. Here it is by hand for one
