@@ -231,6 +231,8 @@ def figures(cells, words):
         alt, figure = about.get("image", {}).get("alt", ""), about.get("figure", {})
         if pictures > 1 or bool(pictures) != bool(about):
             yield f"cell {number}: {pictures} pictures, and metadata mystnb={about or 'nothing'}"
+        if pictures and len(stored(cell)) > 1:
+            yield f"cell {number}: shows something beside its picture, which would get the picture's caption as well"
         if pictures and (len(alt) < least or re.search(r"\.\w{3,4}$|_build|\\", alt)):
             yield f"cell {number}: alt text {alt!r} does not tell what one sees, in at least {least} characters"
         if pictures and not (figure.get("caption") and figure.get("name", "").startswith("fig-")):

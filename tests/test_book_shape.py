@@ -231,6 +231,10 @@ MUTANTS = {
     "nothing on a picture": (lambda cells: cells[FIGURE].metadata.clear(), "1 pictures, and metadata mystnb=nothing"),
     "no picture": (lambda cells: cells[FIGURE].outputs.clear(), "0 pictures"),
     "two pictures": (lambda cells: cells[FIGURE].outputs.extend(cells[FIGURE].outputs), "2 pictures"),
+    "a table with the picture": (
+        lambda cells: cells[FIGURE].outputs.append(new_output("execute_result", data={"text/plain": "a table"})),
+        "shows something beside its picture",
+    ),
     "long cell": (swap(FIGURE, "plot", "a = 1\n" * 20 + "\nplot"), "21 lines"),
     "output removed": (about(FIGURE, tags=["remove-output"]), "tags ['remove-output']"),
     "output hidden": (about(FIGURE, tags=["hide-output"]), "tags ['hide-output']"),
