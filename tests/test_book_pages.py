@@ -308,6 +308,18 @@ def test_the_first_page_promises_no_growth(book):
     assert CHINESE.search(text)
 
 
+def test_the_first_page_says_what_each_chapter_shows(book):
+    """The third column of scripts/contents.py's table is the page's own: a new chapter's row wants some words there."""
+    page = book[HTML / f"{PAGES[0]}.html"]
+    rows = page.select("article .chapters tbody tr")
+    assert len(rows) == len(chapters(language="en"))
+    for row in rows:
+        link, question, shown = row.select("td")
+        assert link.select_one("a")
+        assert question.get_text().rstrip().endswith("?")
+        assert len(shown.get_text().split()) >= 5, link.get_text()
+
+
 def test_the_example_in_the_readme_and_on_the_first_page_prints_what_they_say(capsys):
     """The block of Python that checks an encoder is run, and what it prints stands below it."""
     for file in ("README.md", "book/intro.md"):

@@ -110,7 +110,7 @@ def check_live(app, env):
 
 
 def finish_body(app, pagename, templatename, context, doctree):
-    """Let "Show the solution" be the name of what shows it, which myst-nb calls "Toggle hidden content" aloud, and let
+    """Let "Show the solution in code" be the name of what shows it, which myst-nb calls "Toggle hidden content" aloud, and let
     pictures far below the screen wait until they are near it."""
     if "body" in context:
         body = re.sub(r'<summary aria-label="[^"]*">', "<summary>", context["body"])
