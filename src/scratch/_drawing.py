@@ -153,6 +153,7 @@ def sheet(height: float) -> Sheet:
     [('$x$', '$W$', ((1.5, 1.0), (4.5, 1.0)))]
     >>> plt.close(paper)
     """
+    plt.draw_if_interactive()  # loads the backend, which a notebook's would else be told to draw at once in here only
     with plt.style.context("scratch.book"):
         size = WIDTH * UNIT, height * UNIT
         return cast(Sheet, plt.figure(figsize=size, layout="none", FigureClass=Sheet))
