@@ -150,7 +150,15 @@ axes.grid(False)
 # | the *keys* (键), who are asked | $\mathbf{s}_i$ | $\mathbf{h}_j$ | $\mathbf{k}_j$ |
 # | the *values* (值), what is averaged | | $\mathbf{h}_j$ | $\mathbf{v}_j$; here the keys themselves |
 # | the weights | $a_{t,i}$ | $\alpha_{ij}$ | $\alpha_j$ |
-#
+
+# %% mystnb={"image": {"alt": "From below: the query q goes through a box W, each of three keys through a box U. Each pair of products is added, goes through tanh and a box v, and becomes a score e. A wide softmax makes three weights alpha of the three scores; each multiplies its key, and the sum of these products is c."}, "figure": {"caption": "Additive attention over three keys. The keys above, which are averaged, are the same as those below, which are asked; $U$ need see each only once.", "name": "fig-att-additive"}}
+from scratch import diagrams
+
+diagrams.additive_attention()
+
+## scaled_dot_product_attention: attention
+
+# %% [markdown]
 # Both spellings by hand, over our sentence, with random weights and a random query:
 
 # %%
@@ -316,7 +324,15 @@ Table([(row["side"], row["ratio"], row["megabytes"]) for row in ours], columns)
 # \mathrm{softmax}\Bigl(\frac{QK^\top}{\sqrt d}\Bigr)\, V \in \mathbb{R}^{R \times d_v},
 # $$ (eq-att-scaled)
 #
-# with the softmax along each row. Luong and colleagues {cite:p}`luong2015effective` had compared three scores: the
+# with the softmax along each row.
+
+# %% mystnb={"image": {"alt": "From below: Q and K meet in their product Q K transposed, which is divided by the root of d and goes, with a mask m, into a softmax. The weights that come out, R times T numbers, meet V in a product; the result is R times d v."}, "figure": {"caption": "Scaled dot-product attention, with shapes. Nothing in it is learnt; $m$ is the mask, where there is one.", "name": "fig-att-scaled"}}
+diagrams.scaled_dot_product_attention()
+
+## multi_head_attention: transformer-encoder
+
+# %% [markdown]
+# Luong and colleagues {cite:p}`luong2015effective` had compared three scores: the
 # bare dot product $\mathbf{q} \cdot \mathbf{k}$, a *general* one with a matrix between the two,
 # $\mathbf{q}^\top W \mathbf{k}$, and *concat*. Why the $\sqrt d$? Let the $2d$ numbers of $\mathbf{q}$ and
 # $\mathbf{k}$ be independent, each of mean 0 and variance 1. A product of two of them has the mean

@@ -153,26 +153,15 @@ Table(rows, {"directions": "d", "output": "", "hidden": "", "cell": ""})
 
 # %% [markdown]
 # `output` has every place, of the top layer only; `hidden` and `cell` have every layer and direction, at its last
-# step only. For the backward direction the last step is the *first word*. In the picture, `output` is the two
-# lower rows, `hidden` the framed cells.
+# step only. For the backward direction the last step is the *first word*. In the picture, `output` is the top
+# row; `hidden` is where each reader ends.
 
-# %% mystnb={"image": {"alt": "A grid with six columns, the words the cat sat on the mat, and four rows: layer 1 forward, layer 1 backward, layer 2 forward, layer 2 backward. The rows of layer 2 are coloured. Framed cells mark the last column in the forward rows and the first column in the backward rows."}, "figure": {"caption": "The states of a bidirectional LSTM of two layers. Coloured: what `output` holds. Framed: what `hidden` holds, `hidden[0]` to `hidden[3]` from top to bottom.", "name": "fig-le-slices"}}
-import matplotlib.pyplot as plt
+# %% mystnb={"image": {"alt": "Three columns, for the words dog bites man, of two layers. In each layer a row of boxes with arrows to the right and one with arrows to the left read the same vectors, and their states are put side by side. The top row of joined states is named output. The rows to the right end, behind man, in hidden 0 and hidden 2; the rows to the left end, before dog, in hidden 1 and hidden 3."}, "figure": {"caption": "A bidirectional LSTM of two layers. `output` is the top row; `hidden` holds where each of the four readers ends: those that read backwards, at the first word.", "name": "fig-le-slices"}}
+from scratch import diagrams
 
-plt.style.use("scratch.book")
-figure, axes = plt.subplots(figsize=(5, 2.3))
-coloured = [[0] * T, [0] * T, [1] * T, [1] * T]
-axes.pcolormesh(coloured, cmap="Blues", vmax=2.5, edgecolors="white", linewidth=3)
-for row in range(4):
-    column = 0 if row % 2 else T - 1  # backward rows end at the first word
-    frame = plt.Rectangle((column + 0.06, row + 0.06), 0.88, 0.88, fill=False, lw=2.5)
-    axes.add_patch(frame)
-names = [f"layer {layer} {arrow}" for layer in (1, 2) for arrow in "→←"]
-axes.set_yticks([0.5, 1.5, 2.5, 3.5], names)
-axes.set_xticks([t + 0.5 for t in range(T)], cat)
-axes.invert_yaxis()
-axes.grid(False)
-plt.show()
+diagrams.bidirectional_encoder()
+
+## additive_attention: attention
 
 # %% [markdown]
 # The four rows of `hidden` come layer by layer, and within a layer forward before backward. So `hidden.view(K, 2, B, d_h)` tells them apart, and the sentence is the
@@ -242,6 +231,9 @@ columns = {"<pad> has a": "", "cosine": ""} | {f"{k} pads": ".2f" for k in PADS}
 Table(rows, columns)
 
 # %% mystnb={"image": {"alt": "Cosine against the number of pads, 0 to 31. The cosine of the cat sentence with itself falls from 1 to about 0.1 if the pad row is random and to about one half if it is zeros, each with a wide band. The cosine of the cat sentence with the dog sentence rises from 0.2 to 1 in both cases, steeply, and is 1 from 7 pads on."}, "figure": {"caption": "One sentence drifts away from itself (solid), and two sentences become one (dashed), when the encoder reads padding. Means of twenty random encoders; bands for the solid lines, from the smallest to the largest.", "name": "fig-le-padding"}}
+import matplotlib.pyplot as plt
+
+plt.style.use("scratch.book")
 figure, axes = plt.subplots(figsize=(5, 3.2))
 for (name, found), marker in zip(runs.items(), "os", strict=True):
     (itself, other), low, high = found.mean(0), found.amin(0), found.amax(0)

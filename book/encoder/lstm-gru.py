@@ -75,7 +75,17 @@ except ImportError as error:
 #
 # The *forget gate* (遗忘门) $\mathbf{f}_t$ says how much of each old entry stays, the *input gate* (输入门)
 # $\mathbf{i}_t$ how much of the proposal $\mathbf{g}_t$ is written, the *output gate* (输出门) $\mathbf{o}_t$ how much
-# is read aloud. (*Forget* is an odd name: at 1 it keeps everything.) By hand, with random weights:
+# is read aloud. (*Forget* is an odd name: at 1 it keeps everything.)
+
+# %% mystnb={"image": {"alt": "The cell as a grey field. Along its upper edge a line runs from c t minus 1 through a product with the forget gate and a sum to c t. Below stand four boxes, sigma, sigma, tanh, sigma, all fed by both h t minus 1 and x t: f scales the old memory, i times g is added to it, and o multiplies the tanh of the new memory, which is h t."}, "figure": {"caption": "One step of an LSTM. Boxes hold a $W$, a $U$ and a $\\mathbf{b}$ of their own; round shapes have nothing to learn, not even the right one of the two $\\tanh$. Upstairs the memory passes, met by a product and a sum only.", "name": "fig-lstm-cell"}}
+from scratch import diagrams
+
+diagrams.lstm_cell()
+
+## gru_cell: lstm-gru
+
+# %% [markdown]
+# By hand, with random weights:
 
 # %%
 import torch
@@ -462,8 +472,15 @@ Table(rows, {"d = 16, d_h = 32": "", "parameters": ",", "by the formula": ","})
 #
 # The first line, *before*, is the published paper. The second is [the preprint's first version, cuDNN and
 # PyTorch](https://github.com/pytorch/pytorch/issues/8153). It needs one product only: $U_r$, $U_z$ and $U_g$ all
-# multiply the same vector. Here PyTorch's second bias matters for once: $\mathbf{v}_g$ stands behind the gate. By hand,
-# both, for one step; the rows come in the order reset, update, proposal (r, z, n in PyTorch's documentation).
+# multiply the same vector. Here PyTorch's second bias matters for once: $\mathbf{v}_g$ stands behind the gate.
+
+# %% mystnb={"image": {"alt": "The same cell, but the proposal is taken apart: the old state goes through a box U g and only then meets the reset gate r in a product, x t goes through a box W g, and the sum of the two through tanh."}, "figure": {"caption": "The same step with the reset gate *after* the product, as in PyTorch: the gate now acts on what $U_g$ has made of the state.", "name": "fig-gru-after"}}
+diagrams.gru_cell(reset_after=True)
+
+## bidirectional_encoder: lstm-encoder
+
+# %% [markdown]
+# By hand, both, for one step; the rows come in the order reset, update, proposal (r, z, n in PyTorch's documentation).
 
 # %%
 from scratch.recurrent import GRU, GRUCell

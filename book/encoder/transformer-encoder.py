@@ -69,6 +69,13 @@ except ImportError as error:
 # brings back. The results stand side by side, and $W^O \in \mathbb{R}^{d \times d}$ mixes them. All heads at once, with
 # `einsum`, which multiplies and sums by letters: in `"td,hdi->hti"`, $d$ is missing on the right, and so summed over.
 
+# %% mystnb={"image": {"alt": "X at the bottom feeds six boxes: the matrices W Q, W K and W V of head 1 on the left and of head H on the right, with dots between them. In each head Q, K and V enter a round shape named attention. The results A 1 V 1 to A H V H enter one wide bracket, then a box W O, and become Y."}, "figure": {"caption": "The first and the last of $H$ heads. Each asks with matrices of its own; only $W^O$ mixes their answers.", "name": "fig-te-multi-head"}}
+from scratch import diagrams
+
+diagrams.multi_head_attention()
+
+## transformer_block: transformer-encoder
+
 # %%
 import torch
 
@@ -206,7 +213,13 @@ for layer, options in ((ours, {}), (theirs, {"average_attn_weights": False})):
 # X'' &= X' + \mathrm{F}(\mathrm{LN}(X')) .
 # \end{aligned}
 # $$ (eq-te-pre)
-#
+
+# %% mystnb={"image": {"alt": "Two towers from X over X prime to X double prime. In each, a line leaves before a part and comes back to a plus sign behind it, first around Attention, then around F. In the left tower, post-norm, a box LN stands behind each plus sign, on the straight way up. In the right one, pre-norm, it stands before Attention and before F, and the way over the plus signs has none."}, "figure": {"caption": "The layer in its two forms. Follow the line that goes around the parts: with pre-norm it meets nothing but sums.", "name": "fig-te-block"}}
+diagrams.transformer_block()
+
+## encoder_decoder: encoder-decoder
+
+# %% [markdown]
 # > **Correction.** The paper's formula is {eq}`eq-te-post`, and well-known code that quotes it has {eq}`eq-te-pre`. Readers asked
 # > [again](https://github.com/harvardnlp/annotated-transformer/issues/1) and
 # > [again](https://github.com/harvardnlp/annotated-transformer/issues/92). The Annotated Transformer itself says so, in that

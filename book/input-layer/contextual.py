@@ -396,7 +396,15 @@ with torch.no_grad():
 # coming, and no layer may tell it, or it would see its own answers. BERT {cite:p}`devlin2019bert` changes
 # the game: *hide* some words, let every place look at every other, and guess the hidden ones. This is a
 # *masked language model* (掩码语言模型). What is not there cannot leak.
-#
+
+# %% mystnb={"image": {"alt": "Three small networks. Above, two stacks of LSTMs over the words bank of the: in the left one arrows run to the right, and each place guesses the word after it; in the right one they run to the left, and each place guesses the word before it. Below, a row of four attention boxes, each fed by all four tokens the, [MASK], of, the; only the masked place has an arrow up, to bank."}, "figure": {"caption": "Above, two readers that never talk to each other guess the next word and the word before. Below, every place sees every other, so the word to be guessed has to be hidden first. (Left out: the second LSTM adds its input to its output.)", "name": "fig-ctx-readers"}}
+from scratch import diagrams
+
+diagrams.bilm_and_masked_lm()
+
+## input_layer: the-input-layer
+
+# %% [markdown]
 # By BERT's rule 15 % of all tokens are *chosen*. A chosen one becomes the special token `[MASK]` in
 # 80 % of the cases, a random token in 10 %, and stays what it was in 10 %. Only chosen places are guessed
 # and enter the loss. Why not always `[MASK]`? Because there are no masks in the texts on which the
