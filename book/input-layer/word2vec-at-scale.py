@@ -148,7 +148,17 @@ plt.show()
 # p_w = \prod_{j=1}^{\ell} \sigma\bigl((1 - 2 b_j)\, s_j\bigr), \quad s_j = \mathbf{u}_{m_j} \cdot \mathbf{h},
 # $$ (eq-scale-tree)
 #
-# as in {cite:p}`mikolov2013distributed`. These probabilities add up to one without any normalising: at
+# as in {cite:p}`mikolov2013distributed`.
+
+# %% mystnb={"image": {"alt": "The tree of the six words, with the way from the root to mat in thick lines. Its four inner nodes are named m 1 to m 4; beside its lines stand the turns 0, 1, 0, 1, each with its factor: sigma of s where the turn is 0, sigma of minus s where it is 1."}, "figure": {"caption": "The way to *mat*: four turns, four factors, and their product. The other nodes are not asked.", "name": "fig-scale-path"}}
+from scratch import diagrams
+
+diagrams.huffman_path()
+
+## band: word2vec-at-scale
+
+# %% [markdown]
+# These probabilities add up to one without any normalising: at
 # each node $\sigma(s) + \sigma(-s) = 1$, so what arrives there is divided between its two sides and
 # nothing is lost. The loss $-\ln p_w$ is a sum over the turns, and {eq}`eq-scale-sigmoid` gives its
 # derivative,
@@ -514,8 +524,7 @@ print("gensim's step over the gradient's:", ratio.round(3))
 
 # %% [markdown]
 # Twice the gradient, with two words in the context. For longer contexts we take the step from our replay of
-# gensim (below); what is missing, is missing in the last line. (`sdot` is a dot product, and `saxpy(x, y, a)`
-# adds $a\mathbf{x}$ to $\mathbf{y}$.)
+# gensim (below); what is missing, is missing in the last line.
 
 # %%
 import inspect
@@ -779,8 +788,15 @@ Table(rows, {"d": "d", "": "", **names})
 # windows reach. One product of two small matrices gives the scores of every centre with every word around it;
 # the wanted ones form a *band* (带) along the diagonal, cut out by a table of weights. The rest is computed in
 # vain. And let all centres of a block share their negatives, as Ji and colleagues
-# {cite:p}`ji2016parallelizing` let those of a window share them: more columns of the same matrix. In small, with
-# $L = 3$ centres that drew the radii 2, 1 and 2, and two negatives for a block:
+# {cite:p}`ji2016parallelizing` let those of a window share them: more columns of the same matrix.
+
+# %% mystnb={"image": {"alt": "A table with four rows, the centres sat, on, the, mat, and eleven columns: the eight words the cat sat on the mat he ran, and three negatives. Ones form a ragged band around an empty diagonal, none of them at he or ran, which belong to the next sentence. All three columns of negatives are filled with round zeros."}, "figure": {"caption": "A block in small: four centres, all the words that their windows of two reach, and three negatives that they share. 1 is a true pair, 0 a false one, and what is empty is computed in vain.", "name": "fig-scale-pairs"}}
+diagrams.band()
+
+## bilm_and_masked_lm: contextual
+
+# %% [markdown]
+# And each pair has a weight. In small, with $L = 3$ centres that drew the radii 2, 1 and 2, and two negatives:
 
 # %%
 from scratch.negative_sampling import NegativeSampling, band, skip_gram_step
@@ -813,9 +829,10 @@ ids = torch.tensor([rank[w] for s in sentences[:200] for w in s])
 lengths = torch.tensor([len(s) for s in sentences[:200]])
 number = torch.arange(200).repeat_interleave(lengths)  # of each word's sentence
 tables = torch.zeros(2, len(n), 8)  # W and U, not trained here
-options = {"negative": 5, "batch_size": 32, "generator": generator}
+draw = torch.Generator().manual_seed(0)
+options = {"negative": 5, "batch_size": 32, "generator": draw}
 blocks = NegativeSampling(*tables, n**0.75, cbow=False, **options)
-words, left, right, drawn = blocks.batches(*sample(ids, number, keep, 5, generator))[0]
+words, left, right, drawn = blocks.batches(*sample(ids, number, keep, 5, draw))[0]
 sees = band(left, right, 5)[0]  # (L, 5 + L + 5)
 noise_weight = sees.sum(1, keepdim=True).expand(-1, 32) * 5 / 32  # (L, N)
 weight = torch.cat([sees, noise_weight], 1)  # (L, 5 + L + 5 + N)
