@@ -182,7 +182,7 @@ def fresh(browser):
     def fresh(size="laptop", **options):
         width, height = SIZES[size]
         windows.append(browser.new_context(viewport={"width": width, "height": height}, **options))
-        windows[-1].set_default_timeout(20_000)
+        windows[-1].set_default_timeout(0)  # the clock decides nothing
         return windows[-1].new_page()
 
     yield fresh
