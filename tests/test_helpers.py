@@ -13,7 +13,19 @@ import scratch
 FOLDER = Path(scratch.__file__).parent
 # a module may import those before it
 ORDER = (
-    *("_arguments", "table", "_drawing", "diagrams", "training", "byte_pairs", "text", "corpora", "metrics", "evaluation", "one_hot"),
+    *(
+        "_arguments",
+        "table",
+        "_drawing",
+        "diagrams",
+        "training",
+        "byte_pairs",
+        "text",
+        "corpora",
+        "metrics",
+        "evaluation",
+        "one_hot",
+    ),
     *(
         "windows",
         "huffman",

@@ -156,7 +156,6 @@ from scratch import diagrams
 
 diagrams.additive_attention()
 
-## scaled_dot_product_attention: attention
 
 # %% [markdown]
 # Both spellings by hand, over our sentence, with random weights and a random query:
@@ -329,7 +328,6 @@ Table([(row["side"], row["ratio"], row["megabytes"]) for row in ours], columns)
 # %% mystnb={"image": {"alt": "From below: Q and K meet in their product Q K transposed, which is divided by the root of d and goes, with a mask m, into a softmax. The weights that come out, R times T numbers, meet V in a product; the result is R times d v."}, "figure": {"caption": "Scaled dot-product attention, with shapes. Nothing in it is learnt; $m$ is the mask, where there is one.", "name": "fig-att-scaled"}}
 diagrams.scaled_dot_product_attention()
 
-## multi_head_attention: transformer-encoder
 
 # %% [markdown]
 # Luong and colleagues {cite:p}`luong2015effective` had compared three scores: the

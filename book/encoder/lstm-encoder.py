@@ -161,7 +161,6 @@ from scratch import diagrams
 
 diagrams.bidirectional_encoder()
 
-## additive_attention: attention
 
 # %% [markdown]
 # The four rows of `hidden` come layer by layer, and within a layer forward before backward. So `hidden.view(K, 2, B, d_h)` tells them apart, and the sentence is the

@@ -82,7 +82,6 @@ from scratch import diagrams
 
 diagrams.lstm_cell()
 
-## gru_cell: lstm-gru
 
 # %% [markdown]
 # By hand, with random weights:
@@ -477,7 +476,6 @@ Table(rows, {"d = 16, d_h = 32": "", "parameters": ",", "by the formula": ","})
 # %% mystnb={"image": {"alt": "The same cell, but the proposal is taken apart: the old state goes through a box U g and only then meets the reset gate r in a product, x t goes through a box W g, and the sum of the two through tanh."}, "figure": {"caption": "The same step with the reset gate *after* the product, as in PyTorch: the gate now acts on what $U_g$ has made of the state.", "name": "fig-gru-after"}}
 diagrams.gru_cell(reset_after=True)
 
-## bidirectional_encoder: lstm-encoder
 
 # %% [markdown]
 # By hand, both, for one step; the rows come in the order reset, update, proposal (r, z, n in PyTorch's documentation).

@@ -74,7 +74,6 @@ from scratch import diagrams
 
 diagrams.rnn()
 
-## lstm_cell: lstm-gru
 
 # %% [markdown]
 # One rule, two spellings. By hand, with random weights, both over the whole sentence:

@@ -74,7 +74,6 @@ from scratch import diagrams
 
 diagrams.multi_head_attention()
 
-## transformer_block: transformer-encoder
 
 # %%
 import torch
@@ -217,7 +216,6 @@ for layer, options in ((ours, {}), (theirs, {"average_attn_weights": False})):
 # %% mystnb={"image": {"alt": "Two towers from X over X prime to X double prime. In each, a line leaves before a part and comes back to a plus sign behind it, first around Attention, then around F. In the left tower, post-norm, a box LN stands behind each plus sign, on the straight way up. In the right one, pre-norm, it stands before Attention and before F, and the way over the plus signs has none."}, "figure": {"caption": "The layer in its two forms. Follow the line that goes around the parts: with pre-norm it meets nothing but sums.", "name": "fig-te-block"}}
 diagrams.transformer_block()
 
-## encoder_decoder: encoder-decoder
 
 # %% [markdown]
 # > **Correction.** The paper's formula is {eq}`eq-te-post`, and well-known code that quotes it has {eq}`eq-te-pre`. Readers asked

@@ -402,7 +402,6 @@ from scratch import diagrams
 
 diagrams.bilm_and_masked_lm()
 
-## input_layer: the-input-layer
 
 # %% [markdown]
 # By BERT's rule 15 % of all tokens are *chosen*. A chosen one becomes the special token `[MASK]` in

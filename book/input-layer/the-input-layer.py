@@ -369,7 +369,6 @@ from scratch import diagrams
 
 diagrams.input_layer()
 
-## rnn: rnn
 
 # %%
 parts = bert.embeddings

@@ -155,7 +155,6 @@ from scratch import diagrams
 
 diagrams.huffman_path()
 
-## band: word2vec-at-scale
 
 # %% [markdown]
 # These probabilities add up to one without any normalising: at
@@ -793,7 +792,6 @@ Table(rows, {"d": "d", "": "", **names})
 # %% mystnb={"image": {"alt": "A table with four rows, the centres sat, on, the, mat, and eleven columns: the eight words the cat sat on the mat he ran, and three negatives. Ones form a ragged band around an empty diagonal, none of them at he or ran, which belong to the next sentence. All three columns of negatives are filled with round zeros."}, "figure": {"caption": "A block in small: four centres, all the words that their windows of two reach, and three negatives that they share. 1 is a true pair, 0 a false one, and what is empty is computed in vain.", "name": "fig-scale-pairs"}}
 diagrams.band()
 
-## bilm_and_masked_lm: contextual
 
 # %% [markdown]
 # And each pair has a weight. In small, with $L = 3$ centres that drew the radii 2, 1 and 2, and two negatives:

@@ -184,7 +184,6 @@ from scratch import diagrams
 
 diagrams.skip_gram_and_cbow()
 
-## huffman_path: word2vec-at-scale
 
 # %% [markdown]
 # If the word that was really there is $o$ (in CBOW, it is the centre, and $c$ takes the place of $o$ from
