@@ -53,7 +53,7 @@ PLACES = {  # column and row of each box
 }
 SHORT = {"word2vec-at-scale": "at scale", "positional-encoding": "positions", "the-input-layer": "input layer"}
 SHORT |= {"transformer-encoder": "Transformer", "wrong-on-purpose": "museum", "encoder-decoder": "encoder–decoder"}
-WIDE, HIGH, COLUMN, ROW = 118, 34, 130, 62
+WIDE, HIGH, COLUMN, ROW = 128, 34, 140, 62
 
 
 def load(chapter: Chapter) -> dict:

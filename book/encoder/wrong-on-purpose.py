@@ -719,10 +719,10 @@ exhibit("CBOW's gradient", autograd, wrong, mended)
 # if the translations have at least as many words as the references, $c \ge r$, and less if they are shorter:
 #
 # $$
-# \mathrm{BLEU} = 100 \cdot \exp\bigl(\min(0,\, 1 - r/c)\bigr) \cdot \sqrt[4]{p_1\, p_2\, p_3\, p_4} .
+# \mathrm{BLEU} = 100\, e^{\min(0,\, 1 - r/c)} \sqrt[4]{p_1\, p_2\, p_3\, p_4} .
 # $$ (eq-museum-bleu)
 #
-# At half the length it keeps $\exp(-1)$, little more than a third. Average the BLEU of single sentences instead, and a
+# At half the length it keeps $e^{-1}$, little more than a third. Average the BLEU of single sentences instead, and a
 # sentence without a common run of four counts 0. A user of a toolkit
 # [saw](https://github.com/Maluuba/nlg-eval/issues/10) both numbers and wondered. The oracle is sacreBLEU
 # {cite:p}`post2018call`.
