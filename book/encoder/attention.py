@@ -936,6 +936,19 @@ Table(rows, columns)
 # %% [markdown]
 # ## Exercises
 #
+# *Write it yourself first.* Replace `raise`, run the cell, and read where to look:
+
+# %%
+from scratch import check
+
+
+def mine(query, key, value, mask=None):  # (..., R, d), (..., T, d), (..., T, d_v)
+    raise NotImplementedError  # -> output, weights
+
+
+print(check.attention(mine))
+
+# %% [markdown]
 # > **Exercise 1 (pencil, easy, 10 minutes).** Leave the $\tanh$ out of equation {eq}`eq-att-bahdanau`. Show that the
 # > weights then no longer depend on the query, whatever $W_a$, $U_a$ and $\mathbf{v}_a$ are.
 # >

@@ -987,6 +987,19 @@ Table(table, {"network": "", "rung": "", "one thread": ".2f", "two threads": ".2
 # %% [markdown]
 # ## Exercises
 #
+# *Write it yourself first.* Replace `raise`, run the cell, and read where to look:
+
+# %%
+from scratch import check
+
+
+def mine(x, h, c, W, U, b):  # (batch, d), (batch, d_h) twice; gates i, f, g, o
+    raise NotImplementedError  # -> h, c
+
+
+print(check.lstm_cell(mine))
+
+# %% [markdown]
 # > **Exercise 1 (pencil, medium, 20 minutes).** Suppose that no forget gate ever exceeds $\bar f < 1$. Show that every number of
 # > $\mathbf{c}_t$ stays within $\pm 1 / (1 - \bar f)$. What is left of this in 1997, with $\mathbf{f} = 1$, and what
 # > becomes of the matrix $E_{t-1}$ of {eq}`eq-lstm-jacobian` then?

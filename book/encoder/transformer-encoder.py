@@ -1164,6 +1164,24 @@ Table(rows, columns | dict.fromkeys(versions, ".2f"))
 # %% [markdown]
 # ## Exercises
 #
+# *Write it yourself first.* Replace `raise`, run the cell, and read where to look:
+
+# %%
+from scratch import check
+
+
+class Mine(nn.Module):  # with the names of nn.TransformerEncoderLayer
+    def __init__(self, dim, heads, feed_forward):
+        super().__init__()
+        raise NotImplementedError
+
+    def forward(self, x, mask=None):  # (batch, length, dim) -> the same
+        raise NotImplementedError
+
+
+print(check.encoder_layer(Mine))
+
+# %% [markdown]
 # > **Exercise 1 (pencil, easy, 15 minutes).** How many parameters has a layer of width $d$ with $H$ heads and
 # > $d_{\mathrm{ff}}$? Where is $H$? And BERT's smaller model: $V = 30{,}522$ pieces of words, 512 places and 2 segments, each
 # > with a learnt row of $d = 768$ numbers; a norm over their sum; $L = 12$ layers with $d_{\mathrm{ff}} = 3072$; and, on

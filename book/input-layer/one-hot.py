@@ -687,6 +687,19 @@ plt.show()
 # %% [markdown]
 # ## Exercises
 #
+# *Write it yourself first.* Replace `raise`, run the cell, and read where to look:
+
+# %%
+from scratch import check
+
+
+def mine(ids, vocab_size):  # (...) -> (..., vocab_size)
+    raise NotImplementedError
+
+
+print(check.one_hot(mine))
+
+# %% [markdown]
 # > **Exercise 1 (pencil, easy, 10 minutes).** How many vectors of length 1 can be perpendicular to each other in $d$
 # > dimensions? Conclude that with $d < V$ dimensions no choice of non-zero rows for $W$ can make all words
 # > pairwise perpendicular.

@@ -1164,6 +1164,19 @@ Table(rows, {"base": ","} | {f"pairs round in {n:,}": "d" for n in places})
 # %% [markdown]
 # ## Exercises
 #
+# *Write it yourself first.* Replace `raise`, run the cell, and read where to look:
+
+# %%
+from scratch import check
+
+
+def mine(length, dim):  # -> (length, dim)
+    raise NotImplementedError
+
+
+print(check.positional(mine))
+
+# %% [markdown]
 # > **Exercise 1 (pencil, medium, 15 minutes).** Show that on "who speaks?" no reader without positions can, on
 # > average, do better than to name the most frequent name of the script.
 # >
@@ -1378,7 +1391,7 @@ Table(rows, {"places divided by": ""} | dict.fromkeys(QUESTIONS, ""))
 # - A. Vaswani and colleagues, [Attention is all you need](https://arxiv.org/abs/1706.03762), 2017, section
 #   3.5.
 # - P. Shaw, J. Uszkoreit and A. Vaswani, [Self-attention with relative position
-#   representations](https://aclanthology.org/N18-2074/), 2018: learned vectors for differences
+#   representations](https://aclanthology.org/N18-2074/), 2018
 #   {cite:p}`shaw2018self`.
 # - O. Press, N. A. Smith and M. Lewis, [Train short, test long](https://arxiv.org/abs/2108.12409), 2022: our
-#   question, asked of real language models.
+#   question.

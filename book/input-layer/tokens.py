@@ -933,6 +933,26 @@ Table(zip(numbers, cuts, strict=True), {"number": "", "pieces": ""})
 # %% [markdown]
 # ## Exercises
 #
+# *Write it yourself first.* Replace `raise`, run the cell, and read where to look:
+
+# %%
+from scratch import check
+
+
+class Mine:
+    def __init__(self, merges):  # [(id, id), …], the first makes id 256
+        self.merges = merges
+
+    def encode(self, text):  # -> list of ids
+        raise NotImplementedError
+
+    def decode(self, ids):  # -> text
+        raise NotImplementedError
+
+
+print(check.tokenizer(Mine))
+
+# %% [markdown]
 # > **Exercise 1 (pencil, hard, 30 minutes).** Show that two merges never make the same string of bytes, so that an
 # > encoder with $k$ merges has exactly $256 + k$ different tokens.
 # >
@@ -1114,11 +1134,10 @@ Table(rows, {"English : Chinese": ""} | columns)
 # ## Further reading
 #
 # - R. Sennrich, B. Haddow and A. Birch, [Neural machine translation of rare words with subword
-#   units](https://aclanthology.org/P16-1162/), 2016: its Algorithm 1 is byte-pair encoding in Python.
+#   units](https://aclanthology.org/P16-1162/), 2016: Algorithm 1 is Python.
 # - A. Radford and colleagues, [Language models are unsupervised multitask
 #   learners](https://cdn.openai.com/better-language-models/language_models_are_unsupervised_multitask_learners.pdf),
-#   2019, section 2.2: why bytes, and why pieces.
+#   2019, section 2.2.
 # - K. Bostrom and G. Durrett, [Byte pair encoding is suboptimal for language model
-#   pretraining](https://aclanthology.org/2020.findings-emnlp.414/), 2020: the case against greed, and an
-#   alternative.
-# - L. Xue and colleagues, [ByT5](https://arxiv.org/abs/2105.13626), 2022: a model that reads bytes after all.
+#   pretraining](https://aclanthology.org/2020.findings-emnlp.414/), 2020: against greed.
+# - L. Xue and colleagues, [ByT5](https://arxiv.org/abs/2105.13626), 2022: a model that reads bytes.

@@ -1244,6 +1244,19 @@ Table(rows, {"V": ",", "1 meeting": "", "2 meetings": "", "20 meetings": ""})
 # %% [markdown]
 # ## Exercises
 #
+# *Write it yourself first.* Replace `raise`, run the cell, and read where to look:
+
+# %%
+from scratch import check
+
+
+def mine(center, context, labels):  # (d,), (n, d), (n,): 1 for a neighbour, 0 for noise
+    raise NotImplementedError  # -> the gradients of center and context
+
+
+print(check.word2vec_gradient(mine))
+
+# %% [markdown]
 # > **Exercise 1 (pencil, medium, 15 minutes).** When does negative sampling learn the same scores as noise-contrastive
 # > estimation? Find a noise and a $k$ for which it does (Dyer {cite:p}`dyer2014notes`).
 # >
