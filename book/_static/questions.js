@@ -143,32 +143,37 @@
     return Object.assign(question, { form, verdict, show, clear });
   };
 
-  const questions = [...document.querySelectorAll("article details")].map(read).filter(Boolean).map(build);
-  if (questions.length) {
-    const here = page(location.href);
-    const before = kept()[here]?.answers || {};
-    const score = make("span", { role: "status" });
-    const forget = make("button", { type: "button" }, words.forget);
-    questions.at(-1).details.after(make("form", { class: "score" }, score, forget));
-    const count = (write) => {
-      const right = questions.filter((question) => question.answer === question.right).length;
-      score.textContent = words.score(right, questions.length);
-      if (!write) return;
-      const given = questions.filter((question) => question.answer).map(({ number, answer }) => [number, answer]);
-      keep(here, { answers: Object.fromEntries(given), done: right === questions.length });
-      tick();
-    };
-    for (const question of questions) {
-      const letter = before[question.number];
-      if (question.letters.includes(letter)) question.show(letter);
-      question.verdict.setAttribute("aria-live", "polite");
-      question.form.addEventListener("answered", () => count(true));
+  const begin = () => {
+    const questions = [...document.querySelectorAll("article details")].map(read).filter(Boolean).map(build);
+    if (questions.length) {
+      const here = page(location.href);
+      const before = kept()[here]?.answers || {};
+      const score = make("span", { role: "status" });
+      const forget = make("button", { type: "button" }, words.forget);
+      questions.at(-1).details.after(make("form", { class: "score" }, score, forget));
+      const count = (write) => {
+        const right = questions.filter((question) => question.answer === question.right).length;
+        score.textContent = words.score(right, questions.length);
+        if (!write) return;
+        const given = questions.filter((question) => question.answer).map(({ number, answer }) => [number, answer]);
+        keep(here, { answers: Object.fromEntries(given), done: right === questions.length });
+        tick();
+      };
+      for (const question of questions) {
+        const letter = before[question.number];
+        if (question.letters.includes(letter)) question.show(letter);
+        question.verdict.setAttribute("aria-live", "polite");
+        question.form.addEventListener("answered", () => count(true));
+      }
+      forget.addEventListener("click", () => {
+        questions.forEach(({ form, clear }) => (form.reset(), clear()));
+        count(true);
+      });
+      count(Object.keys(before).length > 0); // a chapter may have got more questions since
     }
-    forget.addEventListener("click", () => {
-      questions.forEach(({ form, clear }) => (form.reset(), clear()));
-      count(true);
-    });
-    count(Object.keys(before).length > 0); // a chapter may have got more questions since
-  }
+  };
+
+  // Formulas are copied with the text, so they must be typeset before; both scripts wait for the page.
+  addEventListener("load", () => Promise.resolve(window.MathJax?.startup?.promise).then(begin));
   tick();
 }

@@ -1033,8 +1033,8 @@ for part, name in enumerate(("queries", "keys")):
 # \begin{aligned}
 # \exp\Bigl(\frac{\mathbf{q} \cdot \mathbf{k}_j}{\sqrt d}\Bigr)
 # = {} & \exp\Bigl(-\frac{\lVert \mathbf{q} - \mathbf{k}_j \rVert^2}{2 s^2}\Bigr) \\
-# & \cdot \exp\Bigl(\frac{\lVert \mathbf{q} \rVert^2}{2 s^2}\Bigr)
-# \exp\Bigl(\frac{\lVert \mathbf{k}_j \rVert^2}{2 s^2}\Bigr) .
+# & \cdot \exp\Bigl(\frac{\lVert \mathbf{q} \rVert^2}{2 s^2}\Bigr) \\
+# & \cdot \exp\Bigl(\frac{\lVert \mathbf{k}_j \rVert^2}{2 s^2}\Bigr) .
 # \end{aligned}
 # $$
 #

@@ -898,7 +898,10 @@ Table(rows, columns)
 # $1 - \tanh^2 x = 1 / \cosh^2 x$. So the factor is
 #
 # $$
-# \frac{x}{\tanh x} \cdot \frac{1}{\cosh^2 x} = \frac{x}{\sinh x \cosh x} = \frac{2x}{\sinh 2x} ,
+# \begin{aligned}
+# \frac{x}{\tanh x} \cdot \frac{1}{\cosh^2 x} &= \frac{x}{\sinh x \cosh x} \\
+# &= \frac{2x}{\sinh 2x} ,
+# \end{aligned}
 # $$
 #
 # which is below 1, since $\sinh u > u$ for every $u > 0$. The larger $w$, the flatter the place where the unit rests. To explode, a

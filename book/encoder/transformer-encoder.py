@@ -1233,8 +1233,10 @@ print(f"BERT's smaller model: {size:,}")
 # with its projections is the cheaper one. With it,
 #
 # $$
-# 4 d^2 + 2\, d\, d_{\mathrm{ff}} + 2\, T d = 8 d^2
-# \quad\text{at}\quad T = 2d - d_{\mathrm{ff}} .
+# \begin{aligned}
+# 4 d^2 + 2\, d\, d_{\mathrm{ff}} + 2\, T d &= 8 d^2 \\
+# \text{at}\quad T &= 2d - d_{\mathrm{ff}} .
+# \end{aligned}
 # $$
 #
 # For $d_{\mathrm{ff}} \ge 2d$ there is no such length: the Transformer layer takes more products at any. The usual

@@ -990,7 +990,10 @@ Table(rows, {"at the start": "", "input table": "", "output table": ""})
 # Take one centre. Over all $o$ with $q_o > 0$,
 #
 # $$
-# \sum_o q_o \ln \frac{p_o}{q_o} \le \sum_o q_o \Bigl( \frac{p_o}{q_o} - 1 \Bigr) = \sum_o p_o - \sum_o q_o \le 1 - 1 = 0 ,
+# \begin{aligned}
+# \sum_o q_o \ln \frac{p_o}{q_o} &\le \sum_o q_o \Bigl( \frac{p_o}{q_o} - 1 \Bigr) \\
+# &= \sum_o p_o - \sum_o q_o \le 0 ,
+# \end{aligned}
 # $$
 #
 # so that $-\sum_o q_o \ln p_o \ge -\sum_o q_o \ln q_o$. Since $\ln x = x - 1$ only at $x = 1$, the two are equal only
