@@ -30,14 +30,12 @@ def test_every_page_of_the_pdf_is_numbered_behind_the_contents(printed):
 @pytest.mark.browser
 def test_the_contents_and_the_outline_say_where_a_page_begins(printed):
     texts = [page.extract_text() for page in printed.pages]
-    titles = {item.title: printed.get_destination_page_number(item) for item in flat(printed.outline)}
-    for title, heading in (
-        ("Recurrent networks: reading with one index card", "Recurrent networks"),
-        ("Notation", "Notation"),
-    ):
-        assert texts[titles[title]].strip().startswith(heading)
-        contents = " ".join(texts[1].split())
-        assert f"{title} {titles[title] + 1}" in re.sub(r"\s+", " ", contents)
+    begins = {item.title: printed.get_destination_page_number(item) for item in flat(printed.outline)}
+    contents = " ".join(texts[1].split())
+    for heading in ("Recurrent networks: reading with one index card", "Notation"):
+        (title,) = (title for title in begins if title.endswith(heading))  # with the chapter's number
+        assert heading.split(":")[0] in texts[begins[title]].strip()[:60]
+        assert f"{title} {begins[title] + 1}" in contents
 
 
 def flat(outline):
