@@ -136,6 +136,7 @@ def compare(folder, *options):
     (folder / "conftest.py").write_text((BOOK / "conftest.py").read_text("utf-8"), "utf-8")
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:xdist", "--color=no"]
     command += ["--nbval-current-env", f"--rootdir={folder}", "--junitxml=report.xml", *options, "."]
+    command += ["-o", f"pythonpath={BOOK.parent / 'scripts'}"]  # as in pyproject.toml
     ended = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     assert ended.returncode in (0, 1), ended.stdout + ended.stderr
     said = {}
@@ -207,6 +208,7 @@ def test_the_longest_files_are_run_first(tmp_path):
     (tmp_path / "conftest.py").write_text((BOOK / "conftest.py").read_text("utf-8"), "utf-8")
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-v", "-n1", "--dist=loadfile", "--nbval"]
     command += ["--nbval-current-env", f"--rootdir={tmp_path}", "."]
+    command += ["-o", f"pythonpath={BOOK.parent / 'scripts'}"]
     ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert re.findall(r"\] (?:PASSED|FAILED) (\w+)", ended.stdout) == ["b", "test_e", "c", "a", "d"], ended.stdout
 

@@ -366,6 +366,26 @@ def compare(ours, theirs, tolerance):
             torch.testing.assert_close(a, b, atol=tolerance * scale, rtol=0)
 
 
+class States(nn.Module):
+    """torch's LSTM, of whose results only the states."""
+
+    def __init__(self):
+        super().__init__()
+        self.lstm = nn.LSTM(4, 4, batch_first=True)
+
+    def forward(self, x):
+        return self.lstm(x)[0]
+
+
+def refused(function) -> str:
+    """What torch's own LSTM raises in a regime on this processor; "" if nothing."""
+    try:
+        function(States(), (torch.randn(2, 3, 4),))
+    except (RuntimeError, NotImplementedError, torch._dynamo.exc.TorchDynamoException) as error:
+        return f"{type(error).__name__}: {error!s:.80}"
+    return ""
+
+
 @pytest.mark.filterwarnings("ignore:Full backward hook is firing", "ignore:.*was assigned during export")
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.parametrize("kind", REGIMES)
@@ -379,6 +399,8 @@ def test_ours_do_what_torchs_do(name, kind):
         return
     if theirs is None:
         output = both_ways(copy.deepcopy(ours), inputs)[0]
+        if name == "BiLM" and (why := refused(function)):
+            pytest.skip(f"torch's LSTM, which is inside, raises {why}")
         found = function(ours, inputs)
         if kind not in ("functional_grad", "functional_vmap", "second_derivatives", "meta"):
             compare([found[0].to(output)], [output], max(tolerance, 1e-5))
