@@ -717,7 +717,7 @@ TYPESET = "<script defer src='tex-chtml.js'></script>"
 BROKEN = {
     "a missing picture": ("<img src='none.png' alt='A picture'>", "the picture none.png does not load"),
     "a picture without alt": ("<img src='dot.svg'>", "axe, image-alt"),
-    "low contrast in light": ("<p class='pale'>Hard to read.</p>", "axe, color-contrast (390 pixels, light)"),
+    "low contrast in light": ("<p class='pale'>Hard to read.</p>", "axe, color-contrast (1280 pixels, light)"),
     "low contrast in code": (
         "<div class='highlight'><pre>"
         + "<span class='k'>def</span> <span class='dim'>name</span>\n" * 9
@@ -749,7 +749,8 @@ BROKEN = {
 }
 PAGE = """<!doctype html><html lang="en" data-theme="dark"><head><title>A page</title><link rel="icon" href="dot.svg">
 <style>html[data-theme=dark] {{ background: #000; color: #fff }} [data-theme=light] .pale {{ color: #bbb }}
-[data-theme=dark] .dim {{ color: #444 }}</style></head><body><main><h1>A page</h1><p>Some text.</p>{}</main></body>
+[data-theme=dark] .dim {{ color: #444 }}</style>
+<script>document.documentElement.dataset.theme = localStorage.getItem("theme")</script></head><body><main><h1>A page</h1><p>Some text.</p>{}</main></body>
 </html>"""
 
 
