@@ -750,7 +750,8 @@ BROKEN = {
 PAGE = """<!doctype html><html lang="en" data-theme="dark"><head><title>A page</title><link rel="icon" href="dot.svg">
 <style>html[data-theme=dark] {{ background: #000; color: #fff }} [data-theme=light] .pale {{ color: #bbb }}
 [data-theme=dark] .dim {{ color: #444 }}</style>
-<script>document.documentElement.dataset.theme = localStorage.getItem("theme")</script></head><body><main><h1>A page</h1><p>Some text.</p>{}</main></body>
+<script>document.documentElement.dataset.theme = localStorage.getItem("theme")</script></head>
+<body><main><h1>A page</h1><p>Some text.</p>{}</main></body>
 </html>"""
 
 
