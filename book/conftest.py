@@ -21,15 +21,15 @@ import io
 import json
 import os
 import re
-import tempfile
 from collections import defaultdict
+from contextlib import ExitStack
 from decimal import Decimal
 from itertools import zip_longest
 
 import matplotlib.font_manager  # noqa: F401  builds the font cache now: a kernel that has to would say so on stderr
 import numpy as np
 import pytest
-from kernel import use_folder
+from kernel import settings
 from matplotlib.image import imread
 from nbval.plugin import IPyNbCell, find_comment_markers, find_metadata_tags
 
@@ -50,8 +50,6 @@ ADVICE = (
 )
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-ipython_folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
-use_folder(ipython_folder.name)
 
 
 def bands(cell):
@@ -218,6 +216,9 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_configure(config):
+    own = ExitStack()
+    own.enter_context(settings())
+    config.add_cleanup(own.close)
     # xdist would sort the files by the number of their tests
     config.option.loadscopereorder = False
 

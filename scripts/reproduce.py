@@ -15,7 +15,6 @@ import importlib.util
 import platform
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -26,7 +25,7 @@ from pathlib import Path
 
 import nbformat
 from chapters import BOOK, Chapter, chapters, find
-from kernel import use_folder
+from kernel import settings
 from run import cores, execute
 
 LIBRARIES = ("torch", "numpy", "scipy", "gensim", "scikit-learn", "matplotlib", "tokenizers", "jieba", "sacrebleu")
@@ -126,8 +125,7 @@ def main() -> None:
     except ValueError as error:
         parser.error(str(error))
     compare = rules()
-    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(cores()) as pool:
-        use_folder(folder)
+    with settings(), ThreadPoolExecutor(cores()) as pool:
         longest = sorted({chapter.english for chapter in chosen}, key=lambda chapter: -chapter.seconds)
         results = list(pool.map(lambda chapter: reproduce(chapter, compare), longest))
     print(block(sorted(results, key=lambda found: found.chapter)))

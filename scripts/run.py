@@ -14,7 +14,6 @@ import argparse
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -25,7 +24,7 @@ import matplotlib.font_manager  # noqa: F401  builds the font cache now: a kerne
 import nbformat
 from chapters import BOOK, chapters, find
 from jupyter_client import AsyncKernelManager
-from kernel import use_folder
+from kernel import settings
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbval.kernel import CURRENT_ENV_KERNEL_NAME, NbvalKernelspecManager
@@ -174,8 +173,7 @@ def main(argv=None, book=BOOK):
         print(*(os.path.relpath(chapter.notebook) for chapter in chosen), sep="\n")
         return
     wanted = [chapter for chapter in chosen if arguments.all or arguments.names or not is_current(chapter)]
-    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(cores()) as pool:
-        use_folder(folder)
+    with settings(), ThreadPoolExecutor(cores()) as pool:
         succeeded = list(pool.map(run, wanted))
     translations = [chapter for chapter in everything if chapter != chapter.english and chapter.english in chosen]
     woven = [weave_one(chapter) for chapter in translations if not is_current(chapter)]

@@ -9,11 +9,10 @@ are as many. Nothing is written.
 import argparse
 import copy
 import sys
-import tempfile
 from pathlib import Path
 
 from chapters import chapters, find
-from kernel import use_folder
+from kernel import settings
 from nbclient.exceptions import CellExecutionError
 from run import read_source, run_cells
 
@@ -66,8 +65,7 @@ def main() -> None:
     names = parser.parse_args().names
     failed = False
     known = chapters(language="en")
-    with tempfile.TemporaryDirectory() as folder:
-        use_folder(folder)
+    with settings():
         for chapter in find(names, known) if names else known:
             found = complaints(chapter.path)
             failed |= bool(found)

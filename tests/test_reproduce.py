@@ -1,8 +1,11 @@
 """The block of `make reproduce`: what ran, where, and which outputs moved or differ."""
 
+import os
 import re
 import sys
+from pathlib import Path
 
+import kernel
 import nbformat
 import pytest
 import reproduce
@@ -37,6 +40,18 @@ def tried(tmp_path, monkeypatch):
         return reproduce.reproduce(Chapter(tmp_path, stored), reproduce.rules())
 
     return run
+
+
+@pytest.mark.parametrize("before", ["/a/folder/of/mine", None])
+def test_settings_are_the_kernels_alone(monkeypatch, before):
+    """Reading the rules, and whatever a kernel needs, leaves the process as it was: other kernels keep their settings."""
+    monkeypatch.delenv("IPYTHONDIR", raising=False)
+    if before:
+        monkeypatch.setenv("IPYTHONDIR", before)
+    reproduce.rules()
+    with kernel.settings():
+        assert "retina" in Path(os.environ["IPYTHONDIR"], "profile_default", "ipython_kernel_config.py").read_text()
+    assert os.environ.get("IPYTHONDIR") == before
 
 
 PICTURE = [new_output("display_data", data={"image/png": DOT, "text/plain": "<Figure>"})]
