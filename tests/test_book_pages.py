@@ -231,15 +231,22 @@ CHINESE = re.compile(r"[\u3400-\u9fff]")
 
 
 def test_chinese_says_that_it_is_chinese(book):
-    """Voices, fonts and line breaks follow the language: every run in the text of an English page is marked,
-    except in what cells print."""
+    """Voices, fonts and line breaks follow the language: every run in the text of an English page is marked, and what
+    stands around it, except in what cells print; a page in Chinese is marked as a whole."""
     for name in PAGES:
-        article = book[HTML / f"{name}.html"].select_one("article")
-        for text in article.find_all(string=CHINESE):
-            if not text.find_parent(["pre", "code"]) and not text.find_parent(class_=["math", "output"]):
-                assert text.find_parent(lang="zh-Hans"), f"{name}: {text}"
-        for span in article.select('[lang="zh-Hans"]'):
+        page = book[HTML / f"{name}.html"]
+        for text in page.body.find_all(string=CHINESE):  # on paper, the title stands once more above the article
+            if not text.find_parent(["pre", "code"]) and not text.find_parent(class_=["math", "output", "onlyprint"]):
+                assert text.find_parent(lang=["zh-Hans", "zh-CN"]), f"{name}: {text}"
+        for span in page.select('[lang="zh-Hans"]'):
             assert not re.search("[A-Za-z]", span.get_text()), f"{name}: {span}"
+    whole = {name for name in PAGES if book[HTML / f"{name}.html"].select('article > [lang="zh-CN"] > h1')}
+    assert whole == {"book/zh-intro"}
+    page = book[HTML / "book" / "zh-intro.html"]
+    assert not page.select('[lang="zh-CN"] [lang="zh-Hans"]')
+    cells = page.select('article [lang="en"]')
+    assert len(cells) > 30
+    assert not [cell for cell in cells if CHINESE.search(cell.get_text())]
 
 
 def test_terms_lead_to_the_glossary_and_carry_what_they_mean(book):
@@ -322,7 +329,7 @@ def test_the_first_page_says_what_each_chapter_shows(book):
 
 def test_the_example_in_the_readme_and_on_the_first_page_prints_what_they_say(capsys):
     """The block of Python that checks an encoder is run, and what it prints stands below it."""
-    for file in ("README.md", "book/intro.md"):
+    for file in ("README.md", "README.zh-CN.md", "book/intro.md"):
         text = (ROOT / file).read_text("utf-8")
         code, shown = re.search(
             r"```python\n(.*?check_encoder\(.*?)```\n.*?```text\n(.*?)```", text, re.DOTALL

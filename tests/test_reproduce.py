@@ -44,7 +44,7 @@ def tried(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("before", ["/a/folder/of/mine", None])
 def test_settings_are_the_kernels_alone(monkeypatch, before):
-    """Reading the rules, and whatever a kernel needs, leaves the process as it was: other kernels keep their settings."""
+    """Reading the rules, and whatever a kernel needs, leaves the process as it was."""
     monkeypatch.delenv("IPYTHONDIR", raising=False)
     if before:
         monkeypatch.setenv("IPYTHONDIR", before)

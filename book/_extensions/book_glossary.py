@@ -1,4 +1,4 @@
-"""Terms become links that carry their definition, and Chinese words say that they are Chinese.
+"""Terms become links that carry their definition, and Chinese words and pages say that they are Chinese.
 
 In the chapters a term stands emphasised before its name in the other language, *token* (词元) or *词元*（token）, as on
 Colab. On the pages it links to the glossary; its definition is put below the page, unseen, and terms.js shows it.
@@ -67,6 +67,26 @@ def link_terms(app, doctree, docname):
             link += emphasis
 
 
+def mark_page(app, doctree, docname):
+    """A page that begins with `lang: zh-CN` is in that language as a whole, but for what its tables have in English."""
+    if language := app.env.metadata[docname].get("lang"):
+        own = f"language-{language}"  # docutils makes it lang="…"
+        for section in doctree.findall(nodes.section):
+            section["classes"] += [own] * (section.parent is doctree)
+        for entry in doctree.findall(nodes.entry):
+            if not CHINESE.search(entry.astext()):
+                entry["classes"].append("language-en")
+
+
+def is_marked(node) -> bool:
+    """Whether a node, or one around it, says that it is Chinese."""
+    while node is not None:
+        if any(name.startswith("language-zh") for name in node.get("classes", ())):
+            return True
+        node = node.parent
+    return False
+
+
 def mark_chinese(app, doctree, docname):
     """Give Chinese on a page in another language its own: voices, fonts and line breaks follow it."""
     if (app.config.language or "en").startswith("zh"):
@@ -74,15 +94,22 @@ def mark_chinese(app, doctree, docname):
     for text in list(doctree.findall(nodes.Text)):
         if not CHINESE.search(text) or isinstance(text.parent, UNTOUCHED):
             continue
+        if is_marked(text.parent):
+            continue
         parts, end = [], 0
         for found in CHINESE.finditer(text):
             parts += [nodes.Text(text[end : found.start()])] * (found.start() > end)
-            parts.append(
-                nodes.inline("", found[0], classes=["language-zh-Hans"])
-            )  # docutils makes it lang="zh-Hans"
+            parts.append(nodes.inline("", found[0], classes=["language-zh-Hans"]))
             end = found.end()
         parts += [nodes.Text(text[end:])] * (end < len(text))
         text.parent.replace(text, parts)
+
+
+def mark_titles(app, env):
+    """The same for titles and headings where other pages and the lists of contents name them."""
+    for names in (env.titles, env.tocs):
+        for docname, doctree in names.items():
+            mark_chinese(app, doctree, docname)
 
 
 def add_definitions(app, pagename, templatename, context, doctree):
@@ -113,6 +140,8 @@ def add_definitions(app, pagename, templatename, context, doctree):
 
 def setup(app):
     app.connect("doctree-resolved", link_terms)
+    app.connect("doctree-resolved", mark_page)
     app.connect("doctree-resolved", mark_chinese, priority=600)
+    app.connect("env-updated", mark_titles)
     app.connect("html-page-context", add_definitions)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

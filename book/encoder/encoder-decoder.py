@@ -74,7 +74,7 @@ except ImportError as error:
 # ## The journey of a sentence
 #
 # As encoder we take the simplest thing that reads in order, a *recurrent network* (循环神经网络). It has a
-# *hidden state* (隐藏状态), a list of $d_h$ numbers (`hidden` in the code). It takes the word vectors one by one,
+# *hidden state* (隐状态), a list of $d_h$ numbers (`hidden` in the code). It takes the word vectors one by one,
 # and each changes the state through a function $f$, the same at every step, with weights to learn. With
 # $\mathbf{x}_t \in \mathbb{R}^d$ the embedding of $w_t$,
 #

@@ -47,7 +47,7 @@ except ImportError as error:
 # ## One sentence, word by word
 #
 # The words have the ids $i_1, \dots, i_T$. An embedding table gives each a vector of $d$ numbers, and $K$ layers
-# of LSTM cells read them from left to right. Layer $\ell$ has at place $t$ a *hidden state* (隐藏状态)
+# of LSTM cells read them from left to right. Layer $\ell$ has at place $t$ a *hidden state* (隐状态)
 # $\mathbf{h}_{t,\ell} \in \mathbb{R}^{d_h}$, which it shows, and a *cell state* (细胞状态)
 # $\mathbf{c}_{t,\ell} \in \mathbb{R}^{d_h}$, which it keeps to itself. The lowest layer reads words, each other one
 # the hidden states of the layer below:

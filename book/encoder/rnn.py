@@ -48,7 +48,7 @@ except ImportError as error:
 # ## One rule for every word
 #
 # The words of a text are embedded, $\mathbf{x}_1, \dots, \mathbf{x}_T \in \mathbb{R}^d$. The card is the
-# *hidden state* (隐藏状态) $\mathbf{h}_t \in \mathbb{R}^{d_h}$, and it begins empty, $\mathbf{h}_0 = \mathbf{0}$.
+# *hidden state* (隐状态) $\mathbf{h}_t \in \mathbb{R}^{d_h}$, and it begins empty, $\mathbf{h}_0 = \mathbf{0}$.
 # At each word, state and word are put one after the other into a single vector, which goes through a
 # matrix, a bias and a function $f$:
 #

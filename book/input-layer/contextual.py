@@ -52,7 +52,7 @@ except ImportError as error:
 # %% [markdown]
 # ## Sentences with a label
 #
-# To measure senses (词义) one needs sentences in which someone has said which sense it is. We chose eight
+# To measure senses (义项) one needs sentences in which someone has said which sense it is. We chose eight
 # *ambiguous* words (多义词) of two senses each, and twelve sentences for each sense, from the speeches and
 # the dictionary that this book carries, and labelled them by hand before any model had been asked.
 

@@ -68,7 +68,7 @@ Table(costs, {"words seen at least": "d", "V": ",", "multiplications": ","})
 # %% [markdown]
 # Millions, if rare words are to have vectors, too. All guesses from one centre can share their scores, but the
 # factor $V$ remains. Both ways around it turn
-# one question with $V$ answers into a few with two answers. The *logistic function* (逻辑函数), or sigmoid,
+# one question with $V$ answers into a few with two answers. The *logistic function* (sigmoid函数), or sigmoid,
 # turns a score into the probability of *yes*:
 #
 # $$
@@ -85,10 +85,10 @@ Table(costs, {"words seen at least": "d", "V": ",", "multiplications": ","})
 #
 # The first way is old (Morin and Bengio {cite:p}`morin2005hierarchical`). Put the words at the leaves of a
 # binary tree. To predict a word is then to predict the way to it, left or right at each node. This is
-# *hierarchical softmax* (层次 softmax). In a balanced tree a way has about $\log_2 V$ turns, but which tree? Mnih
+# *hierarchical softmax* (层次softmax). In a balanced tree a way has about $\log_2 V$ turns, but which tree? Mnih
 # and Hinton {cite:p}`mnih2009scalable` grew one from words that behave alike. Mikolov and colleagues
 # {cite:p}`mikolov2013efficient` took the one that makes ways short on average, by putting frequent words near
-# the root: *Huffman's tree* (霍夫曼树) {cite:p}`huffman1952method`. It is built from below: join the two lightest
+# the root: *Huffman's tree* (哈夫曼树) {cite:p}`huffman1952method`. It is built from below: join the two lightest
 # pieces, and again, until there is one.
 
 # %%

@@ -133,7 +133,7 @@ inside = [[i for i in row if i >= 0] for row in contexts.tolist()]
 print("as by hand:", inside == by_hand)
 
 # %% [markdown]
-# From these rows word2vec makes a guessing game, and there are two ways to play it. *Skip-gram* (跳字模型) is
+# From these rows word2vec makes a guessing game, and there are two ways to play it. *Skip-gram* (跳元模型) is
 # given the centre and guesses each word of the context: every row gives as many examples as it has
 # neighbours. *CBOW*, the *continuous bag of words* (连续词袋模型), is given all of the context and guesses the
 # centre: every row gives one example.
