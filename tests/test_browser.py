@@ -72,7 +72,7 @@ ONE_OF_A_KIND = """() => {
         for (let element = part; element; element = element.parentElement) kind += element.className + " in ";
         if (!seen.has(kind)) seen.add(kind);
         else if (part.tagName === "SPAN") part.replaceWith(...part.childNodes);
-        else part.querySelector("mjx-math").style.visibility = "hidden", part.querySelector("mjx-math").replaceChildren();
+        else part.querySelector("mjx-math").replaceChildren();
     }
 }"""
 
