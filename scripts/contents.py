@@ -3,7 +3,8 @@
     python scripts/contents.py
 
 The list stands between `<!-- chapters -->` and `<!-- /chapters -->` in the pages named below. A page may have a third
-column, which says in its own words what a chapter shows: these are kept.
+column, which says in its own words what a chapter shows: these are kept. In Chinese a page of the book has the list
+in its own words, and README.zh-CN.md has a copy.
 """
 
 import re
@@ -13,6 +14,7 @@ import yaml
 from chapters import BOOK, Chapter, in_order
 
 PAGES = (BOOK / "intro.md", BOOK.parent / "README.md")
+CHINESE, COPY = BOOK / "zh-intro.md", BOOK.parent / "README.zh-CN.md"
 PLACE = re.compile(r"(<!-- chapters -->\n)(.*?)(<!-- /chapters -->)", re.DOTALL)
 SHOWN = re.compile(r"^\| \[.*\]\((\S+)\) \| [^|]+ \| ([^|]+?) \|$", re.MULTILINE)
 
@@ -52,10 +54,18 @@ def renewed(text: str, folder) -> str:
     return PLACE.sub(lambda found: f"{found[1]}\n{table(folder, dict(SHOWN.findall(found[2])))}\n{found[3]}", text)
 
 
+def copied(text: str) -> str:
+    """The text of README.zh-CN.md with the tables of the page in its place."""
+    tables = re.findall(r"^:::\{div\} chapters\n(.*?)^:::$", CHINESE.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    rows = "\n".join(tables).replace("](", f"]({BOOK.name}/")
+    return PLACE.sub(lambda found: f"{found[1]}\n{rows}\n{found[3]}", text)
+
+
 def write() -> None:
-    for page in PAGES:
+    for page in (*PAGES, COPY):
         old = page.read_text("utf-8")
-        if (new := renewed(old, page.parent)) != old:
+        new = copied(old) if page == COPY else renewed(old, page.parent)
+        if new != old:
             page.write_text(new, "utf-8")
 
 

@@ -53,7 +53,8 @@ def moves(stored, fresh, compare) -> Iterator[str]:
     """Floats and pictures that are not the same to the last place, though they may be near enough."""
     for (kind, old), (_, new) in zip(compare.parts(stored), compare.parts(fresh), strict=True):
         if kind == "image/png":
-            yield from compare.picture_differences(old, new, {"rms": Decimal(0)})
+            for sentence in compare.picture_differences(old, new, {"rms": Decimal(0)}):
+                yield sentence.removesuffix(", 0 allowed")
         elif kind != "text/html" or not any("text/plain" in output.get("data", {}) for output in stored):
             pairs = zip(compare.FLOAT.findall(old), compare.FLOAT.findall(new), strict=True)
             yield from (f"{x.strip()} became {y.strip()}" for x, y in pairs if Decimal(x) != Decimal(y))

@@ -723,7 +723,7 @@ def own_sections() -> list:
 def test_the_questions_of_a_chapter(fresh, site, chapter, section):
     """As many forms as the parser finds questions, and the same keys: answered by them, the chapter has its tick.
 
-    Real clicks, and what answered forms look like, are tested above.
+    Real clicks are tested above.
     """
     name = f"book/{chapter}" if chapter == chapter.english else str(chapter)
     keys = {question.number: question.right for question in parse(section, chapter.language)}
@@ -734,6 +734,7 @@ def test_the_questions_of_a_chapter(fresh, site, chapter, section):
     page.evaluate("(ids) => ids.forEach((id) => document.getElementById(id).click())", answers)
     assert page.locator(".verdict.right").count() == len(keys)
     assert page.locator(".tick").count() == 1
+    assert accessibility(page, within="form.question") == []
 
 
 # --- The rules bite -------------------------------------------------------------------------------------------------
@@ -750,6 +751,19 @@ BROKEN = {
         "axe, color-contrast (390 pixels, dark)",
     ),
     "low contrast in dark": ("<p class='dim'>Hard to read.</p>", "axe, color-contrast (390 pixels, dark)"),
+    "low contrast on a ground of its own": (
+        "<p>White letters.</p>" * 9 + "<div style='background: #ccc'><p>Hard to read.</p></div>",
+        "axe, color-contrast (390 pixels, dark)",
+    ),
+    "low contrast in small letters": (
+        "<h2 style='color: #707070'>Large</h2>" * 9 + "<h2 style='color: #707070; font-size: 9px'>Small</h2>",
+        "axe, color-contrast (390 pixels, dark)",
+    ),
+    "a link like the words around it": (
+        "<p>Some words, <a href='#x' style='color: #eee'>a link</a>, words.</p>" * 9
+        + "<p>And <a href='#x' style='color: #eee; text-decoration: none'>another</a>, words.</p>",
+        "axe, link-in-text-block (390 pixels, dark)",
+    ),
     "a box that only a mouse can scroll": (
         "<div style='width: 200px; overflow: auto'><p style='width: 900px'>" + "wide and wider " * 9 + "</p></div>",
         "axe, scrollable-region-focusable",

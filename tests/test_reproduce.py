@@ -1,5 +1,7 @@
 """The block of `make reproduce`: what ran, where, and which outputs moved or differ."""
 
+import base64
+import io
 import os
 import re
 import sys
@@ -7,8 +9,10 @@ from pathlib import Path
 
 import kernel
 import nbformat
+import numpy as np
 import pytest
 import reproduce
+from matplotlib.image import imsave
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from test_book_languages import DOT
 
@@ -65,6 +69,18 @@ def test_the_same(tried):
 def test_moved_within_its_precision(tried):
     found = tried(notebook(said("about 0.52, 3 of 4")), notebook(said("about 0.53, 3 of 4")))
     assert (found.moved, found.differing) == (["code cell 0: 0.52 became 0.53"], [])
+
+
+def test_a_picture_moved_by_a_shade(tried):
+    def picture(shade):
+        file, pixels = io.BytesIO(), np.zeros((20, 20, 3), np.uint8)
+        pixels[range(20), range(20), 0] = shade
+        imsave(file, pixels, format="png")
+        return [new_output("display_data", data={"image/png": base64.b64encode(file.getvalue()).decode()})]
+
+    found = tried(notebook(picture(200)), notebook(picture(201)))
+    assert found.differing == []
+    assert found.moved == ["code cell 0: the pictures differ by 0.11 of 255 (root mean square)"]
 
 
 def test_beyond_it(tried):

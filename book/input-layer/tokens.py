@@ -191,7 +191,7 @@ Table(covered, {"most frequent words": ",", "of the text": ".0%"})
 #
 # ## A vocabulary, and what it does not know
 #
-# A *vocabulary* (词表) numbers the tokens. A token's number is its *id*, which is its place in the list:
+# A *vocabulary* (词表) numbers the tokens. A token's number is its *id* (编号), which is its place in the list:
 
 # %%
 from scratch.text import Vocabulary
