@@ -1,11 +1,10 @@
 """The built pages as a reader meets them: in a browser, with every other host out of reach.
 
-Each page is opened on a laptop and on a phone, in light and dark. `complaints` gathers what a reader would see or miss;
-the tests at the end show that each complaint is made where it should be.
+Each page is looked at on a phone in the dark and on a laptop in the light. `complaints` gathers what a reader would see
+or miss; the tests at the end show that each complaint is made where it should be.
 """
 
 import gzip
-import json
 import re
 import struct
 from pathlib import Path
@@ -15,7 +14,6 @@ import pytest
 import yaml
 from address import pages as published
 from axe_playwright_python.sync_playwright import Axe
-from chapters import chapters
 from icons import ICONS
 from markdown_it import MarkdownIt
 from questions import parse
@@ -64,17 +62,23 @@ LOOK = r"""() => {
 }"""
 
 # Thousands of coloured words of code, and hundreds of formulas: one of each kind in each place is enough for axe, which
-# takes a millisecond a word. The other words stay as plain text, the other formulas leave their place empty.
+# takes a millisecond a word. The other words stay as plain text, the other formulas leave their place empty until WHOLE.
 ONE_OF_A_KIND = """() => {
     const seen = new Set();
+    window.emptied = [];
     for (const part of document.querySelectorAll(".highlight span, mjx-container")) {
         let kind = "";
         for (let element = part; element; element = element.parentElement) kind += element.className + " in ";
         if (!seen.has(kind)) seen.add(kind);
         else if (part.tagName === "SPAN") part.replaceWith(...part.childNodes);
-        else part.querySelector("mjx-math").replaceChildren();
+        else {
+            const formula = part.querySelector("mjx-math");
+            window.emptied.push([formula, [...formula.childNodes]]);
+            formula.replaceChildren();
+        }
     }
 }"""
+WHOLE = "() => window.emptied.forEach(([formula, parts]) => formula.replaceChildren(...parts))"
 
 # Contrast is the same where letters and all that lies behind them look the same: axe judges three of each.
 JUDGED = """(within) => {
@@ -102,8 +106,12 @@ NO_SHADOWS = """() => document.querySelectorAll("pre, .text_html").forEach(
     (box) => box.style.setProperty("background-image", "none", "important"))"""
 
 
-def complaints(window, url: str) -> list[str]:
-    """All that is wrong with one page in that browser window, a sentence each."""
+def complaints(window, url: str, keys=()) -> list[str]:
+    """All that is wrong with one page, on a phone in the dark, which is that browser window, and on a laptop in the light.
+
+    `keys` are the ids of the right answers to the page's questions, which axe sees open on the phone and answered on
+    the laptop. A sentence each.
+    """
     found, home = [], urlsplit(url).netloc
     page = window.new_page()
 
@@ -122,14 +130,42 @@ def complaints(window, url: str) -> list[str]:
     page.on("load", lambda: early.extend(loaded))
     settle(page, url)
     found += heavy({u: r for u, r in loaded.items() if u in early or r.request.resource_type != "image"})
-    found += page.evaluate(LOOK)
-    page.evaluate(ONE_OF_A_KIND)
     page.add_style_tag(
         content="pre { background-image: none !important }"
     )  # the shadows at its edges: axe gives up there
+    found += page.evaluate(LOOK)
+    page.evaluate(ONE_OF_A_KIND)
+    found += accessibility(page)
+    found += answered(page, keys)
+    page.evaluate(WHOLE)
+    on_screen(page, "laptop", "light")
+    found += page.evaluate(LOOK)
+    page.evaluate(ONE_OF_A_KIND)
     found += accessibility(page)
     page.close()
     return found
+
+
+def on_screen(page, size: str, theme: str) -> None:
+    """Show the page on such a screen from now on, in that theme: much sooner done than opening it again."""
+    width, height = SIZES[size]
+    page.set_viewport_size({"width": width, "height": height})
+    page.emulate_media(color_scheme=theme)
+    page.evaluate(
+        """(theme) => { document.documentElement.dataset.theme = theme;
+            return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))); }""",
+        theme,
+    )
+
+
+def answered(page, keys) -> list[str]:
+    """Answer all questions of a page with their keys: is each right, and is the chapter ticked? Real clicks: below."""
+    page.evaluate("(ids) => ids.forEach((id) => document.getElementById(id)?.click())", keys)
+    right = page.locator("form.question .verdict.right").count()
+    ticked, forms = page.locator("nav.bd-links a.current .tick").count(), questions(page).count()
+    if (forms, right, ticked) == (len(keys), len(keys), min(1, len(keys))):
+        return []
+    return [f"{len(keys)} questions have {forms} forms; answered by their keys {right} are right, {ticked} ticks"]
 
 
 def heavy(loaded) -> list[str]:
@@ -169,12 +205,9 @@ def browser():
 
 
 @pytest.fixture(scope="module")
-def windows(browser):
-    """The two windows in which every page is opened, so that each size and each theme is seen once.
-
-    They are reused: a new one for each page takes twice as long.
-    """
-    return visitor(browser, "laptop", "light"), visitor(browser, "phone", "dark")
+def window(browser):
+    """The window in which page after page is opened: a new one for each page takes twice as long."""
+    return visitor(browser, "phone", "dark")
 
 
 @pytest.fixture(scope="module")
@@ -301,10 +334,9 @@ TABLE = """<table><thead><tr><th scope="col" style="text-align: left">network</t
 <tbody><tr><th scope="row" style="text-align: left">LSTM</th>{}</tr></tbody></table>"""
 
 
-@pytest.mark.parametrize(("size", "theme"), SCREENS)
-def test_a_table_among_the_outputs_reads_well(fresh, site, size, theme):
+def test_a_table_among_the_outputs_reads_well(fresh, site):
     """What scratch.table gives: plain rows, numbers under each other, a box of its own to scroll in, never the page."""
-    page = fresh(size, color_scheme=theme)
+    page = fresh()
     settle(page, f"{site}/{CHAPTER}.html")
     table = TABLE.format(
         "<th scope='col' style='text-align: right'>a column</th>" * 12, "<td style='text-align: right'>0.512</td>" * 12
@@ -314,22 +346,24 @@ def test_a_table_among_the_outputs_reads_well(fresh, site, size, theme):
             cell.innerHTML = `<div class="output text_html">${table}</div>`; }""",
         table,
     )
-    look = page.evaluate(
-        """() => { const style = (s) => getComputedStyle(document.querySelector(`.cell_output ${s}`));
-            const box = document.querySelector(".cell_output .text_html");
-            return { weight: style("tbody th").fontWeight, figures: style("td").fontVariantNumeric,
-                side: style("td").textAlign, letters: parseFloat(style("td").fontSize),
-                scrolls: box.scrollWidth > box.clientWidth && style(".text_html").overflowX === "auto",
-                wide: document.scrollingElement.scrollWidth - innerWidth }; }"""
-    )
-    assert look["weight"] == "400"
-    assert "tabular-nums" in look["figures"]
-    assert look["side"] == "right"
-    assert look["letters"] >= 12.5
-    assert look["scrolls"]
-    assert look["wide"] <= 1
     page.evaluate(NO_SHADOWS)
-    assert accessibility(page, within=".cell_output", runOnly=["color-contrast"]) == []
+    for screen in SCREENS:
+        on_screen(page, *screen)
+        look = page.evaluate(
+            """() => { const style = (s) => getComputedStyle(document.querySelector(`.cell_output ${s}`));
+                const box = document.querySelector(".cell_output .text_html");
+                return { weight: style("tbody th").fontWeight, figures: style("td").fontVariantNumeric,
+                    side: style("td").textAlign, letters: parseFloat(style("td").fontSize),
+                    scrolls: box.scrollWidth > box.clientWidth && style(".text_html").overflowX === "auto",
+                    wide: document.scrollingElement.scrollWidth - innerWidth }; }"""
+        )
+        assert look["weight"] == "400", screen
+        assert "tabular-nums" in look["figures"], screen
+        assert look["side"] == "right", screen
+        assert look["letters"] >= 12.5, screen
+        assert look["scrolls"], screen
+        assert look["wide"] <= 1, screen
+        assert accessibility(page, within=".cell_output", runOnly=["color-contrast"]) == []
 
 
 SEARCHES = {
@@ -472,9 +506,8 @@ def test_the_keyboards_place_is_seen_everywhere(fresh, site):
         assert any("dropdown-toggle" in name for name, *_ in outlines)
 
 
-@pytest.mark.parametrize(("size", "theme"), SCREENS)
-def test_what_is_folded_looks_alike_and_opens_by_keyboard(fresh, site, size, theme):
-    page = fresh(size, color_scheme=theme)
+def test_what_is_folded_looks_alike_and_opens_by_keyboard(fresh, site):
+    page = fresh()
     settle(page, f"{site}/{CHAPTER}.html")
     page.evaluate(
         """() => document.querySelector("article section").insertAdjacentHTML("beforeend",
@@ -483,11 +516,15 @@ def test_what_is_folded_looks_alike_and_opens_by_keyboard(fresh, site, size, the
     style = """(e) => { const s = getComputedStyle(e), t = getComputedStyle(e.querySelector("summary"));
         return [s.borderLeftWidth, s.borderLeftColor, s.borderRadius, t.cursor, t.fontWeight]; }"""
     words, code = page.locator("#words"), page.locator("article details.hide").first
-    assert words.evaluate(style) == code.evaluate(style)
-    page.locator("#words summary").focus()
-    page.keyboard.press("Enter")
-    assert words.evaluate("(e) => e.open")
-    assert accessibility(page, within="#words") == []
+    for screen in SCREENS:
+        on_screen(page, *screen)
+        assert words.evaluate(style) == code.evaluate(style), screen
+        was = words.evaluate("(e) => e.open")
+        page.locator("#words summary").focus()
+        page.keyboard.press("Enter")
+        assert words.evaluate("(e) => e.open") != was, screen
+        words.evaluate("(e) => (e.open = true)")
+        assert accessibility(page, within="#words") == []
 
 
 def test_a_lost_reader_sees_a_whole_page(fresh):
@@ -557,14 +594,15 @@ def rendered(section: str) -> str:
 
 
 def with_questions(page, address, section=SECTION):
-    """Open a chapter's page in which such a section stands, in place of its own if it has one."""
+    """Open a chapter's page that has such a section and nothing else: a whole one takes longer to open and to judge."""
 
     def answer(route):
         html = (HTML / f"{CHAPTER}.html").read_text("utf-8")
-        html = re.sub(r'<section id="check-yourself">.*?</section>', "", html, flags=re.DOTALL)
-        section_html = f'<section id="check-yourself"><h2>Check yourself</h2>\n{rendered(section)}</section>'
-        html = html.replace('<section id="you-have">', section_html + '<section id="you-have">')
-        assert "check-yourself" in html
+        first, last = html.index("<section"), html.rindex("</section>")
+        ids = [i for i in re.findall(r'<section id="([^"]+)"', html[first:last]) if i != "check-yourself"]
+        empty = "".join(f'<section id="{i}"></section>' for i in ids)  # the page's table of contents leads to them
+        own = f'<section id="check-yourself"><h2>Check yourself</h2>\n{rendered(section)}</section>'
+        html = f"{html[:first]}<section><h1>One-hot</h1>{own}{empty}{html[last:]}"
         route.fulfill(body=html, content_type="text/html; charset=utf-8")
 
     page.route(f"**/{CHAPTER}.html*", answer)
@@ -577,17 +615,23 @@ def questions(page):
     return page.locator("form.question")
 
 
-@pytest.mark.parametrize(("size", "theme"), SCREENS)
-def test_questions_become_forms_that_answer(fresh, site, size, theme):
-    page = fresh(size, color_scheme=theme)
+@pytest.mark.parametrize("size", SIZES)
+def test_questions_become_forms_that_answer(fresh, site, size):
+    page = fresh(size)
     said = told(page)
+
+    def accessible():
+        for theme in THEMES:
+            on_screen(page, size, theme)
+            assert accessibility(page, within="#check-yourself") == []
+
     with_questions(page, site)
     assert questions(page).count() == 2
     first, second = questions(page).all()
     assert first.locator("fieldset > legend").inner_text().startswith("1. What is left")
     assert first.get_by_role("radio").count() == 3
     assert page.locator("#check-yourself :is(p, ul, details):visible").count() == 0, "not twice"
-    assert accessibility(page, within="#check-yourself") == []
+    accessible()
 
     first.get_by_text("About half").click()
     verdict = first.locator(".verdict")
@@ -596,16 +640,15 @@ def test_questions_become_forms_that_answer(fresh, site, size, theme):
     assert "one word's share" in verdict.inner_text()
     assert verdict.locator("mjx-container").count() == 1, "the formula in it is set"
     assert page.locator("nav.bd-links .tick").count() == 0
-    assert accessibility(page, within="#check-yourself") == []
+    accessible()
+
     first.get_by_text("About a thousandth").click()
     assert verdict.inner_text().startswith("B is right.")
     second.get_by_label("The forget gate").check()
     assert "2 of 2" in page.locator(".score").inner_text()
     link = page.locator("nav.bd-links a", has_text="One-hot")
     assert link.locator(".tick").get_attribute("aria-label")
-    for theme_now in THEMES:
-        page.evaluate("(theme) => (document.documentElement.dataset.theme = theme)", theme_now)
-        assert accessibility(page, within="#check-yourself") == []
+    accessible()
     assert page.evaluate("document.scrollingElement.scrollWidth") <= SIZES[size][0]
     heights = [option.bounding_box()["height"] for option in page.locator(".question .option").all()]
     assert min(heights) >= 40, "large enough for a thumb"
@@ -687,6 +730,14 @@ def test_without_javascript_and_on_paper_questions_are_plain(fresh, site):
     assert text.count("About a thousandth") == 1
 
 
+def test_a_wrong_or_a_missing_key_is_noticed(fresh, site):
+    right = [f"question-{number}-{letter}" for number, letter in KEYS.items()]
+    for keys, sound in ((right, True), (["question-1-A", right[1]], False), (right[:1], False), ([], False)):
+        page = fresh()
+        with_questions(page, site)
+        assert (answered(page, keys) == []) == sound, keys
+
+
 MALFORMED = {
     "two right": ("- **A ✗**", "- **A ✓**"),
     "none right": ("- **B ✓**", "- **B ✗**"),
@@ -704,37 +755,6 @@ def test_what_is_no_question_stays_text(fresh, site, name):
     assert questions(page).count() == 1
     assert page.locator("#check-yourself details:visible").count() == 1
     assert "About a thousandth" in page.locator("#check-yourself").inner_text()
-
-
-def own_sections() -> list:
-    """The chapters whose page has questions, with the key of each question."""
-    found = []
-    for chapter in chapters():
-        cells = json.loads(chapter.notebook.read_text("utf-8"))["cells"]
-        text = "\n\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
-        for heading in ("## Check yourself\n", "## 想一想\n"):
-            if heading in text:
-                section = re.split(r"^## ", text.partition(heading)[2], maxsplit=1, flags=re.MULTILINE)[0]
-                found.append(pytest.param(chapter, section, id=str(chapter)))
-    return found
-
-
-@pytest.mark.parametrize(("chapter", "section"), own_sections())
-def test_the_questions_of_a_chapter(fresh, site, chapter, section):
-    """As many forms as the parser finds questions, and the same keys: answered by them, the chapter has its tick.
-
-    Real clicks are tested above.
-    """
-    name = f"book/{chapter}" if chapter == chapter.english else str(chapter)
-    keys = {question.number: question.right for question in parse(section, chapter.language)}
-    page = fresh("phone")
-    settle(page, f"{site}/{name}.html")
-    assert questions(page).count() == len(keys) > 0
-    answers = [f"question-{number}-{letter}" for number, letter in keys.items()]
-    page.evaluate("(ids) => ids.forEach((id) => document.getElementById(id).click())", answers)
-    assert page.locator(".verdict.right").count() == len(keys)
-    assert page.locator(".tick").count() == 1
-    assert accessibility(page, within="form.question") == []
 
 
 # --- The rules bite -------------------------------------------------------------------------------------------------
@@ -808,19 +828,19 @@ def broken_site(tmp_path_factory):
         yield address
 
 
-def test_a_good_page_gives_no_complaint(windows, broken_site):
-    assert complaints(windows[1], f"{broken_site}/good.html") == []
+def test_a_good_page_gives_no_complaint(window, broken_site):
+    assert complaints(window, f"{broken_site}/good.html") == []
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_a_broken_page_is_noticed(windows, broken_site, name):
-    found = [complaint for window in windows for complaint in complaints(window, f"{broken_site}/{name}.html")]
+def test_a_broken_page_is_noticed(window, broken_site, name):
+    found = complaints(window, f"{broken_site}/{name}.html")
     assert any(BROKEN[name][1] in complaint for complaint in found), found
 
 
-def test_an_allowance_ends_at_the_elements_it_names(windows, broken_site, monkeypatch):
+def test_an_allowance_ends_at_the_elements_it_names(window, broken_site, monkeypatch):
     url = f"{broken_site}/a picture without alt.html"
     monkeypatch.setitem(ALLOWED, "image-alt", ("#theme img", "an example"))
-    assert any("image-alt" in complaint for complaint in complaints(windows[1], url)), "the book's own picture counts"
+    assert any("image-alt" in complaint for complaint in complaints(window, url)), "the book's own picture counts"
     monkeypatch.setitem(ALLOWED, "image-alt", ("main > img", "an example"))
-    assert complaints(windows[1], url) == []
+    assert complaints(window, url) == []
