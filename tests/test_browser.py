@@ -62,7 +62,7 @@ LOOK = r"""() => {
 }"""
 
 # Thousands of coloured words of code, and hundreds of formulas: one of each kind in each place is enough for axe, which
-# takes a millisecond a word. The other words stay as plain text, the other formulas leave their place empty until WHOLE.
+# takes a millisecond a word. The other words stay as plain text, the other formulas are taken out until WHOLE.
 ONE_OF_A_KIND = """() => {
     const seen = new Set();
     window.emptied = [];
@@ -107,7 +107,7 @@ NO_SHADOWS = """() => document.querySelectorAll("pre, .text_html").forEach(
 
 
 def complaints(window, url: str, keys=()) -> list[str]:
-    """All that is wrong with one page, on a phone in the dark, which is that browser window, and on a laptop in the light.
+    """All that is wrong with one page, on a phone in the dark (that browser window), and on a laptop in the light.
 
     `keys` are the ids of the right answers to the page's questions, which axe sees open on the phone and answered on
     the laptop. A sentence each.
