@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 import nbformat
 import pytest
 from chapters import BOOK
+from kernel import settings
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from run import execute
 
@@ -124,7 +125,8 @@ NOTEBOOKS = {
 def executed(folder, *codes):
     """The cells of a small notebook, run."""
     (folder / "source.py").write_text(HEADER + "\n".join(f"\n# %%\n{code}" for code in codes), "utf-8")
-    return execute(folder / "source.py").cells
+    with settings():
+        return execute(folder / "source.py").cells
 
 
 def write(folder, name, cells):
