@@ -1,11 +1,13 @@
 """Which bugs does a task's accuracy give away? The encoders of the chapter on wrong ones, on two tasks.
 
-    python benchmarks/museum.py  # some five minutes on two quiet cores
+    python benchmarks/museum.py          # some six minutes on two quiet cores
+    python benchmarks/museum.py guesses  # one part only: rows or guesses
 
 Runs the chapter's own code cells. Each encoder takes steps of its own best size: the one with most right answers, over
 two seeds, on 2,000 validation sentences, which are neither trained on nor tested. A row has, for every seed, the shares
 of right answers to 2,000 test sentences, in batches as in training and padded to 64 places, and of those that differ
-between the two. Results go to src/scratch/results/museum.json, with machine and versions.
+between the two. *guesses* are such rows of the two encoders by which the chapter asks why cut heads are better. Results
+go to src/scratch/results/museum.json, with machine and versions.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import os
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch is there
 
 import multiprocessing
+from collections.abc import Callable
 
 import common
 import torch
@@ -23,7 +26,7 @@ CELLS = ("import torch\n", "def attend(", "class Reader(", "import check_encoder
 CELLS += ("import padding_invariance\n", 'exhibit("mean counts', '"mask on the queries", law', 'exhibit("heads cut')
 CELLS += ('"softmax over queries", law', "def wrong(layer, ids)", "import cross_entropy", "def torch_with_empty_row")
 CELLS += ("def torch_attention(", "def torch_layer(", "def counts(", "sentences = load(", "TASKS = {")
-CELLS += ("def batch(", "def build(", "def train(")
+CELLS += ("def batch(", "def build(", "def train(", "def quarters(")
 SEEDS, CHOOSING = 5, 2  # the step size is chosen by the first two
 STEPS = {"which era?": 100, "in order?": 400}
 RATES = {"which era?": (0.01, 0.03, 0.1), "in order?": (0.003, 0.01, 0.03)}
@@ -51,13 +54,22 @@ def row(task: str, name: str) -> dict:
 
 
 def rows() -> list[dict]:
-    """One row for each task and encoder, found by two processes."""
+    """One row for each task and encoder."""
+    return by_two(lambda: [(task, name) for task in reversed(STEPS) for name in book["NAMES"]])
+
+
+def guesses() -> list[dict]:
+    """One row for each encoder that tries a guess, on the task on which the cut heads are better."""
+    return by_two(lambda: [("in order?", name) for name in ("narrow view", "cards")])
+
+
+def by_two(jobs: Callable[[], list[tuple[str, str]]]) -> list[dict]:
+    """The rows of these tasks and encoders, found by two processes; they are asked for when the chapter is there."""
     default, found = torch.get_default_dtype(), []
     try:
         book.update(common.from_chapter("encoder/wrong-on-purpose", CELLS))
         with multiprocessing.get_context("fork").Pool(2) as pool:
-            jobs = [pool.apply_async(row, (task, name)) for task in reversed(STEPS) for name in book["NAMES"]]
-            for job in jobs:
+            for job in [pool.apply_async(row, job) for job in jobs()]:
                 found.append(job.get())
                 print(found[-1], flush=True)
     finally:
@@ -68,4 +80,4 @@ def rows() -> list[dict]:
 if __name__ == "__main__":
     torch.set_num_threads(1)
     settings = {"seeds": SEEDS, "choosing": CHOOSING, "rates": RATES, "steps": STEPS, "test sentences": TEST}
-    common.run_parts(__doc__, "museum", {"rows": rows}, ("torch",), settings)
+    common.run_parts(__doc__, "museum", {"rows": rows, "guesses": guesses}, ("torch",), settings)

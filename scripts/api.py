@@ -74,6 +74,19 @@ def fields(cls: ast.ClassDef) -> list[str]:
     return [ast.unparse(node) for node in found]
 
 
+KEPT = re.compile(r"(`[^`]*`|https?://[^\s)]*[^\s).,;]|\beq-[a-z0-9-]*[a-z0-9]|(?<![\w*])\*\w[^*\n]*\w\*(?![\w*]))")
+
+
+def kept(part: str) -> str:
+    """Code and emphasis as they stand; an address, and the label of an equation, as links."""
+    return f"<{part}>" if part.startswith("http") else f"{{eq}}`{part}`" if part.startswith("eq-") else part
+
+
+def plain(part: str) -> str:
+    """Text without a sign that Markdown would take for its own."""
+    return re.sub(r"([*_<$|\[\]])", r"\\\1", part).replace("->", "→")
+
+
 def prose(docstring: str) -> str:
     """A docstring as Markdown: examples as code, and no sign that Markdown would take for its own."""
     blocks = []
@@ -84,10 +97,8 @@ def prose(docstring: str) -> str:
             blocks.append(f"```text\n{textwrap.dedent(block)}\n```")
         else:
             halves = block.split("\n>>> ", 1)  # an example that follows its sentence without a blank line
-            parts = re.split(r"(`[^`]*`)", halves[0])
-            blocks.append(
-                "".join(part if i % 2 else re.sub(r"([*_<$|\[\]])", r"\\\1", part) for i, part in enumerate(parts))
-            )
+            parts = re.split(KEPT, halves[0])
+            blocks.append("".join(kept(part) if i % 2 else plain(part) for i, part in enumerate(parts)))
             blocks += [f"```python\n>>> {half}\n```" for half in halves[1:]]
     return "\n\n".join(blocks)
 
@@ -114,14 +125,24 @@ def members(cls: ast.ClassDef) -> list[str]:
     return found
 
 
+def initialiser(cls: ast.ClassDef, tree: ast.Module) -> ast.FunctionDef | None:
+    """A class's own `__init__`, or that of the first class of its module that it inherits one from."""
+    for node in cls.body:
+        if isinstance(node, ast.FunctionDef) and node.name == "__init__":
+            return node
+    bases = {ast.unparse(base) for base in cls.bases}
+    parents = (node for node in tree.body if isinstance(node, ast.ClassDef) and node.name in bases)
+    return next(filter(None, (initialiser(parent, tree) for parent in parents)), None)
+
+
 def entries(source: str) -> list[str]:
     """One entry for each public class and function of a module, in the order in which they stand."""
-    found = []
-    for node in ast.parse(source).body:
+    found, tree = [], ast.parse(source)
+    for node in tree.body:
         if isinstance(node, ast.FunctionDef) and public(node.name):
             found.append(entry(f"`{node.name}`", signature(node, node.name), described(node), 3))
         elif isinstance(node, ast.ClassDef) and public(node.name):
-            make = next((n for n in node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"), None)
+            make = initialiser(node, tree)
             own = fields(node)
             call = (
                 signature(make, node.name, method=True)

@@ -23,7 +23,7 @@ from screenshots import HTML, ROOT, chromium, settle
 
 OUT = ROOT / "_build" / "from-one-hot-to-encoder.pdf"
 PAPER = {"format": "A4", "margin": {"top": "18mm", "bottom": "20mm", "left": "18mm", "right": "18mm"}}
-STYLE = "font: 11pt/1.5 serif; margin: 0"
+STYLE = "font: 11pt/1.5 'Helvetica Neue', Arial, sans-serif; margin: 0"
 GATHER = """() => {
     document.documentElement.dataset.theme = "light";
     const article = document.querySelector("article");
@@ -136,6 +136,7 @@ def make(names: list[str] | None = None, out: Path = OUT) -> Path:
             writer.append(reader, import_outline=False)
         for page, number in zip(writer.pages[lead:], numbers(browser, lead + 1, at).pages, strict=True):
             page.merge_page(number)
+            page.compress_content_streams()  # which merging has unpacked
     parents: dict[str, object] = {}
     for title, part, number in entries:
         if part and part not in parents:

@@ -52,8 +52,12 @@ PLACES = {  # column and row of each box
     "wrong-on-purpose": (2.5, 8),
 }
 SHORT = {"word2vec-at-scale": "at scale", "positional-encoding": "positions", "the-input-layer": "input layer"}
-SHORT |= {"transformer-encoder": "Transformer", "wrong-on-purpose": "museum", "encoder-decoder": "encoder–decoder"}
-WIDE, HIGH, COLUMN, ROW = 128, 34, 140, 62
+SHORT |= {
+    "transformer-encoder": "Transformer",
+    "wrong-on-purpose": "wrong on purpose",
+    "encoder-decoder": "encoder–decoder",
+}
+WIDE, HIGH, COLUMN, ROW = 148, 34, 160, 62
 
 
 def load(chapter: Chapter) -> dict:
@@ -80,14 +84,14 @@ def table() -> str:
     total, own = 0.0, [(chapter, load(chapter)) for chapter in in_order()]
     for chapter, what in own:
         minutes = what["reading"] + 2 * what["questions"] + sum(what["exercises"])
-        total += minutes
+        total += float(hours(minutes))  # so that the column adds up
         link = f"[{opening(chapter)[0].split(':')[0]}]({chapter.notebook.relative_to(BOOK).as_posix()})"
         exercises = f"{len(what['exercises'])}, {sum(what['exercises'])} min"
         lines.append(f"| {link} | {what['reading']} min | {what['questions']} | {exercises} | {hours(minutes)} |")
     questions, exercises = (
         sum(f(what) for _, what in own) for f in (lambda w: w["questions"], lambda w: len(w["exercises"]))
     )
-    lines.append(f"| **all** | | {questions} | {exercises} | {hours(total)} |")
+    lines.append(f"| **all** | | {questions} | {exercises} | {total:g} |")
     return "\n".join(lines)
 
 
@@ -96,7 +100,8 @@ def graph() -> str:
     width, height = max(x for x, _ in PLACES.values()) * COLUMN + WIDE, max(y for _, y in PLACES.values()) * ROW + HIGH
     said = "; ".join(f"{name} builds on {' and '.join(needs)}" for name, needs in NEEDS.items() if needs)
     lines = [
-        f'<svg class="prerequisites" viewBox="-2 -2 {width + 4:g} {height + 4:g}" role="group" aria-label="{said}.">'
+        '<div class="scrolled" tabindex="0" role="region" aria-label="What builds on what">',
+        f'<svg class="prerequisites" viewBox="-2 -2 {width + 4:g} {height + 4:g}" role="group" aria-label="{said}.">',
     ]
     for name, needs in NEEDS.items():
         for other in needs:
@@ -110,7 +115,7 @@ def graph() -> str:
         lines.append(f'<a href="{chapter.part}/{chapter.name}.html">')
         lines.append(f'<rect x="{x * COLUMN:g}" y="{y * ROW:g}" width="{WIDE}" height="{HIGH}" rx="4"/>')
         lines.append(f'<text x="{x * COLUMN + WIDE / 2:g}" y="{y * ROW + HIGH / 2 + 5:g}">{name}</text></a>')
-    return "\n".join([*lines, "</svg>"])
+    return "\n".join([*lines, "</svg>", "</div>"])
 
 
 def renewed(text: str) -> str:

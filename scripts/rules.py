@@ -278,6 +278,13 @@ def unfinished(cells, words):
             yield f"cell {number}: {word}"
 
 
+def unseen(cells, words):
+    """No line that begins with a per cent sign, which the pages take for a comment and leave out."""
+    for number, cell in enumerate(cells):
+        if cell.cell_type == "markdown" and (line := re.search(r"^(?:> ?)*%.*", cell.source, flags=re.MULTILINE)):
+            yield f"cell {number}: the pages leave out {line[0]!r}"
+
+
 def length(cells, words):
     """As long as one sitting: words of English prose, without displayed formulas, questions and folded solutions."""
     text = DISPLAY.sub("", markdown(cells)).replace(section(markdown(cells), words.questions, "## "), "")
@@ -286,7 +293,7 @@ def length(cells, words):
         yield f"{count:,} words, expected {LEAST:,} to {MOST:,}"
 
 
-SHAPE = (opening, questions, exercises, ending, figures, code_cells, outputs, unfinished)
+SHAPE = (opening, questions, exercises, ending, figures, code_cells, outputs, unfinished, unseen)
 
 
 def shape(cells, language: str = "en", rules=SHAPE) -> list[str]:

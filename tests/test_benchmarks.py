@@ -71,12 +71,13 @@ def test_the_stored_sweep_is_what_the_benchmark_makes():
         shares = {float(rate): found for rate, found in row["tried"].items()}
         assert recurrent.best(shares) == row["rate"]
         assert {len(found) for found in shares.values()} == {len(recurrent.CHOOSING)}
-        assert len(row["judged"]) <= len(recurrent.JUDGED)
+        assert len(row["judged"]) == len(recurrent.JUDGED)
 
 
 def test_the_spellers_of_the_chapter_are_trained_and_examined(monkeypatch):
-    monkeypatch.setattr(bottleneck, "GRID", [("attention", 4, 1), ("one vector", 4, 1)])
-    monkeypatch.setattr(bottleneck, "SEEDS", 1)
+    grid = [("attention", 4, 1), ("one vector", 4, 1)]
+    for name, value in {"GRID": grid, "CHOOSING": {1: 1}, "SEEDS": 2, "RATES": (0.01, 0.02)}.items():
+        monkeypatch.setattr(bottleneck, name, value)
     default = torch.get_default_dtype()
     try:
         rows = bottleneck.rows()
@@ -84,7 +85,17 @@ def test_the_spellers_of_the_chapter_are_trained_and_examined(monkeypatch):
         torch.set_default_dtype(default)
     assert [row["kind"] for row in rows] == ["attention", "one vector"]
     assert rows[0]["parameters"] - rows[1]["parameters"] == 4 * 4 + 4 * 4 + 4  # W, U and v
-    assert all(len(row["unseen"][0]) == len(row["strings"][0]) == 6 for row in rows)
+    assert all([len(seed) for seed in row[test]] == [6, 6] for row in rows for test in ("unseen", "strings"))
+
+
+def test_the_stored_spellers_are_those_of_the_benchmark_at_their_best_rates():
+    stored = json.loads((common.RESULTS / "bottleneck.json").read_text("utf-8"))
+    for row, grid in zip(stored["rows"], bottleneck.GRID, strict=True):
+        scores = {float(rate): score for rate, score in row["validation"].items()}
+        assert (row["kind"], row["hidden"], row["steps"]) == grid
+        assert tuple(scores) == bottleneck.RATES
+        assert row["rate"] == max(scores, key=scores.get)
+        assert len(row["unseen"]) == len(row["strings"]) == bottleneck.SEEDS
 
 
 def test_the_museums_step_size_is_chosen_by_other_sentences_than_it_is_judged_by(monkeypatch):

@@ -79,7 +79,7 @@ EXPECTED = r"""### `sit`
 sit(mat: str, *, times: int = 3, **others) -> list[str]
 ```
 
-Sit on a \*mat\*, x\_i times.
+Sit on a *mat*, x\_i times.
 
 ```python
 >>> sit("m")
@@ -122,8 +122,23 @@ A dog of that name.
 """
 
 
+INHERITED = '''
+class Cat:
+    """A cat."""
+
+    def __init__(self, name: str): ...
+
+class Kitten(Cat):
+    """A small one."""
+'''
+
+
 def test_entries_of_a_small_module():
     assert "\n".join(api.entries(MODULE)) == EXPECTED
+    assert api.prose("A cat eq-cat of https://a.b/c_d. 2 * 3 -> 6") == (
+        "A cat {eq}`eq-cat` of <https://a.b/c_d>. 2 \\* 3 → 6"
+    )
+    assert "Kitten(name: str)" in "".join(api.entries(INHERITED))
     assert api.prose("Cats: `a_b` and a_b.\n\n    a = 2") == "Cats: `a_b` and a\\_b.\n\n```text\na = 2\n```"
 
 

@@ -4,12 +4,14 @@ Each rule is a function that returns complaints, a sentence each; below its test
 small broken page. What only shows in a browser is in test_browser.py.
 """
 
+import importlib
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import unicodedata
 from pathlib import Path
 from urllib.parse import unquote, urljoin, urlsplit
 
@@ -305,6 +307,43 @@ def test_solutions_and_answers_have_names(book):
         for summary in page.select("article summary"):
             assert not summary.has_attr("aria-label"), f"{path}: what one sees is the name"
             assert summary.get_text(strip=True), path
+
+
+MATH = '<span class="math notranslate nohighlight">\\(x\\)</span>'
+FINISHED = {
+    f"<p>So {MATH}, and</p>": f'<p>So <span class="together">{MATH},</span> and</p>',
+    f"<p>({MATH})’s</p>": f'<p><span class="together">({MATH})’s</span></p>',
+    f"<p>the {MATH}-th, {MATH}’s.</p>": (
+        f'<p>the <span class="together">{MATH}-th,</span> <span class="together">{MATH}’s.</span></p>'
+    ),
+    f"<p>{MATH} alone</p>": f"<p>{MATH} alone</p>",
+    '<img alt="a" style="width: 540px; height: 400px;" src="a.png" />': (
+        '<img loading="lazy" alt="a" width="540" height="400" src="a.png" />'
+    ),
+    '<td style="text-align: right">-0.01 to +0.02</td>': (
+        '<td style="text-align: right; white-space: pre">-0.01 to +0.02</td>'
+    ),
+    f'<td style="text-align: left">{"long " * 9}</td>': f'<td style="text-align: left">{"long " * 9}</td>',
+    '<span class="c1"># @title Solution 1</span>\nx = 1': "x = 1",
+    '<summary aria-label="Toggle hidden content">Show</summary>': "<summary>Show</summary>",
+}
+
+
+@pytest.mark.parametrize("body", FINISHED)
+def test_what_a_page_is_finished_with(body, monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "book" / "_extensions")
+    finish_body = importlib.import_module("book_pages").finish_body
+    context = {"body": body}
+    finish_body(None, "page", "page.html", context, None)
+    assert context["body"] == FINISHED[body]
+
+
+def test_the_bibliography_is_in_the_order_of_its_labels(book):
+    page = book[HTML / "book" / "bibliography.html"]
+    labels = [label.get_text().strip("[]") for label in page.select(".citation > .label")]
+    plain = ["".join(c for c in unicodedata.normalize("NFD", label).casefold() if c.isalnum()) for label in labels]
+    assert len(plain) > 90
+    assert plain == sorted(plain, key=lambda label: re.fullmatch(r"(.*?)(\d+)(\w?)", label).groups())
 
 
 def test_the_first_page_promises_no_growth(book):

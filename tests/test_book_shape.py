@@ -247,6 +247,7 @@ MUTANTS = {
     "Markdown from code": (swap(FIGURE, "plot", "display(Markdown('Hello'))\nplot"), "prose in code"),
     "title in the picture": (swap(FIGURE, "plot", "plt.title('Three')\nplot"), "in a picture"),
     "note to oneself": (swap(END, "Hands", "TODO"), "cell 12: TODO"),
+    "a line that no page shows": (swap(END, "Hands", "Hands, and 2\n% more"), "the pages leave out '% more"),
 }
 
 

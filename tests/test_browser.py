@@ -5,6 +5,7 @@ or miss; the tests at the end show that each complaint is made where it should b
 """
 
 import gzip
+import io
 import re
 import struct
 from pathlib import Path
@@ -16,6 +17,7 @@ from address import pages as published
 from axe_playwright_python.sync_playwright import Axe
 from icons import ICONS
 from markdown_it import MarkdownIt
+from pypdf import PdfReader
 from questions import parse
 from screenshots import HTML, SIZES, THEMES, chromium, serving, settle, visitor
 
@@ -34,7 +36,16 @@ HEAVY = 900_000  # bytes
 LOOK = r"""() => {
     const found = [];
     for (const image of document.images)
+    {
         if (!image.naturalWidth) found.push(`the picture ${image.getAttribute("src")} does not load`);
+        const style = getComputedStyle(image), inner = (size, ...sides) =>
+            sides.reduce((left, side) => left - parseFloat(style[side]), size);
+        const width = inner(image.clientWidth, "paddingLeft", "paddingRight");
+        const height = inner(image.clientHeight, "paddingTop", "paddingBottom");
+        const squeezed = (width / height) / (image.naturalWidth / image.naturalHeight);
+        if (height > 0 && Math.abs(Math.log(squeezed)) > 0.03)
+            found.push(`the picture ${image.getAttribute("src")} is squeezed to ${width} by ${height} pixels`);
+    }
 
     for (const formula of document.querySelectorAll("span.math, div.math"))
         if (formula.querySelectorAll("mjx-container").length !== 1)
@@ -303,7 +314,7 @@ OUTPUTS = """() => [...document.querySelectorAll(".fit pre")].map((pre) => ({
 
 @pytest.mark.parametrize("size", SIZES)
 def test_outputs_shrink_until_they_fit(fresh, site, size):
-    """No output is cut while its letters are larger than nine pixels, and none is smaller than it must be."""
+    """On a laptop it fits; on a phone it fits in letters of nine pixels or more, or keeps its twelve and scrolls."""
     for name in ("book/encoder/attention", "book/input-layer/word2vec-at-scale"):
         page = fresh(size)
         settle(page, f"{site}/{name}.html")
@@ -311,11 +322,12 @@ def test_outputs_shrink_until_they_fit(fresh, site, size):
         assert outputs
         for output in outputs:
             assert 9 <= output["letters"] <= 13, output
-            assert not output["cut"] or output["letters"] == 9, output
             if size == "laptop":
                 assert not output["cut"] or output["columns"] > 88, output
             elif output["columns"] <= 56:
                 assert not output["cut"], output
+            elif output["columns"] > 58:
+                assert output["letters"] == 12, output
 
 
 def test_what_goes_on_beyond_the_edge_casts_a_shadow(fresh, site):
@@ -485,6 +497,13 @@ def test_paper_shows_all_and_in_light_colours(fresh, site):
     assert page.evaluate("document.documentElement.dataset.theme") == "dark"
     assert page.locator("article details:not([open])").count() == folded
     assert page.pdf(format="A4")[:4] == b"%PDF"
+
+
+@pytest.mark.parametrize("name", ["input", "encoder"])
+def test_a_cheat_sheet_is_one_sheet(fresh, site, name):
+    page = fresh()
+    settle(page, f"{site}/book/cheat-sheet-{name}.html")
+    assert len(PdfReader(io.BytesIO(page.pdf(format="A4"))).pages) == 1
 
 
 def test_the_keyboards_place_is_seen_everywhere(fresh, site):
@@ -762,6 +781,10 @@ def test_what_is_no_question_stays_text(fresh, site, name):
 TYPESET = "<script defer src='tex-chtml.js'></script>"
 BROKEN = {
     "a missing picture": ("<img src='none.png' alt='A picture'>", "the picture none.png does not load"),
+    "a squeezed picture": (
+        "<img src='dot.svg' alt='A dot' style='width: 90px; height: 30px'>",
+        "the picture dot.svg is squeezed to 90 by 30 pixels",
+    ),
     "a picture without alt": ("<img src='dot.svg'>", "axe, image-alt"),
     "low contrast in light": ("<p class='pale'>Hard to read.</p>", "axe, color-contrast (1280 pixels, light)"),
     "low contrast in code": (

@@ -130,6 +130,8 @@ def test_any_iterable_of_lists_and_unseen_words():
         (([[0, 7]], 2, 7), IndexError, "sentences must lie between 0 and vocab_size - 1 = 6, got 7"),
         (([[0, 0.5]], 2, 7), TypeError, "sentences must be integers"),
         (([["a", "b"]], 2, 7), TypeError, "sentences must be integers"),
+        ((["ab"], 2, 7), TypeError, "sentences must be lists of ids, got strings or lists"),
+        (([[0, [1, 2]]], 2, 7), TypeError, "sentences must be lists of ids, got strings or lists"),
         (([0, 1], 2, 7), TypeError, "sentences must be lists of ids, got 0"),
         ((5, 2, 7), TypeError, "sentences must be lists of ids, got 5"),
         (([], 2, 7), ValueError, "sentences must have words after the first, got 0 without any"),

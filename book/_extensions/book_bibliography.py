@@ -1,5 +1,6 @@
 """A bibliography whose labels are what the text says, "Cho et al., 2014a", and which leads back to the text."""
 
+import unicodedata
 from collections import defaultdict
 from itertools import count
 
@@ -7,7 +8,7 @@ import pybtex.plugin
 from docutils import nodes
 from pybtex.style.formatting.unsrt import Style as Unsrt
 from pybtex.style.labels import BaseLabelStyle
-from pybtex.style.sorting.author_year_title import SortingStyle
+from pybtex.style.sorting import BaseSortingStyle
 from sphinxcontrib.bibtex.style.referencing.author_year import (
     AuthorYearReferenceStyle,
 )
@@ -28,9 +29,18 @@ class Labels(BaseLabelStyle):
             yield f"{who(entry)}, {entry.fields['year']}"
 
 
+class ByLabel(BaseSortingStyle):
+    """As a reader looks a label up: without accents and capitals, then by year."""
+
+    def sorting_key(self, entry):
+        letters = unicodedata.normalize("NFD", who(entry)).casefold()
+        name = "".join(c for c in letters if c.isalnum() or c == " ")
+        return name, entry.fields["year"], entry.fields["title"]
+
+
 class AuthorYear(Unsrt):
     default_label_style = Labels
-    default_sorting_style = SortingStyle
+    default_sorting_style = ByLabel
 
 
 def tell_apart(app):

@@ -10,7 +10,7 @@ from docutils import nodes
 from sphinx import addnodes
 
 NAMES = re.compile(r"[(（),，、;；]")
-BEFORE = re.compile(r"(?:, [\w-]+)? ?[(（]([^()（）]+)[)）]")
+BEFORE = re.compile(r"(?:, [\w-]+)?\s?[(（]([^()（）]+)[)）]")
 CHINESE = re.compile(
     r"[\u3400-\u9fff《〈“‘]*[\u3400-\u9fff](?:[\u3400-\u9fff\u3000-\u303f\uff01-\uff5e·—…“”‘’]*"
     r"[\u3400-\u9fff》〉”’。，；：？！])?"
@@ -43,8 +43,11 @@ def glossary(app) -> dict:
 
 def meant(emphasis, terms):
     """The glossary's entry for an emphasised term that stands before its name in the other language."""
-    after = emphasis.next_node(descend=False, siblings=True, ascend=False)
-    if isinstance(after, nodes.Text) and (found := BEFORE.match(after)):
+    after, text = emphasis.next_node(descend=False, siblings=True, ascend=False), ""
+    while isinstance(after, nodes.Text):  # a line's end in the source begins a new one
+        text += after
+        after = after.next_node(descend=False, siblings=True, ascend=False)
+    if found := BEFORE.match(text):
         own = emphasis.astext().casefold()
         for name in (*NAMES.split(found[1].casefold()), own, own.removesuffix("s")):
             if name.strip() in terms:

@@ -16,6 +16,7 @@ BOXES = {
 BOX = re.compile(
     "|".join(rf"(?P<{kind}>{en}\b|{zh})" for kind, (en, zh) in BOXES.items())
 )
+WIDE = 58  # columns: what is wider does not fit a phone in letters that can be read
 LANGUAGES = {
     "zh": "中文"
 }  # beside English, by the folder below book/, in their own words
@@ -38,7 +39,8 @@ def mark_boxes(app, doctree, docname):
 
 
 def fit_outputs(app, doctree, docname):
-    """Tell the page how many columns the widest line of an output has: book.css makes its letters as small as it takes.
+    """Tell the page how many columns the widest line of an output has: book.css makes its letters as small as it takes,
+    or lets it scroll where they would be too small.
 
     A style of its own needs an element of its own, since Sphinx writes only classes.
     """
@@ -48,7 +50,8 @@ def fit_outputs(app, doctree, docname):
             cell = cell.parent
         wide = max(map(columns, block.astext().splitlines()), default=0)
         if cell is not None and wide > 30:
-            start = f'<div class="fit" style="--columns: {wide}">'
+            kind = "fit wide" if wide > WIDE else "fit"
+            start = f'<div class="{kind}" style="--columns: {wide}">'
             around = [nodes.raw("", text, format="html") for text in (start, "</div>")]
             block.parent.replace(block, [around[0], block, around[1]])
 
@@ -109,14 +112,37 @@ def check_live(app, env):
             logger.warning("%s: no figure is named %s", files[0], name)
 
 
+SIZE = re.compile(r'(<img [^>]*?)style="width: (\d+)px; height: (\d+)px;?"')
+FORMULA = r'<span class="math notranslate nohighlight">[^<]*</span>'
+AFTER = r"(?:[-–]\w+)?(?:’s\b|[.,:;?!)\]’”…，。：；？！）」、])*"
+TOUCHED = re.compile(rf"\(?{FORMULA}{AFTER}")
+CELL = re.compile(
+    r'(<t[dh](?: scope="row")? style="text-align: (?:left|right))("[^>]*>[^<]{1,24}</t)'
+)
+FORM = re.compile(r'<span class="c1"># @title [^<]*</span>\n')
+
+
 def finish_body(app, pagename, templatename, context, doctree):
-    """Let "Show the solution in code" be the name of what shows it, which myst-nb calls "Toggle hidden content" aloud, and let
-    pictures far below the screen wait until they are near it."""
+    """What is easier said of a page's HTML than of its document.
+
+    "Show the solution in code" names what shows it, which myst-nb calls "Toggle hidden content" aloud. Pictures far below
+    the screen wait until they are near it; their size stands in attributes, which keep their place free and yield to
+    book.css, and not in a style, which would squeeze them on a phone. A formula keeps the signs that touch it on its
+    line, a short cell of a result stays on one, and Colab's title of a solution, which the page gives it, is left out.
+    """
     if "body" in context:
         body = re.sub(r'<summary aria-label="[^"]*">', "<summary>", context["body"])
-        context["body"] = re.sub(
-            r"<img (?![^>]*loading=)", '<img loading="lazy" ', body
-        )
+        body = SIZE.sub(r'\1width="\2" height="\3"', body)
+        body = re.sub(r"<img (?![^>]*loading=)", '<img loading="lazy" ', body)
+        body = TOUCHED.sub(together, body)
+        body = CELL.sub(r"\1; white-space: pre\2", body)
+        context["body"] = FORM.sub("", body)
+
+
+def together(found):
+    """A formula and what touches it, which no line break may part; alone, it stays as it is."""
+    alone = re.fullmatch(FORMULA, found[0])
+    return found[0] if alone else f'<span class="together">{found[0]}</span>'
 
 
 def edit_source(app, pagename, templatename, context, doctree):

@@ -561,9 +561,9 @@ def character_pairs(text):
 
 def overlap(parts, column, asked):
     """How many parts each one asked and each memory has, and how many they share."""
-    m, q = ([row[column] for row in rows] for rows in (memory, asked))
-    counter = CountVectorizer(analyzer=parts).fit(m + q)
-    M, Q = counter.transform(m), counter.transform(q)  # (sentences, parts), sparse
+    texts = [row[column] for row in memory + asked]
+    counts = CountVectorizer(analyzer=parts, dtype=np.float32).fit_transform(texts)
+    M, Q = counts[: len(memory)], counts[len(memory) :]  # (sentences, parts), sparse
     return np.ravel(Q.sum(1)), np.ravel(M.sum(1)), (Q @ M.T).toarray()
 
 
@@ -603,10 +603,11 @@ nearest = {}  # name, seed -> the best sentence for each question (questions,)
 
 
 def note(name, cosines, seed=0):  # (questions, memory)
-    best = cosines.argmax(1), np.where(strangers, cosines, -2).argmax(1)  # (questions,)
-    scores = [worth[np.arange(len(worth)), found] for found in best]
-    results[name, seed] = np.stack(scores)
-    nearest[name, seed] = best[0]
+    rows = zip(strangers, cosines, strict=True)
+    stranger = [np.where(new, row, -2).argmax() for new, row in rows]
+    nearest[name, seed] = cosines.argmax(1)
+    best = nearest[name, seed], stranger  # (questions,) each
+    results[name, seed] = np.stack([worth[np.arange(len(worth)), n] for n in best])
 
 
 def scores(name):  # (seeds, 2, questions)
@@ -623,8 +624,8 @@ for name, kind in (("word counts", CountVectorizer), ("TF-IDF", TfidfVectorizer)
 
 # %%
 def cosines(encode, asked="questions"):
-    """The cosine of each asked with each memory, by a function of lists of words."""
-    Q, M = (normalize(encode(english[part])) for part in (asked, "memory"))
+    """The cosine of each asked with each memory; `encode` makes vectors of a part."""
+    Q, M = (normalize(encode(part)) for part in (asked, "memory"))
     return Q @ M.T  # (asked, memory)
 
 
@@ -646,10 +647,11 @@ def skip_gram(seed, lr, epochs=15):
     vectors = word2vec.train(english["memory"], seed=seed, learning_rate=lr, **options)
     known = {"analyzer": list, "vocabulary": vectors.key_to_index, "dtype": np.float32}
     counter = CountVectorizer(**known)
-    return lambda part: counter.transform(part) @ vectors.vectors  # sums of known words
+    # sums of known words
+    return lambda part: counter.transform(english[part]) @ vectors.vectors
 
 
-for lr in (0.0125, 0.025, 0.05):  # at 0.1, training diverges
+for lr in (0.025, 0.05):  # at 0.1, training diverges
     try_out("skip-gram", lr, skip_gram(3, lr, epochs=5))
 for seed in range(3):
     note("skip-gram, mean", cosines(skip_gram(seed, best("skip-gram"))), seed)
@@ -672,7 +674,8 @@ for seed in range(3):
 
 # %%
 vocabulary = Vocabulary.from_tokens((w for s in english["memory"] for w in s), 2)
-all_ids, all_lengths = pad(map(vocabulary.encode, english["memory"]))  # (N, 17), (N,)
+numbered = {name: pad(map(vocabulary.encode, part)) for name, part in english.items()}
+all_ids, all_lengths = numbered["memory"]  # (N, 17), (N,)
 signs = CountVectorizer(analyzer=set, min_df=3)  # characters seen three times or more
 targets = torch.tensor(signs.fit_transform([c for _, c in memory]).toarray()).float()
 targets /= targets.sum(1, keepdim=True).clamp(min=1)  # (N, characters): 1 / |Z| or 0
@@ -719,11 +722,11 @@ class MeanOfWords(nn.Embedding):
 def using(vectors, sort_by=len):  # len: batches of like lengths; str: alphabetical
     @torch.no_grad()
     def encode(part):
-        order = sorted(range(len(part)), key=lambda n: sort_by(part[n]))
-        ids, lengths = pad(vocabulary.encode(part[n]) for n in order)
-        pieces = zip(ids.split(1000), lengths.split(1000), strict=True)
-        encoded = torch.cat([vectors(*piece) for piece in pieces])  # (sentences, D_H)
-        return encoded[np.argsort(order)].numpy()  # in the order of part again
+        ids, lengths = numbered[part]
+        order = sorted(range(len(ids)), key=lambda n: sort_by(english[part][n]))
+        pieces = torch.tensor(order).split(1000)
+        encoded = torch.cat([vectors(ids[n], lengths[n]) for n in pieces])
+        return encoded[np.argsort(order)].numpy()  # (sentences, D_H), in their order
 
     return encode
 

@@ -257,8 +257,8 @@ plt.show()
 
 # %% [markdown]
 # Later years cost more than other sentences, and another kind of text costs more than later years: with nearly all
-# words of the speeches, more than one word in ten of the dictionary is unknown. Each doubling of the list takes about
-# as much off the dictionary's curve as the one before, for twice as many new entries. Which words are missing from
+# words of the speeches, more than one word in ten of the dictionary is unknown. Each doubling of the list takes
+# five to eight points off the dictionary's curve, for twice as many new entries as the one before. Which words are missing from
 # the longest list?
 
 # %%
@@ -1024,8 +1024,8 @@ Table(rows, {"words that stand": ""} | columns)
 # > compare the number of tokens that `encoder` makes with (a) the longest token that fits, again and again, from the
 # > left, and (b) the smallest number of tokens that can write the word at all.
 # >
-# > *Hint: for (b), let* best[j] *be the smallest number for the first* j *bytes; it is 1 + best[i] for
-# > some* i *< j such that bytes* i *to* j *are a token.*
+# > *Hint: for (b), let* `best[j]` *be the smallest number for the first* $j$ *bytes; it is* `1 + best[i]` *for
+# > some* $i < j$ *such that bytes* $i$ *to* $j$ *are a token.*
 
 # %% [markdown]
 # <details><summary>Solution 3</summary>

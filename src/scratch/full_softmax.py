@@ -25,12 +25,11 @@ def softmax_loss(hidden: Tensor, output: Tensor, targets: Tensor) -> tuple[Tenso
     """
     targets = ids_below("targets", targets, len(output), least=-1)
     present = (targets >= 0).to(hidden.dtype)  # (n, m)
+    ids = targets.clamp(min=0)  # (n, m)
     log_p = (hidden @ output.T).log_softmax(1)  # (n, V)
-    seen = torch.zeros_like(log_p)  # (n, V) how often each word is there
-    seen.scatter_add_(1, targets.clamp(min=0), present)
-    loss = -(seen * log_p).sum()
-    expected = seen.sum(1, keepdim=True) * log_p.exp()  # (n, V)
-    error = expected - seen  # (n, V)
+    loss = -(present * log_p.gather(1, ids)).sum()
+    error = log_p.exp_().mul_(present.sum(1, keepdim=True))  # (n, V) what is expected
+    error.scatter_add_(1, ids, -present)  # minus what is there
     return loss, error @ output, error.T @ hidden
 
 
@@ -38,12 +37,13 @@ class FullSoftmax:
     """A way to train the input table W (V, d) and the output table U (V, d), in place, by `scratch.hogwild.descend`.
 
     A step is one of Adam (Kingma & Ba 2015, arXiv 1412.6980), on the mean loss of `batch_size` centres: each predicts
-    its neighbours or, with `cbow`, is predicted from their mean.
+    its neighbours or, with `cbow`, is predicted from their mean. A word that is a centre twice predicts the neighbours
+    of both at once, from the same probabilities.
     """
 
     def __init__(self, W: Tensor, U: Tensor, *, cbow: bool, batch_size: int, generator: torch.Generator):
         self.W, self.U, self.cbow, self.batch_size, self.generator = W, U, cbow, batch_size, generator
-        self.optimizer = torch.optim.Adam([W, U])
+        self.optimizer = torch.optim.Adam([W, U], fused=True)
 
     def batches(self, text: Tensor, left: Tensor, right: Tensor) -> list[tuple[Tensor, Tensor]]:
         """Put an epoch's centres (n,), those that see a word, and their contexts (n, 2w) into batches, in random order.
@@ -58,19 +58,35 @@ class FullSoftmax:
 
     def step(self, batch: tuple[Tensor, Tensor], size: float) -> None:
         W, U, (centres, contexts) = self.W, self.U, batch
-        present = (contexts >= 0).to(W.dtype).unsqueeze(2)  # (n, 2w, 1)
-        words = contexts.clamp(min=0)
         if self.cbow:
+            present = (contexts >= 0).to(W.dtype).unsqueeze(2)  # (n, 2w, 1)
+            words = contexts.clamp(min=0)
             share = present / present.sum(1, keepdim=True)  # (n, 2w, 1) of each word in the mean
             hidden, targets = (gather(W, words) * share).sum(1), centres.unsqueeze(1)  # (n, d), (n, 1)
         else:
-            hidden, targets = gather(W, centres), contexts  # (n, d), (n, 2w)
+            words, targets = _by_word(centres, contexts)  # (u,), (u, 2w · most)
+            hidden = gather(W, words)  # (u, d)
         _, d_hidden, d_U = softmax_loss(hidden, U, targets)
         d_W = torch.zeros_like(W)
-        if self.cbow:
-            scatter(d_W, words, d_hidden.unsqueeze(1) * share)
-        else:
-            scatter(d_W, centres, d_hidden)
+        scatter(d_W, words, d_hidden.unsqueeze(1) * share if self.cbow else d_hidden)
         W.grad, U.grad = d_W / len(centres), d_U / len(centres)
         self.optimizer.param_groups[0]["lr"] = size
         self.optimizer.step()
+
+
+def _by_word(centres: Tensor, contexts: Tensor) -> tuple[Tensor, Tensor]:
+    """The different centres (u,), and beside each the neighbours of all places where it stands, -1 where there is none.
+
+    centres (n,), contexts (n, m); the neighbours are (u, m · most), if no centre stands in more than `most` places.
+
+    >>> _by_word(torch.tensor([4, 5, 4]), torch.tensor([[0, 1], [2, -1], [3, 3]]))
+    (tensor([4, 5]), tensor([[ 0,  1,  3,  3],
+            [ 2, -1, -1, -1]]))
+    """
+    words, place, count = centres.unique(return_inverse=True, return_counts=True)  # (u,), (n,), (u,)
+    order = place.argsort(stable=True)  # the places of each word one after the other
+    place = place[order]
+    turn = torch.arange(len(place), device=place.device) - (count.cumsum(0) - count)[place]  # 0, 1, … for each word
+    targets = contexts.new_full((len(words), int(count.max()), contexts.shape[1]), -1)
+    targets[place, turn] = contexts[order]
+    return words, targets.flatten(1)

@@ -17,7 +17,7 @@ class KneserNey:
     p(w | h) = (c(hw) - D + lost(h) p(w | h')) / c(h). In the longest contexts c counts how often hw occurs; in shorter
     ones, after how many different words it does, or how often if hw begins a sentence.
 
-    sentences: lists of ids; the first id of each marks its beginning, and is never guessed.
+    sentences: lists or, which is faster, arrays of ids; the first id of each marks its beginning, and is never guessed.
 
     >>> model = KneserNey([[2, 4, 5, 3], [2, 4, 6, 3]], order=2, vocab_size=7)
     >>> model.losses([[2, 4, 5, 3]]).shape
@@ -40,10 +40,8 @@ class KneserNey:
         longer = np.empty(0, np.int64)
         for n in range(order, 0, -1):
             counted = since >= max(n - 1, 1) if n == order else (since == n - 1) & (n > 1)
-            first = np.unique(keys[counted] % self.base**n, return_counts=True)
-            after = np.unique(longer % self.base**n, return_counts=True)
-            longer, place = np.unique(np.concatenate([first[0], after[0]]), return_inverse=True)  # all n-grams
-            counts = np.bincount(place, np.concatenate([first[1], after[1]]))
+            grams = np.concatenate([keys[counted], longer]) % self.base**n  # as they occur, and one after each word
+            longer, counts = np.unique(grams, return_counts=True)  # all n-grams
             self.levels.insert(0, (longer, *_discounted(longer // self.base, counts)))
 
     def probability(self, grams: np.ndarray | Sequence) -> np.ndarray:
@@ -70,7 +68,10 @@ class KneserNey:
 
     def _keys(self, sentences: list[Sequence[int]]) -> tuple[np.ndarray, np.ndarray]:
         """At each place the n-gram of the highest order that ends there, and how many words stand before."""
-        words = [i for sentence in sentences for i in sentence]
+        try:
+            words = np.concatenate([np.asarray(sentence) for sentence in sentences if len(sentence)] or [np.empty(0)])
+        except ValueError:
+            raise TypeError("sentences must be lists of ids, got strings or lists among them") from None
         ids = ids_below("sentences", words, self.vocab_size).numpy() + 1  # (places,)
         lengths = np.array([len(sentence) for sentence in sentences], dtype=np.int64)
         since = np.arange(len(ids)) - np.repeat(lengths.cumsum() - lengths, lengths)
@@ -84,23 +85,24 @@ def _lists(sentences: Iterable[Sequence[int]]) -> list[Sequence[int]]:
     """The sentences, each of which has a length, in a list that can be read twice."""
     sentences = list(sentences) if isinstance(sentences, Iterable) else [sentences]
     for sentence in sentences:
-        if not isinstance(sentence, Iterable) or not hasattr(sentence, "__len__"):
+        if not hasattr(sentence, "__iter__") or not hasattr(sentence, "__len__"):
             raise TypeError(f"sentences must be lists of ids, got {sentence!r:.40} ({type(sentence).__name__})")
     return sentences
 
 
 def _discounted(contexts: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """For counted n-grams, sorted: the share each keeps; the different contexts; and the share each of those loses."""
-    n = [np.count_nonzero(counts == c) for c in range(5)]
+    n = np.bincount(np.minimum(counts, 5), minlength=5)
     discounts = [0.5, 1.0, 1.5]  # where the text is too small to estimate them
     if all(n[1:]):
         found = [float(c - (c + 1) * n[1] / (n[1] + 2 * n[2]) * n[c + 1] / n[c]) for c in (1, 2, 3)]
         discounts = found if all(0 <= d <= c for c, d in enumerate(found, 1)) else discounts
-    discount = np.array([0.0, *discounts])[np.minimum(counts, 3).astype(int)]
-    different, start = np.unique(contexts, return_index=True)
+    discount = np.array([0.0, *discounts])[np.minimum(counts, 3)]
+    begins = np.append(True, contexts[1:] != contexts[:-1])[: len(contexts)]  # another context than the last one
+    start = np.flatnonzero(begins)
     total = np.add.reduceat(counts, start)
-    of = np.searchsorted(different, contexts)
-    return (counts - discount) / total[of], different, np.add.reduceat(discount, start) / total
+    share = (counts - discount) / total[begins.cumsum() - 1]
+    return share, contexts[start], np.add.reduceat(discount, start) / total
 
 
 def _look_up(keys: np.ndarray, values: np.ndarray, wanted: np.ndarray, default: float) -> np.ndarray:

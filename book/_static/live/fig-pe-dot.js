@@ -33,7 +33,7 @@
     const says = h("p", { class: "live-says" });
     box.append(hands, curve, says, h("p", { class: "live-note" },
       "Above, eight of the hands, from the quickest to the slowest. Below, a bar for each key, up to 40 places to the " +
-      "left and right of the query: its score. The dark bar is the largest."));
+      "left and right of the query: its score. The bar that stands out is the largest."));
 
     function draw() {
       const d = Number(width.value), t = place.valueAsNumber, r = back.valueAsNumber, p = encoding(t, d);
