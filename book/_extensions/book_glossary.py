@@ -5,6 +5,7 @@ Colab. On the pages it links to the glossary; its definition is put below the pa
 """
 
 import re
+from itertools import takewhile
 
 from docutils import nodes
 from sphinx import addnodes
@@ -43,10 +44,9 @@ def glossary(app) -> dict:
 
 def meant(emphasis, terms):
     """The glossary's entry for an emphasised term that stands before its name in the other language."""
-    after, text = emphasis.next_node(descend=False, siblings=True, ascend=False), ""
-    while isinstance(after, nodes.Text):  # a line's end in the source begins a new one
-        text += after
-        after = after.next_node(descend=False, siblings=True, ascend=False)
+    siblings = iter(emphasis.parent.children)
+    next(node for node in siblings if node is emphasis)  # equal texts are not the same
+    text = "".join(takewhile(lambda node: isinstance(node, nodes.Text), siblings))
     if found := BEFORE.match(text):
         own = emphasis.astext().casefold()
         for name in (*NAMES.split(found[1].casefold()), own, own.removesuffix("s")):
