@@ -212,7 +212,7 @@ def test_the_longest_files_are_run_first(tmp_path):
     command += ["--nbval-current-env", f"--rootdir={tmp_path}", "."]
     command += ["-o", f"pythonpath={BOOK.parent / 'scripts'}"]
     ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-    assert re.findall(r"\] (?:PASSED|FAILED) (\w+)", ended.stdout) == ["b", "test_e", "c", "a", "d"], ended.stdout
+    assert re.findall(r"\] (?:PASSED|FAILED) (\w+)", ended.stdout) == ["b", "c", "test_e", "a", "d"], ended.stdout
 
 
 @pytest.mark.parametrize(
