@@ -73,9 +73,9 @@ def load(chapter: Chapter) -> dict:
     return {"reading": 5 * round(reading / 5), "questions": questions, "exercises": minutes}
 
 
-def hours(minutes: float) -> str:
+def hours(minutes: float) -> float:
     """Minutes as hours, to the half."""
-    return f"{round(minutes / 30) / 2:g}"
+    return round(minutes / 30) / 2
 
 
 def table() -> str:
@@ -84,10 +84,10 @@ def table() -> str:
     total, own = 0.0, [(chapter, load(chapter)) for chapter in in_order()]
     for chapter, what in own:
         minutes = what["reading"] + 2 * what["questions"] + sum(what["exercises"])
-        total += float(hours(minutes))  # so that the column adds up
+        total += hours(minutes)  # so that the column adds up
         link = f"[{opening(chapter)[0].split(':')[0]}]({chapter.notebook.relative_to(BOOK).as_posix()})"
         exercises = f"{len(what['exercises'])}, {sum(what['exercises'])} min"
-        lines.append(f"| {link} | {what['reading']} min | {what['questions']} | {exercises} | {hours(minutes)} |")
+        lines.append(f"| {link} | {what['reading']} min | {what['questions']} | {exercises} | {hours(minutes):g} |")
     questions, exercises = (
         sum(f(what) for _, what in own) for f in (lambda w: w["questions"], lambda w: len(w["exercises"]))
     )

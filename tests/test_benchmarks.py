@@ -8,6 +8,7 @@ import bottleneck
 import common
 import museum
 import numpy as np
+import positions
 import pytest
 import recurrent
 import torch
@@ -96,6 +97,24 @@ def test_the_stored_spellers_are_those_of_the_benchmark_at_their_best_rates():
         assert tuple(scores) == bottleneck.RATES
         assert row["rate"] == max(scores, key=scores.get)
         assert len(row["unseen"]) == len(row["strings"]) == bottleneck.SEEDS
+
+
+def test_the_guesses_on_the_museum_are_judged_as_its_encoders_are():
+    stored = json.loads((common.RESULTS / "museum.json").read_text("utf-8"))
+    assert [(row["task"], row["encoder"]) for row in stored["guesses"]] == [
+        ("in order?", name) for name in ("narrow view", "cards")
+    ]
+    for row in stored["guesses"] + stored["rows"]:
+        assert row["rate"] in museum.RATES[row["task"]]
+        assert len(row["right"]) == museum.SEEDS
+
+
+def test_the_stored_step_size_of_a_reader_of_places_is_the_smallest_that_does_as_well():
+    for row in json.loads((common.RESULTS / "positions.json").read_text("utf-8"))["rates"]:
+        scores = dict(zip(positions.RATES["rates"], row["validation"], strict=True))
+        good = [rate for rate, score in scores.items() if score >= max(scores.values()) - positions.EQUAL - 1e-9]
+        assert row["rate"] == min(good)
+        assert min(scores) < row["rate"] < max(scores), "a border says nothing of what lies beyond"
 
 
 def test_the_museums_step_size_is_chosen_by_other_sentences_than_it_is_judged_by(monkeypatch):

@@ -16,7 +16,7 @@ BOXES = {
 BOX = re.compile(
     "|".join(rf"(?P<{kind}>{en}\b|{zh})" for kind, (en, zh) in BOXES.items())
 )
-WIDE = 58  # columns: what is wider does not fit a phone in letters that can be read
+WIDE = 56  # columns: what is wider does not fit a phone in letters that can be read
 LANGUAGES = {
     "zh": "中文"
 }  # beside English, by the folder below book/, in their own words

@@ -91,9 +91,9 @@ except ImportError as error:
 #
 # The decoder, as Sutskever and colleagues have it, is another such network, $g$, with weights of its own, that
 # starts where the encoder ended. It, too, takes in one vector at each step: the embedding of the token that it
-# wrote last. At the first step it has written nothing, and is given the start mark `<bos>` instead. Call the
-# vector taken in at step $u$ is $\mathbf{x}'_u \in \mathbb{R}^d$, with a prime, since it belongs to the
-# target. The states are
+# wrote last. At the first step it has written nothing, and is given the start mark `<bos>` instead. What it
+# takes in at step $u$ is called $\mathbf{x}'_u \in \mathbb{R}^d$, with a prime, since it belongs to the target. The
+# states are
 #
 # $$
 # \mathbf{s}_0 = \mathbf{v}, \quad
@@ -608,8 +608,8 @@ Table(rows, columns | dict.fromkeys(names, ".2f"))
 # *Seen* counts the numbers of that kind in training, *new* those asked. The others are shares of the new ones: the
 # bag's two ceilings, then means of five runs. The two that read in order have far fewer right than before, and
 # nothing was wrong with the first test. Of the numbers from 1 to 9,999 nine in ten have four digits; presidents
-# prefer small ones, and round ones. The column of what was seen shows how few of those the models have seen, and showing them
-# more often mends a part (exercise 5). Nor is it the notes that hold the bag back: below a hundred no two numbers
+# prefer small ones, and round ones. *Seen* shows how few of those the models have met, and showing them more often
+# mends a part (exercise 5). Nor is it the notes that hold the bag back: below a hundred no two numbers
 # share one, and it is far from what its notes would allow. With whole thousands, six of them, it is even ahead. A
 # ceiling says what notes permit, and not what training makes of them. And here, with this training set, the
 # encoder–decoder is ahead of the decoder-only.

@@ -423,20 +423,18 @@ lstm = nn.LSTM(16, 32, num_layers=2, bidirectional=True)
 LAYERS = ("l0", "l0_reverse", "l1", "l1_reverse")
 
 
-def forget_biases():
-    """The mean of both biases' sum, for each layer and direction."""
-    both = {
-        name: bias[32:64] for name, bias in lstm.named_parameters() if "bias" in name
-    }
-    return [(both[f"bias_ih_{at}"] + both[f"bias_hh_{at}"]).mean() for at in LAYERS]
+def b(layer):
+    """The forget gates' bias, which PyTorch keeps in two parts: its mean."""
+    parts = (getattr(lstm, f"bias_{kind}_{layer}")[32:64] for kind in ("ih", "hh"))
+    return sum(parts).mean().item()
 
 
-fresh = forget_biases()
+fresh = [b(layer) for layer in LAYERS]
 for name, bias in lstm.named_parameters():
     if name.startswith("bias_ih"):  # not bias_hh: its turn would count again
         bias.data[32:64] += 1  # d_h = 32
-rows = zip(LAYERS, fresh, forget_biases(), strict=True)
-Table(rows, {"mean b": "", "fresh": ".2f", "moved": ".2f"})
+rows = zip(LAYERS, fresh, map(b, LAYERS), strict=True)
+Table(rows, {"b, on average": "", "fresh": ".2f", "moved": ".2f"})
 
 # %% [markdown]
 # *How many parameters* does it have? Each of the four rows of {eq}`eq-lstm-gates` has
@@ -641,8 +639,8 @@ plt.show()
 # it. There the gate decides how far back the network learns. With open gates the *large* rates fail first.
 #
 # The GRU with $b = 0$ turns this round: the longer the text, the *larger* the rate that it needs. With that it reaches
-# further than the LSTMs with open gates: over 256 words all judges of both GRUs remember, and none of the LSTMs'. The plain
-# network is further along than the LSTM as it comes, but at one rate only.
+# further than the LSTMs with open gates: over 256 words all judges of both GRUs remember, and none of the two LSTMs that
+# were still tried. The plain network is further along than the LSTM as it comes, but at one rate only.
 #
 # What if one rate had served all? The *reach* is the longest text, of those tried, at which most seeds
 # answer more than 90% right; by the three seeds for each rate, by the five judges for the best. Beside it stands the memory time

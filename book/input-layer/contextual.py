@@ -666,16 +666,14 @@ def uses(model, table, sentences, where):
 
 # %%
 def minilm_uses(sentences, where):
-    shortest = sorted(range(len(where)), key=lambda i: len(sentences[i]))  # come first
-    found, company = torch.zeros(7, len(where), 384), torch.zeros(len(where), 384)
-    for batch in torch.tensor(shortest).split(32):  # of like length: little to pad
-        read = minilm_layers([sentences[i] for i in batch])
-        for i, (layers, rows) in zip(batch.tolist(), read, strict=True):
-            w, s = where[i], sentences[i]
-            found[:, i] = layers[:, w]
-            rest = [j for j, word in enumerate(s) if j != w and word not in frequent]
-            company[i] = rows[rest].mean(0) if rest else 0
-    return found.double().numpy(), company.double().numpy()
+    found, company = [], []
+    for s, w, (layers, rows) in zip(
+        sentences, where, minilm_layers(sentences), strict=True
+    ):
+        found.append(layers[:, w])
+        rest = [i for i, word in enumerate(s) if i != w and word not in frequent]
+        company.append(rows[rest].mean(0) if rest else torch.zeros(384))
+    return torch.stack(found, 1).double().numpy(), torch.stack(company).double().numpy()
 
 
 sentences = [row[3] for row in labelled]

@@ -751,8 +751,8 @@ def train(reader, seed, rate, steps=240, length=16, batch=32):
 
 
 # %% [markdown]
-# Each takes steps of its own best size: of seven, the smallest with most right answers, up to 0.3 %, on other
-# scripts of 16 tokens (`benchmarks/positions.py`). Three seeds each:
+# Each takes the smallest of seven step sizes that does best, up to 0.003, on other scripts of 16 tokens
+# (`benchmarks/positions.py`). Three seeds each:
 
 # %%
 from scratch.corpora import load_results
@@ -946,7 +946,7 @@ Table(rows, columns | dict.fromkeys(names, ".2f"))
 # Trained places; hands, and how many go round in them; accuracy there; moved by as many places; with slow, then
 # quick hands put back; and past the end of a script twice as long.
 #
-# *All hands*: in four rows of five it helps more to put the slow hands back, and with 64 places it mends most of
+# *All hands*: it helps more to put the slow hands back, in one row hardly, and with 64 places it mends most of
 # the harm. *It is mostly the slow hands*: past the end they show what they never showed in training. In 16 places
 # even the quickest goes round hardly more than twice, and its readings come in new company.
 #

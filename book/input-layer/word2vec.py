@@ -303,8 +303,8 @@ print("both gradients as by hand:", all(same))
 # The helper is the same in matrices. `targets` is what we called `contexts`: $m$ places in each row, $-1$ where there
 # is nobody. If a row has $k$ neighbours, their errors add up to $k\,\mathbf{p}$, minus how often each word is there.
 # `scatter_add_(1, ids, x)` adds each `x` in the column that its id names: a row of targets 4, 2, 4, −1 takes 2 from
-# column 4 and 1 from column 2; the −1 goes to column 0, with a `present` of 0. A name that ends in `_` computes in
-# place, and `ids_below` only refuses impossible ids:
+# column 4 and 1 from column 2; the −1 goes to column 0, with a `present` of 0.
+# `ids_below` only refuses impossible ids:
 
 # %%
 import inspect
@@ -535,9 +535,8 @@ print(f"operations for one epoch: {here:.0e} here, {news:.0e} for the news")
 # Our slice is a matter of seconds; theirs would be some billions of times as much. They did not wait for
 # it: there are ways around the sum, which make a step cheap, and they are what made word2vec famous.
 #
-# `train` is the loop that you have seen, with a few additions. It takes the centres in random order, 512 at a time
-# (skip-gram scores equal ones together). It draws each centre's window at random between 1 and `window`
-# places, as the original program does, so that nearer words count for more. It steps with Adam
+# `train` is the loop that you have seen, with a few additions. It takes the centres in random order, 512 at a time.
+# It draws each centre's window at random between 1 and `window` places, as the original program does, so that nearer words count for more. It steps with Adam
 # {cite:p}`kingma2015adam`, a gradient descent that finds a step size for each number by itself; and all steps shrink
 # linearly to nothing in the end: no doing of Adam's, but word2vec's own schedule. It computes in double precision,
 # where rounding is so small that the digits below came out alike on all processors that we tried. One epoch for each:

@@ -28,7 +28,7 @@ def softmax_loss(hidden: Tensor, output: Tensor, targets: Tensor) -> tuple[Tenso
     ids = targets.clamp(min=0)  # (n, m)
     log_p = (hidden @ output.T).log_softmax(1)  # (n, V)
     loss = -(present * log_p.gather(1, ids)).sum()
-    error = log_p.exp_().mul_(present.sum(1, keepdim=True))  # (n, V) what is expected
+    error = present.sum(1, keepdim=True) * log_p.exp()  # (n, V) what is expected
     error.scatter_add_(1, ids, -present)  # minus what is there
     return loss, error @ output, error.T @ hidden
 
@@ -37,8 +37,7 @@ class FullSoftmax:
     """A way to train the input table W (V, d) and the output table U (V, d), in place, by `scratch.hogwild.descend`.
 
     A step is one of Adam (Kingma & Ba 2015, arXiv 1412.6980), on the mean loss of `batch_size` centres: each predicts
-    its neighbours or, with `cbow`, is predicted from their mean. A word that is a centre twice predicts the neighbours
-    of both at once, from the same probabilities.
+    its neighbours or, with `cbow`, is predicted from their mean.
     """
 
     def __init__(self, W: Tensor, U: Tensor, *, cbow: bool, batch_size: int, generator: torch.Generator):
@@ -58,35 +57,19 @@ class FullSoftmax:
 
     def step(self, batch: tuple[Tensor, Tensor], size: float) -> None:
         W, U, (centres, contexts) = self.W, self.U, batch
+        present = (contexts >= 0).to(W.dtype).unsqueeze(2)  # (n, 2w, 1)
+        words = contexts.clamp(min=0)
         if self.cbow:
-            present = (contexts >= 0).to(W.dtype).unsqueeze(2)  # (n, 2w, 1)
-            words = contexts.clamp(min=0)
             share = present / present.sum(1, keepdim=True)  # (n, 2w, 1) of each word in the mean
             hidden, targets = (gather(W, words) * share).sum(1), centres.unsqueeze(1)  # (n, d), (n, 1)
         else:
-            words, targets = _by_word(centres, contexts)  # (u,), (u, 2w · most)
-            hidden = gather(W, words)  # (u, d)
+            hidden, targets = gather(W, centres), contexts  # (n, d), (n, 2w)
         _, d_hidden, d_U = softmax_loss(hidden, U, targets)
         d_W = torch.zeros_like(W)
-        scatter(d_W, words, d_hidden.unsqueeze(1) * share if self.cbow else d_hidden)
+        if self.cbow:
+            scatter(d_W, words, d_hidden.unsqueeze(1) * share)
+        else:
+            scatter(d_W, centres, d_hidden)
         W.grad, U.grad = d_W / len(centres), d_U / len(centres)
         self.optimizer.param_groups[0]["lr"] = size
         self.optimizer.step()
-
-
-def _by_word(centres: Tensor, contexts: Tensor) -> tuple[Tensor, Tensor]:
-    """The different centres (u,), and beside each the neighbours of all places where it stands, -1 where there is none.
-
-    centres (n,), contexts (n, m); the neighbours are (u, m · most), if no centre stands in more than `most` places.
-
-    >>> _by_word(torch.tensor([4, 5, 4]), torch.tensor([[0, 1], [2, -1], [3, 3]]))
-    (tensor([4, 5]), tensor([[ 0,  1,  3,  3],
-            [ 2, -1, -1, -1]]))
-    """
-    words, place, count = centres.unique(return_inverse=True, return_counts=True)  # (u,), (n,), (u,)
-    order = place.argsort(stable=True)  # the places of each word one after the other
-    place = place[order]
-    turn = torch.arange(len(place), device=place.device) - (count.cumsum(0) - count)[place]  # 0, 1, … for each word
-    targets = contexts.new_full((len(words), int(count.max()), contexts.shape[1]), -1)
-    targets[place, turn] = contexts[order]
-    return words, targets.flatten(1)
