@@ -56,7 +56,8 @@ def renewed(text: str, folder) -> str:
 
 def copied(text: str) -> str:
     """The text of README.zh-CN.md with the tables of the page in its place."""
-    tables = re.findall(r"^:::\{div\} chapters stacked\n(.*?)^:::$", CHINESE.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    chapters = re.compile(r"^:::\{div\} chapters stacked\n(.*?)^:::$", re.DOTALL | re.MULTILINE)
+    tables = chapters.findall(CHINESE.read_text("utf-8"))
     rows = "\n".join(tables).replace("](", f"]({BOOK.name}/")
     return PLACE.sub(lambda found: f"{found[1]}\n{rows}\n{found[3]}", text)
 
