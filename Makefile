@@ -5,7 +5,7 @@ unexport PYTHONPATH PYTHONHOME
 
 PYTHON := .venv/bin/python
 CORES := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
-CHROMIUM := $(shell for b in chromium chromium-browser google-chrome; do command -v $$b && break; done)
+CHROMIUM := $(shell for b in chromium-headless-shell chromium chromium-browser google-chrome; do command -v $$b && break; done)
 # the clock decides nothing: an hour is no limit that a slow machine meets, and a hang is for CI to end
 NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=3600 --nbval-kernel-startup-timeout=3600
 # an expression of pytest's markers, as in: make test ONLY="not browser and not colab and not slow"
@@ -55,7 +55,8 @@ check: lint ## for an author: lint, and all that NAMES=… must obey, its output
 	$(PYTHON) scripts/rules.py $(NAMES)
 	$(PYTHON) -m pytest -n $(CORES) --dist loadfile $(NBVAL) $$($(PYTHON) scripts/run.py --list $(NAMES))
 
-test: lint book ## everything: lint, helpers, twins, every notebook's outputs, pages, links, browser
+test: .venv/.tests ## everything: lint, helpers, twins, every notebook's outputs, pages, links, browser
+	@$(MAKE) -j 2 lint book
 	@[ -n "$(CHROMIUM)" ] || echo "Chromium was not found: the browser tests are left out (install Debian's chromium, or Chrome, to run them)."
 	$(PYTHON) -m pytest -n $(CORES) --dist loadfile -m "$(ONLY)" $(NBVAL) tests book
 

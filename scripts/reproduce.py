@@ -54,7 +54,7 @@ def moves(stored, fresh, compare) -> Iterator[str]:
     for (kind, old), (_, new) in zip(compare.parts(stored), compare.parts(fresh), strict=True):
         if kind == "image/png":
             for sentence in compare.picture_differences(old, new, {"rms": Decimal(0)}):
-                yield sentence.removesuffix(", 0 allowed")
+                yield sentence.removesuffix(", 0 allowed").replace("by 0.00", "by less than 0.01")
         elif kind != "text/html" or not any("text/plain" in output.get("data", {}) for output in stored):
             pairs = zip(compare.FLOAT.findall(old), compare.FLOAT.findall(new), strict=True)
             yield from (f"{x.strip()} became {y.strip()}" for x, y in pairs if Decimal(x) != Decimal(y))

@@ -321,8 +321,13 @@ FINISHED = {
         '<img loading="lazy" alt="a" width="540" height="400" src="a.png" />'
     ),
     '<td style="text-align: right">-0.01 to +0.02</td>': (
-        '<td style="text-align: right; white-space: pre">-0.01 to +0.02</td>'
+        '<td style="text-align: right; white-space: pre">−0.01 to +0.02</td>'
     ),
+    '<td style="text-align: left">[-2, -1.5] since 2026-01-01, word-by-word, 3e-05</td>': (
+        '<td style="text-align: left">[−2, −1.5] since 2026-01-01, word-by-word, 3e-05</td>'
+    ),
+    '<a href="x.html"><span>why?</span></a>.': '<a href="x.html"><span>why?</span></a>',
+    '<a href="x.html"><span>why?</span></a>.5': '<a href="x.html"><span>why?</span></a>.5',
     f'<td style="text-align: left">{"long " * 9}</td>': f'<td style="text-align: left">{"long " * 9}</td>',
     '<span class="c1"># @title Solution 1</span>\nx = 1': "x = 1",
     '<summary aria-label="Toggle hidden content">Show</summary>': "<summary>Show</summary>",

@@ -21,7 +21,22 @@ SHIPPED = [record for record in SETS if record["file"].endswith(".xz")]
 OWN = [record for record in SETS if record["name"] in ("senses", "contextual")]
 GENSIM = [record for record in SETS if record["source"].get("package") == "gensim"]
 NOTICE = (FOLDER / "NOTICE.md").read_text("utf-8")
-PAGE = (ROOT / "book" / "data.md").read_text("utf-8")
+BOOK = ROOT / "book"
+PAGE = (BOOK / "data.md").read_text("utf-8")
+ENGLISH = r'load\("english"\)|load_results\("(?:glove|word2vec)"\)'  # of models trained on all three texts
+USES = {  # what a chapter that uses a set has in its code
+    "state-of-the-union": rf'"state-of-the-union"|{ENGLISH}',
+    "wordnet": rf'"wordnet"|{ENGLISH}',
+    "wikipedia": rf'"wikipedia"|{ENGLISH}',
+    "en-zh": 'load_pairs\\("en-zh"\\)',
+    "en-fr": 'load_pairs\\("en-fr"\\)',
+    "wordsim-353": '"wordsim-353"',
+    "simlex-999": '"simlex-999"',
+    "google-analogies": r'\banalogies\(|"analogies"',
+    "senses": r"load_senses\(",
+    "contextual": "from scratch.contextual import .*pretrained",
+    "text8": r'fetch\("text8"\)',
+}
 
 
 def named(records):
@@ -82,7 +97,15 @@ def test_the_page_tells_of_every_set(record):
         assert f"{record['raw_bytes']:,}" in terms["Size"]
     for size in record.get("splits", {}).values():
         assert f"{size:,}" in terms["Size"]
-    assert terms["Used for"]
+    code = {
+        path.relative_to(BOOK).with_suffix(".ipynb").as_posix(): "\n".join(
+            line for line in path.read_text("utf-8").splitlines() if not line.startswith("#")
+        )
+        for path in BOOK.glob("*/*.py")
+        if not path.parent.name.startswith("_")
+    }
+    users = {name for name, source in code.items() if re.search(USES[record["name"]], source)}
+    assert set(re.findall(r"\]\(([^)]*)\)", terms["Used in"])) == users
 
 
 def test_the_page_tells_of_no_other_set():

@@ -120,6 +120,9 @@ CELL = re.compile(
     r'(<t[dh](?: scope="row")? style="text-align: (?:left|right))("[^>]*>[^<]{1,24}</t)'
 )
 FORM = re.compile(r'<span class="c1"># @title [^<]*</span>\n')
+RESULT = re.compile(r'(?<=<td style="text-align: )(?:left|right)[^<]*')
+NEGATIVE = re.compile(r"(?<![\w.])-(?=\d)")
+ASKED = re.compile(r"(\?</span></a>)\.(?!\w)")
 
 
 def finish_body(app, pagename, templatename, context, doctree):
@@ -128,7 +131,8 @@ def finish_body(app, pagename, templatename, context, doctree):
     "Show the solution in code" names what shows it, which myst-nb calls "Toggle hidden content" aloud. Pictures far below
     the screen wait until they are near it; their size stands in attributes, which keep their place free and yield to
     book.css, and not in a style, which would squeeze them on a phone. A formula keeps the signs that touch it on its
-    line, a short cell of a result stays on one, and Colab's title of a solution, which the page gives it, is left out.
+    line, a short cell of a result stays on one, a number below zero has a minus and no hyphen, and Colab's title of a
+    solution, which the page gives it, is left out. No full stop stands after a link that ends in a question mark.
     """
     if "body" in context:
         body = re.sub(r'<summary aria-label="[^"]*">', "<summary>", context["body"])
@@ -136,6 +140,8 @@ def finish_body(app, pagename, templatename, context, doctree):
         body = re.sub(r"<img (?![^>]*loading=)", '<img loading="lazy" ', body)
         body = TOUCHED.sub(together, body)
         body = CELL.sub(r"\1; white-space: pre\2", body)
+        body = RESULT.sub(lambda found: NEGATIVE.sub("−", found[0]), body)
+        body = ASKED.sub(r"\1", body)
         context["body"] = FORM.sub("", body)
 
 

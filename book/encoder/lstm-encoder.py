@@ -95,7 +95,7 @@ shapes = {"layer 1: h, c": "", "layer 2: h, c": "", "layer 2: h begins": ""}
 Table(rows, {"word": "", "id": "d", "x": ""} | shapes)
 
 # %% [markdown]
-# At each step the shapes are the same, however long the sentence. The two *the* leave different ones, since the
+# At each step the shapes are the same, however long the sentence. The two *the* leave different states, since the
 # second comes after four other words. The top layer after *mat* has seen all of it. Sutskever and colleagues
 # {cite:p}`sutskever2014sequence` take the last hidden state as the sentence.
 #
@@ -760,7 +760,7 @@ rows = [
 Table(rows, {"model": "", "step size": "", "validation": ".3f", "chosen": ""})
 
 # %% [markdown]
-# The two models want different step sizes. (The trials are short, so that these scores are lower than those to come.)
+# The LSTM and the mean of words want different step sizes. (The trials are short, so that these scores are lower than those to come.)
 # Widths and numbers of passes are the same for both. They were settled with the time of this page in mind, and while we
 # could see test scores, too: the table to come speaks of these sizes, on these pairs, and not of LSTMs in general.
 #

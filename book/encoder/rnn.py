@@ -137,7 +137,7 @@ arrow = {"arrowstyle": "->", "lw": 1.2}
 for t, state in enumerate(H):
     edges = {"edgecolors": "white", "vmin": -1, "vmax": 1}
     axes.pcolormesh([2 * t, 2 * t + 1], range(d_h + 1), state.flip(0)[:, None], **edges)
-    axes.text(2 * t + 0.5, d_h + 0.25, f"$h_{t}$", ha="center")
+    axes.text(2 * t + 0.5, d_h + 0.25, rf"$\mathbf{{h}}_{t}$", ha="center")
     if t > 0:
         axes.annotate("", (2 * t, d_h / 2), (2 * t - 1, d_h / 2), arrowprops=arrow)
         axes.annotate("", (2 * t + 0.5, 0), (2 * t + 0.5, -0.9), arrowprops=arrow)

@@ -50,7 +50,7 @@ except ImportError as error:
 # ## Heads: several questions at once
 #
 # In *self-attention* (自注意力) every word of a sentence asks all words of the same sentence. Each has one softmax
-# ({eq}`eq-pe-attention`), and so gets *one* weighted mean. One mean is not enough. *it* may want to know which
+# by {eq}`eq-pe-attention`, and so gets *one* weighted mean. One mean is not enough. *it* may want to know which
 # nouns came before, and also what is said of it, and a mean of the two answers is neither. *Multi-head
 # attention* (多头注意力) asks $H$ questions side by side {cite:p}`vaswani2017attention`. For the rows
 # $X \in \mathbb{R}^{T \times d}$ of a sentence, head $h = 1, \dots, H$ has matrices
@@ -150,6 +150,7 @@ plt.show()
 
 # %%
 import inspect
+import textwrap
 
 from torch import nn
 
@@ -266,7 +267,8 @@ def layer_by_hand(x, p, heads, pre):
 from scratch.encoder import EncoderLayer
 
 lines = inspect.getsource(EncoderLayer.forward).splitlines()
-print("\n".join(line for line in lines if '"""' not in line))  # without its docstring
+body = "\n".join(line for line in lines if '"""' not in line)  # without its docstring
+print(textwrap.dedent(body))
 
 torch.manual_seed(0)
 x = torch.randn(2, 6, 32)  # (batch, T, d)
@@ -714,7 +716,7 @@ for whose, what, better in (
 # Transformer at every length, as the count predicts. That the Transformer is ahead *on hardware that does thousands
 # of products at once*, on which large models are trained, is the common view; it is not measured here.
 #
-# The last panel holds a surprise: PyTorch's Transformer needs no quadratic memory. It computes the weights
+# The memory holds a surprise: PyTorch's Transformer needs no quadratic memory. It computes the weights
 # block by block, never keeps them, and computes them again for the backward pass
 # {cite:p}`rabe2021self,dao2022flashattention`; the time remains quadratic. And our layer, which keeps them, is
 # it slow? Two shapes, pre- and post-norm, the same weights on both sides, medians of 15 rounds:

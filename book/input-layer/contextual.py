@@ -846,8 +846,8 @@ Table(rows, {"last layer": "", **dict.fromkeys(top, ".2f")})
 
 # %% [markdown]
 # They stumble over different words. *May* and *bank* are easy for all three: a month and an auxiliary
-# verb, money and a river keep different company. *Light* is hard for our two: both of its senses describe things,
-# in the same dictionary.
+# verb, money and a river keep different company. *Light* is hard for the BiLM: both of its senses describe things,
+# in the same dictionary. The masked model stumbles over *plant*.
 #
 # ## Is a large cosine a large likeness?
 

@@ -722,7 +722,9 @@ for axes, name in zip(panels, ("wordsim-353", "analogies"), strict=True):
         score = given.mean() if name == "analogies" else spearman(people[name], given)
         axes.plot([0, score], [y, y], color="C0", alpha=0.3)
         axes.plot(score, y, "o", color="C0")
-    axes.set(xlabel=name, yticks=range(len(shown)), yticklabels=shown)
+    axes.set(yticks=range(len(shown)), yticklabels=shown)
+panels[0].set(xlabel="WordSim-353", xticks=[0, 0.2, 0.4, 0.6])
+panels[1].set(xlabel="analogies, %")
 axes.invert_yaxis()
 plt.show()
 

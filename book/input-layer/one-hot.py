@@ -408,6 +408,8 @@ print("same matrix:", abs(B - counter.transform(sentences)).max() == 0)
 
 
 # %%
+from textwrap import shorten
+
 from IPython.display import display
 
 
@@ -421,7 +423,8 @@ def search(query, weights=1.0, k=3):
     rows = []
     for i in best[:k]:
         held = sorted(set(sentences[i]) & set(tokenize(query)))
-        rows.append((" ".join(sentences[i])[:50], " ".join(held), cosines[i]))
+        begins = shorten(" ".join(sentences[i]), 50, placeholder=" …")
+        rows.append((begins, " ".join(held), cosines[i]))
     display(Table(rows, {"sentence": "", "holds": "", "cosine": ".2f"}))
     return set(best[:100].tolist())
 
@@ -470,7 +473,8 @@ asked = vocabulary.encode(tokenize("physicians for the needy"))
 columns = B[:, asked].toarray()  # (sentences, words of the query)
 scores = (idf[asked] * columns / (columns + kappa[:, None])).sum(1)
 top = set(np.argsort(-scores, kind="stable")[:100].tolist())
-print("BM25's first:", " ".join(sentences[scores.argmax()])[:60])
+first = " ".join(sentences[scores.argmax()])
+print("BM25's first:", shorten(first, 60, placeholder=" …"))
 print("of the hundred best by tf-idf, among BM25's:", len(one & top))
 
 # %% [markdown]

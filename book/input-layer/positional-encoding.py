@@ -301,9 +301,10 @@ for name, table_ in (("places 0, 1, …", P), ("a million further on", places)):
 # %% mystnb={"image": {"alt": "Two curves of the dot product against the offset k from minus 40 to 40. The first has its peak of 32 at zero, falls steeply to both sides and goes on falling in small waves, symmetric to left and right. The second is the same curve moved three places to the left."}, "figure": {"caption": "Dot product of two encodings, $d = 64$, against their offset.", "name": "fig-pe-dot"}}
 offsets = torch.arange(-40, 41)
 figure, axes = plt.subplots(figsize=(5, 2.8))
-axes.plot(offsets, (P @ P.T)[150, 150 + offsets], label=r"$p_t \cdot p_{t+k}$")
+product = r"\mathbf{p}_t \cdot \mathbf{p}_{t+k}"
+axes.plot(offsets, (P @ P.T)[150, 150 + offsets], label=f"${product}$")
 turned = (P @ looks_back.T @ P.T)[150, 150 + offsets]
-axes.plot(offsets, turned, "--", label=r"$R_{-3}\,p_t \cdot p_{t+k}$")
+axes.plot(offsets, turned, "--", label=rf"$R_{{-3}}\,{product}$")
 axes.set(xlabel="offset $k$", ylabel="dot product")
 axes.legend(loc="upper right")
 plt.show()

@@ -294,10 +294,11 @@ Table(rows, {"d": "d", "ours": "", "the common one, of PyTorch's": ".4f"})
 
 # %%
 import inspect
+import textwrap
 
 from scratch.input_layer import InputLayer
 
-print(inspect.getsource(InputLayer.forward))
+print(textwrap.dedent(inspect.getsource(InputLayer.forward)))
 generator = torch.Generator().manual_seed(0)
 layer = InputLayer(len(vocabulary), 32, max_length=10, generator=generator)
 table = layer.token.weight  # (V, d)
@@ -799,7 +800,8 @@ fits = [i for i in order[:12_000] if 8 <= len(sentences[i]) <= 40]
 labelled = [(sentences[i], int(i >= third)) for i in fits if not third <= i < 2 * third]
 unlabelled = [sentences[i] for i in order[12_000:]]
 for words, label in (labelled[0], labelled[2]):
-    print(("early", "late ")[label], "|", " ".join(words)[:60])
+    begins = textwrap.shorten(" ".join(words), 60, placeholder=" …")
+    print(("early", "late ")[label], "|", begins)
 
 settings = {"sg": 1, "vector_size": 32, "min_count": 20, "epochs": 3}
 part = unlabelled[: len(unlabelled) // 4]

@@ -132,7 +132,9 @@ figure, axes = plt.subplots(figsize=(5, 3))
 for prefix in {way[w][: i + 1] for w in toy for i in range(len(way[w]))}:
     (x0, y0), (x1, y1) = place(prefix[:-1]), place(prefix)
     axes.plot([x0, x1], [y0, y1], color="C0", marker="o", markersize=5)
-    axes.text((x0 + x1) / 2, (y0 + y1) / 2 + 0.06, f" {prefix[-1]} ", ha="center")
+    clear = {"facecolor": axes.get_facecolor(), "edgecolor": "none", "pad": 1}
+    middle = (x0 + x1) / 2, (y0 + y1) / 2
+    axes.text(*middle, prefix[-1], ha="center", va="center", bbox=clear)
 for x, w in enumerate(leaves):
     axes.text(x, -len(way[w]) - 0.18, f"{w}\n{toy[w]}", ha="center", va="top")
 axes.set(ylim=(-5, 0.3), xlim=(-0.5, 5.5))

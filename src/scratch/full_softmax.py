@@ -26,9 +26,13 @@ def softmax_loss(hidden: Tensor, output: Tensor, targets: Tensor) -> tuple[Tenso
     targets = ids_below("targets", targets, len(output), least=-1)
     present = (targets >= 0).to(hidden.dtype)  # (n, m)
     ids = targets.clamp(min=0)  # (n, m)
-    log_p = (hidden @ output.T).log_softmax(1)  # (n, V)
-    loss = -(present * log_p.gather(1, ids)).sum()
-    error = present.sum(1, keepdim=True) * log_p.exp()  # (n, V) what is expected
+    scores = hidden @ output.T  # (n, V)
+    scores -= scores.amax(1, keepdim=True)  # so that no power is infinite
+    wanted = scores.gather(1, ids)  # (n, m)
+    powers = scores.exp_()
+    total = powers.sum(1, keepdim=True)  # (n, 1)
+    loss = (present * (total.log() - wanted)).sum()
+    error = powers.mul_(present.sum(1, keepdim=True) / total)  # what is expected
     error.scatter_add_(1, ids, -present)  # minus what is there
     return loss, error @ output, error.T @ hidden
 
