@@ -13,10 +13,16 @@ from scipy import sparse
 from scratch.corpora import load, load_ratings
 
 
+@pytest.fixture(scope="module")
+def whole():
+    """A fiftieth of the text."""
+    return load("state-of-the-union")[:1500]
+
+
 @pytest.fixture
-def text(monkeypatch):
-    """A fiftieth of the text, short vectors and one pass."""
-    monkeypatch.setattr(benchmark, "load", lambda name: load("state-of-the-union")[:1500])
+def text(monkeypatch, whole):
+    """Its own copy of it, short vectors and one pass."""
+    monkeypatch.setattr(benchmark, "load", lambda name: whole.copy())
     monkeypatch.setattr(benchmark, "similarity", lambda vectors, name: (np.arange(3.0), np.arange(3.0), 0.0))
     monkeypatch.setattr(benchmark, "analogies", lambda vectors: (np.array([True, False]), 0.0))
     for name, value in {"DIM": 4, "PASSES": (1, 2), "BEST": {"step_size": 0.1, "epochs": 1}, "SEEDS": (0,)}.items():
@@ -37,8 +43,7 @@ def test_every_model_of_the_chapter_comes_out(text):
     assert (name, sparse.issparse(matrix), len(short)) == ("PPMI", True, len(text.words))
 
 
-def test_all_sides_read_one_shuffled_text(text):
-    whole = load("state-of-the-union")[:1500]
+def test_all_sides_read_one_shuffled_text(text, whole):
     assert text.sentences != whole
     assert sorted(text.sentences) == sorted(whole)
 

@@ -2,15 +2,18 @@
 
 import copy
 import importlib.util
+import os
 import re
 import subprocess
 import sys
 from decimal import Decimal
+from itertools import islice
 from xml.etree import ElementTree
 
 import nbformat
 import pytest
 from chapters import BOOK
+from count import count
 from kernel import settings
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from run import execute
@@ -121,25 +124,47 @@ NOTEBOOKS = {
     "last-cell-run-again": (lambda cells: cells[-1].update(execution_count=5), "run number 5, expected 4"),
 }
 
+DRAWN = [arguments for old, new, _, _ in PICTURES.values() for arguments in (old, new)]
+CODES = {
+    "cells": [code for code, _, _ in CELLS.values()],
+    "pictures": [DRAW, *("steps = 3" if arguments is None else f"draw({arguments})" for arguments in DRAWN)],
+    "good": ["steps = 3", "print(steps)", "[steps, 2 * steps]", "steps += 1"],
+    "counted": ["import matplotlib.pyplot as plt", "print(3)", LOSS, LOSS, "plt.plot([0, 1]);"],
+}
 
-def executed(folder, *codes):
-    """The cells of a small notebook, run."""
-    (folder / "source.py").write_text(HEADER + "\n".join(f"\n# %%\n{code}" for code in codes), "utf-8")
+
+@pytest.fixture(scope="module")
+def executed(tmp_path_factory):
+    """The cells of small notebooks by their names, run by one kernel and numbered as if each had had its own."""
+    path = tmp_path_factory.mktemp("executed") / "source.py"
+    codes = [code for notebook in CODES.values() for code in notebook]
+    path.write_text(HEADER + "\n".join(f"\n# %%\n{code}" for code in codes), "utf-8")
     with settings():
-        return execute(folder / "source.py").cells
+        cells = iter(execute(path).cells)
+    notebooks = {name: list(islice(cells, len(notebook))) for name, notebook in CODES.items()}
+    for notebook in notebooks.values():
+        for number, cell in enumerate(notebook, 1):
+            cell.execution_count = number
+    return notebooks
 
 
 def write(folder, name, cells):
     nbformat.write(new_notebook(cells=cells), folder / f"{name}.ipynb")
 
 
-def compare(folder, *options):
-    """Run nbval with the book's rules on a folder of notebooks: {name: [what is said of each code cell]}."""
-    (folder / "conftest.py").write_text((BOOK / "conftest.py").read_text("utf-8"), "utf-8")
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:xdist", "--color=no"]
-    command += ["--nbval-current-env", f"--rootdir={folder}", "--junitxml=report.xml", *options, "."]
+def nbval(folder, *options, more=""):
+    """Run nbval with the book's rules, and more, on a folder of notebooks; of pytest's plugins, with no other."""
+    (folder / "conftest.py").write_text((BOOK / "conftest.py").read_text("utf-8") + more, "utf-8")
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "nbval.plugin", "--color=no"]
+    command += ["--nbval-current-env", f"--rootdir={folder}", *options, "."]
     command += ["-o", f"pythonpath={BOOK.parent / 'scripts'}"]  # as in pyproject.toml
-    ended = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    environment = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+
+
+def compare(folder, *options):
+    """What nbval says of a folder of notebooks: {name: [what is said of each code cell]}."""
+    ended = nbval(folder, "--junitxml=report.xml", *options)
     assert ended.returncode in (0, 1), ended.stdout + ended.stderr
     said = {}
     for case in ElementTree.parse(folder / "report.xml").iter("testcase"):
@@ -148,25 +173,21 @@ def compare(folder, *options):
 
 
 @pytest.fixture(scope="module")
-def said(tmp_path_factory):
+def said(executed, tmp_path_factory):
     """What is said of every mutant above: {name: …}, by one run of nbval."""
     folder = tmp_path_factory.mktemp("book")
-    cells = executed(folder, *(code for code, _, _ in CELLS.values()))
+    cells, (setup, *drawn), good = (copy.deepcopy(executed[name]) for name in ("cells", "pictures", "good"))
     for cell, (_, mutate, _) in zip(cells, CELLS.values(), strict=True):
         mutate(cell)
     write(folder, "cells", cells)
 
-    pairs = [pair for *pair, _, _ in PICTURES.values()]
-    calls = ["steps = 3" if arguments is None else f"draw({arguments})" for pair in pairs for arguments in pair]
-    setup, *cells = executed(folder, DRAW, *calls)
     for position, (old, new, (_, _, tags, _)) in enumerate(
-        zip(cells[::2], cells[1::2], PICTURES.values(), strict=True)
+        zip(drawn[::2], drawn[1::2], PICTURES.values(), strict=True)
     ):
         new.update(outputs=old.outputs, execution_count=position + 2)
         new.metadata.update(tags=tags)
-    write(folder, "pictures", [setup, *cells[1::2]])
+    write(folder, "pictures", [setup, *drawn[1::2]])
 
-    good = executed(folder, "steps = 3", "print(steps)", "[steps, 2 * steps]", "steps += 1")
     for name, (mutate, _) in NOTEBOOKS.items():
         mutate(cells := copy.deepcopy(good))
         write(folder, name, cells)
@@ -186,8 +207,8 @@ def test_mutant(said, name):
     assert bool(EXPECTED[name]) == bool(said[name]), said[name]
 
 
-def test_lax_is_not_lax(tmp_path):
-    (cell,) = executed(tmp_path, LOSS)
+def test_lax_is_not_lax(executed, tmp_path):
+    cell = copy.deepcopy(executed["cells"][0])
     swap("loss", "Loss")(cell)
     write(tmp_path, "stale", [cell])
     assert "stored 'Loss" in compare(tmp_path, "--nbval-lax")["stale"][0]
@@ -200,6 +221,10 @@ def test_a_cell_that_runs_out_of_time_says_so(tmp_path):
     assert said.startswith("timeout: the cell ran longer than 1 s")
 
 
+# Every cell fails at once, for want of a kernel.
+KERNELLESS = "\nfrom nbval.plugin import IPyNbFile\nIPyNbFile.setup = lambda file: None\n"
+
+
 def test_the_longest_files_are_run_first(tmp_path):
     """By what a chapter says of itself and by a guess for tests, also when xdist deals out the files."""
     lengths = {"a": "about 5 seconds", "b": "about 2 minutes", "c": "about\n40 seconds", "d": "a moment"}
@@ -207,11 +232,7 @@ def test_the_longest_files_are_run_first(tmp_path):
         cells = [new_markdown_cell(f"It runs in {length}."), new_code_cell("pass", execution_count=1)]
         write(tmp_path, name, cells)
     (tmp_path / "test_e.py").write_text("import pytest\n@pytest.mark.colab\ndef test_a(): pass\n", "utf-8")
-    (tmp_path / "conftest.py").write_text((BOOK / "conftest.py").read_text("utf-8"), "utf-8")
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-v", "-n1", "--dist=loadfile", "--nbval"]
-    command += ["--nbval-current-env", f"--rootdir={tmp_path}", "."]
-    command += ["-o", f"pythonpath={BOOK.parent / 'scripts'}"]
-    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    ended = nbval(tmp_path, "--nbval", "-v", "-p", "xdist", "-n1", "--dist=loadfile", more=KERNELLESS)
     assert re.findall(r"\] (?:PASSED|FAILED) (\w+)", ended.stdout) == ["b", "c", "test_e", "a", "d"], ended.stdout
 
 
@@ -256,13 +277,9 @@ def test_texts_that_differ(old, new):
     assert len(list(rules.text_differences(old, new, {"atol": Decimal(0), "rtol": Decimal(0)}))) == 1
 
 
-def test_what_is_counted(tmp_path):
+def test_what_is_counted(executed, tmp_path):
     """scripts/count.py counts a cell once, by the widest way in which it is compared."""
-    codes = ("import matplotlib.pyplot as plt", "print(3)", LOSS, LOSS, "plt.plot([0, 1]);")
-    cells = executed(tmp_path, *codes)
+    cells = copy.deepcopy(executed["counted"])
     tag("atol=0.02")(cells[3])
     write(tmp_path, "small", cells)
-    code = "import sys, pathlib; from count import count; print(dict(count(pathlib.Path(sys.argv[1]))))"
-    command = [sys.executable, "-c", code, str(tmp_path / "small.ipynb")]
-    counted = subprocess.run(command, cwd=BOOK.parent / "scripts", capture_output=True, text=True, check=True).stdout
-    assert counted.strip() == "{'nothing': 1, 'text': 1, 'float': 1, 'band': 1, 'picture': 1}"
+    assert count(tmp_path / "small.ipynb") == {"nothing": 1, "text": 1, "float": 1, "band": 1, "picture": 1}

@@ -9,7 +9,6 @@ HEADER = "# ---\n# jupyter:\n#   jupytext:\n#     text_representation:\n#       
 @pytest.mark.parametrize(
     ("cells", "expected"),
     [
-        (["x = 1", "print(x)"], []),
         (["x = 1", "x += 1\nprint(x)", "print(x)"], ["cell-001, run again"]),
         (["x = [1]", "print(x.pop())"], ["IndexError: pop from empty list"]),
     ],

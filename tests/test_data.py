@@ -196,13 +196,12 @@ def test_pairs_are_aligned_filtered_and_unique_and_pack_to_the_same_bytes(wheels
         "Set the heating temperature\tRégler la température de chauffage\theater",
         "Press the button twice\tAppuyez deux fois sur le bouton\tlamp",
     ]
-    packed = set()
-    for seed, order in (("1", 1), ("2", -1)):
-        environment = os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT / "scripts")}
-        command = [sys.executable, "-c", PACKED, *map(str, wheels(order))]
-        packed.add(subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE).stdout)
-    assert len(packed) == 1
-    assert lzma.decompress(packed.pop()).decode().splitlines() == data.pairs(*wheels(1), "fr")
+    packed = data.pack(data.pairs(*wheels(1), "fr"))
+    assert lzma.decompress(packed).decode().splitlines() == data.pairs(*wheels(1), "fr")
+    seed = str(1 + (os.environ.get("PYTHONHASHSEED") == "1"))  # another than that of this process
+    environment = os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT / "scripts")}
+    command = [sys.executable, "-c", PACKED, *map(str, wheels(-1))]
+    assert subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE).stdout == packed
 
 
 def test_a_package_that_is_not_the_named_one_is_refused(tmp_path, monkeypatch):

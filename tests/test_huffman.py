@@ -22,10 +22,15 @@ def rows(table: torch.Tensor) -> list[list[int]]:
     return found
 
 
+@pytest.fixture(scope="module")
+def sentences():
+    return load("state-of-the-union")[-5000:]
+
+
 @pytest.mark.parametrize("min_count", [1, 5, 50])  # with 1, half the words stand once: ties everywhere
-def test_gensim_has_the_same_codes_and_numbers(min_count):
+def test_gensim_has_the_same_codes_and_numbers(sentences, min_count):
     model = Word2Vec(hs=1, negative=0, vector_size=1, min_count=min_count)
-    model.build_vocab(load("state-of-the-union")[-5000:])
+    model.build_vocab(sentences)
     codes, paths = huffman([model.wv.get_vecattr(word, "count") for word in model.wv.index_to_key])
     assert len(codes) > 200
     assert rows(codes) == [model.wv.get_vecattr(word, "code").tolist() for word in model.wv.index_to_key]

@@ -9,8 +9,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from transformers.models.bloom.modeling_bloom import build_alibi_tensor
-from transformers.models.llama.modeling_llama import apply_rotary_pos_emb
 
 from scratch.position import LearnedPosition, SinusoidalPosition, alibi_bias, alibi_slopes, rotate, sinusoidal
 
@@ -199,6 +197,8 @@ def test_rotate_multiplies_complex_numbers(batch, length, pairs, start):
 
 def test_rotate_equals_llama_after_a_permutation():
     """LLaMA in transformers pairs dimension i with i + dim / 2."""
+    from transformers.models.llama.modeling_llama import apply_rotary_pos_emb  # takes seconds: not for all who collect
+
     batch, heads, length, dim = 2, 3, 11, 16
     query, key = torch.randn(2, batch, heads, length, dim)
     frequencies = 1 / 10_000 ** (torch.arange(0, dim, 2) / dim)
@@ -248,6 +248,8 @@ def test_slopes_of_the_paper():
 @given(st.integers(1, 130))
 def test_slopes_equal_bloom_for_any_number_of_heads(heads):
     """BLOOM in transformers; its bias is slope · k, in which the softmax sees the same as in -slope · (q - k)."""
+    from transformers.models.bloom.modeling_bloom import build_alibi_tensor
+
     theirs = build_alibi_tensor(torch.ones(1, 2), heads, torch.float32)[:, 0, 1]
     torch.testing.assert_close(alibi_slopes(heads).float(), theirs)
 

@@ -12,7 +12,6 @@ import functools
 import hashlib
 import io
 import json
-import logging
 import lzma
 import os
 import re
@@ -152,8 +151,8 @@ def fetch(name: str, quiet: bool = False) -> Path:
     record = _record(name, "download")
     url, folder = record["url"], Path(os.environ.get("SCRATCH_CACHE") or pooch.os_cache("from-one-hot-to-encoder"))
     logger = pooch.get_logger()
-    level = logger.level
-    logger.setLevel(logging.WARNING if quiet else level)
+    disabled = logger.disabled
+    logger.disabled = disabled or quiet  # a level will not do: pooch's logger remembers what an earlier one let through
     try:
         downloader = pooch.HTTPDownloader(progressbar=not quiet, chunk_size=2**16)
         return Path(pooch.retrieve(url, f"sha256:{record['sha256']}", record["file"], folder, downloader=downloader))
@@ -169,7 +168,7 @@ def fetch(name: str, quiet: bool = False) -> Path:
     except OSError as error:
         reason = f"the cache folder {folder} cannot be written ({error.strerror or error})"
     finally:
-        logger.setLevel(level)
+        logger.disabled = disabled
     expected = f"{record['bytes']:,} bytes with SHA-256 {record['sha256']}"
     raise OSError(f"could not fetch {name!r} from {url}: {reason}; expected {expected}; the cache is as it was")
 
