@@ -27,13 +27,13 @@ SPELLER = ("seen = [", "def speller(", "def spell(", "def as_ids(", "def train("
 HIDDEN = 48
 
 
-def attention_chapter() -> dict:
-    """The chapter's names: its words, its network, its training."""
+def attention_chapter(wanted: tuple[str, ...] = SPELLER, **own: object) -> dict:
+    """The chapter's names: its words, its network, its training; of fewer cells, with `own` names for the others'."""
     from scratch.attention import AdditiveAttention
     from scratch.training import fit, random_rows
 
-    given = {"torch": torch, "nn": torch.nn, "AdditiveAttention": AdditiveAttention}
-    return from_chapter("encoder/attention", SPELLER, fit=fit, random_rows=random_rows, **given)
+    given = {"torch": torch, "nn": torch.nn, "AdditiveAttention": AdditiveAttention} | own
+    return from_chapter("encoder/attention", wanted, fit=fit, random_rows=random_rows, **given)
 
 
 def packed(tensors: dict[str, torch.Tensor], kind: str) -> dict:

@@ -22,8 +22,10 @@ ROOT = Path(__file__).resolve().parent.parent
 HTML = ROOT / "_build" / "html"
 SIZES = {"laptop": (1280, 800), "phone": (390, 844)}  # CSS pixels
 THEMES = ("light", "dark")
+BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")  # the first takes least time
 PIECE = 2000  # pixels, the height of one picture at most
 OFFLINE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"  # what the browser sees of the internet: nothing
+ONE_PROCESS = "--renderer-process-limit=1"  # a window's next page finds the scripts compiled while another is open
 
 
 def toc_pages(toc: Path = ROOT / "_toc.yml") -> list[str]:
@@ -58,11 +60,11 @@ def serving(folder: Path):
 @contextlib.contextmanager
 def chromium():
     """Headless Chromium without internet, the one installed on this machine (playwright downloads none)."""
-    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
     if path is None:
         raise SystemExit("Chromium was not found: install Debian's chromium, or Chrome.")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", OFFLINE])
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", OFFLINE, ONE_PROCESS])
         yield browser
         browser.close()
 
@@ -75,6 +77,7 @@ def visitor(browser, size: str, theme: str):
     )
     window.set_default_timeout(0)  # the clock decides nothing
     window.add_init_script(f"localStorage.setItem('mode', '{theme}'); localStorage.setItem('theme', '{theme}')")
+    window.new_page()  # stays open, for ONE_PROCESS
     return window
 
 

@@ -12,7 +12,7 @@ from screenshots import HTML, chromium, settle
 
 from scratch.corpora import load
 from scratch.position import sinusoidal
-from scratch.text import BytePairEncoder
+from scratch.text import BytePairEncoder, pad
 
 pytestmark = pytest.mark.browser
 PAGES = {
@@ -98,7 +98,7 @@ def stored(figure):
 
 def test_attention_spells_as_the_chapter_does(opened, double):
     page, (_, values) = opened("fig-att-maps"), stored("fig-att-maps")
-    names = live.attention_chapter()
+    names = live.attention_chapter(live.SPELLER[1:], seen=WORDS[:1], pad=pad)  # reading its words takes a while
     parts = names["speller"](live.HIDDEN, True)
     parts.load_state_dict({name: values[name].reshape(own.shape) for name, own in parts.state_dict().items()})
     for word in WORDS:
@@ -224,9 +224,9 @@ def test_every_control_has_a_name_and_answers_the_keyboard(opened, figure):
 
 
 @pytest.mark.parametrize("motion", ["reduce", "no-preference"])
-def test_a_word_is_spelled_by_keyboard(browser, motion):
-    page = browser.new_page(reduced_motion=motion)
-    page.goto((HTML / PAGES["fig-att-maps"]).as_uri())
+def test_a_word_is_spelled_by_keyboard(opened, motion):
+    page = opened("fig-att-maps")
+    page.emulate_media(reduced_motion=motion)
     box = page.locator("#fig-att-maps-live")
     box.get_by_label("Your word").fill("Word")
     page.keyboard.press("Enter")
@@ -237,7 +237,6 @@ def test_a_word_is_spelled_by_keyboard(browser, motion):
     assert (
         box.get_by_role("slider").get_attribute("aria-valuetext").startswith("Letter 3 of 4: it looks at place 2, “o”")
     )
-    page.close()
 
 
 def test_all_of_it_is_small():

@@ -18,9 +18,13 @@ def printed(tmp_path_factory):
     return PdfReader(pdf.make(PAGES, tmp_path_factory.mktemp("pdf") / "book.pdf"))
 
 
+@pytest.fixture(scope="module")
+def texts(printed):
+    return [page.extract_text() for page in printed.pages]
+
+
 @pytest.mark.browser
-def test_every_page_of_the_pdf_is_numbered_behind_the_contents(printed):
-    texts = [page.extract_text() for page in printed.pages]
+def test_every_page_of_the_pdf_is_numbered_behind_the_contents(texts):
     lead = next(i for i, text in enumerate(texts) if re.search(r"^Recurrent networks", text.strip()))
     assert "Contents" in " ".join(texts[:lead])
     for number, text in enumerate(texts[lead:], lead + 1):
@@ -28,8 +32,7 @@ def test_every_page_of_the_pdf_is_numbered_behind_the_contents(printed):
 
 
 @pytest.mark.browser
-def test_the_contents_and_the_outline_say_where_a_page_begins(printed):
-    texts = [page.extract_text() for page in printed.pages]
+def test_the_contents_and_the_outline_say_where_a_page_begins(printed, texts):
     begins = {item.title: printed.get_destination_page_number(item) for item in flat(printed.outline)}
     contents = " ".join(texts[1].split())
     for heading in ("Recurrent networks: reading with one index card", "Notation"):
@@ -44,8 +47,8 @@ def flat(outline):
 
 
 @pytest.mark.browser
-def test_solutions_stand_at_the_end_of_a_chapter_and_code_is_whole(printed):
-    text = " ".join(page.extract_text() for page in printed.pages)
+def test_solutions_stand_at_the_end_of_a_chapter_and_code_is_whole(texts):
+    text = " ".join(texts)
     assert text.index("Further reading") < text.rindex("Solutions") < text.rindex("Solution 1")
     source = (HTML.parents[1] / "book/encoder/rnn.py").read_text("utf-8")
     longest = max((line for line in source.split("\n") if not line.startswith("#")), key=len)
