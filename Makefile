@@ -1,6 +1,5 @@
 # One thread per process: two notebooks side by side are faster, and steadier, than one on two threads.
 export OMP_NUM_THREADS := 1
-export PYTHONDONTWRITEBYTECODE := 1
 unexport PYTHONPATH PYTHONHOME
 
 PYTHON := .venv/bin/python

@@ -177,7 +177,7 @@ def make(out: Path = OUT) -> Path:
         for file, title, _ in entries:
             archive.writestr(f"OEBPS/{file}", PAGE.format(title=escape(title), body=bodies[file]))
         for name, path in sorted(pictures.items()):
-            archive.write(path, f"OEBPS/{name}")
+            archive.write(path, f"OEBPS/{name}", zipfile.ZIP_STORED)  # packed already
     draft.replace(out)
     return out
 
