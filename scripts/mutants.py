@@ -21,7 +21,7 @@ CACHE, PIN = ROOT / ".cache", "mutmut==3.8.1"
 MUTMUT = CACHE / PIN.replace("==", "-")
 PARTS = ("src", "tests", "scripts", "benchmarks")  # what the tests of helpers look at
 MODULES = sorted(path.stem for path in (ROOT / "src/scratch").glob("[!_]*.py"))
-ALSO = {"bptt": ["recurrent"]}  # whose tests test this module too
+ALSO = {"bptt": ["recurrent"], "full_softmax": ["word2vec"], "report": ["check"]}  # whose tests test this module too
 # left out: what takes long, times something, or starts a Python of its own, which knows nothing of the mutant
 SLOW = "eight_thousand every_known_character english_is_the_three losses_in_the_log in_the_docstrings fifty_times"
 SLOW += " text_comes_back any_ids_decode one_piece_is fewer_merges no_square_time quiet_writes two_processes"
@@ -56,6 +56,7 @@ def run(name: str) -> dict[str, int]:
     with (folder / "tests/conftest.py").open("a", encoding="utf-8") as conftest:
         conftest.write(PROFILE)
     tests = [f"tests/test_{each}.py" for each in (name, *ALSO.get(name, []))]
+    tests = [test for test in tests if (ROOT / test).exists()]
     config = CONFIG.format(name=name, parts=json.dumps(PARTS), tests=json.dumps(tests), quick=QUICK)
     (folder / "pyproject.toml").write_text(config, "utf-8")
     with (folder / "log").open("w", encoding="utf-8") as log:
