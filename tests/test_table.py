@@ -32,6 +32,21 @@ def test_html_says_the_same():
     assert html(Table(ROWS, COLUMNS)) == [["network", "gates", "kept"], ["LSTM", "4", "0.51"], ["GRU", "3", "–"]]
 
 
+def test_the_html_is_this():
+    """To the byte, for notebooks keep it: a left column with two widths, one on the right, and a sign to escape."""
+    assert Table([("<a>", 1), ("longer", 22)], {"w": "", "n": "d"})._repr_html_() == (
+        '<table>\n<thead><tr><th scope="col" style="text-align: left">w</th>'
+        '<th scope="col" style="text-align: right">n</th></tr></thead>\n<tbody>\n'
+        '<tr><th scope="row" style="text-align: left">&lt;a&gt;</th><td style="text-align: right">1</td></tr>\n'
+        '<tr><th scope="row" style="text-align: left">longer</th><td style="text-align: right">22</td></tr>\n'
+        "</tbody>\n</table>"
+    )
+
+
+def test_no_line_ends_in_spaces_nor_loses_those_before():
+    assert repr(Table([(7, "a"), (77, "longer")], {"n": "d", "words": ""})) == " n   words\n 7   a\n77   longer"
+
+
 def test_headers_have_a_scope():
     shown = Table(ROWS, COLUMNS)._repr_html_()
     assert (shown.count('scope="col"'), shown.count('scope="row"')) == (3, 2)

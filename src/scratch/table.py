@@ -25,32 +25,32 @@ class Table:
         """ValueError for a row with more or fewer entries than columns, or an entry that its format refuses."""
         self.columns = list(columns)
         self.rows: list[list[str]] = []  # every entry as it is shown
-        words = dict.fromkeys(columns, True)  # whether a column holds nothing but text
+        self.words = [True] * len(columns)  # whether a column holds nothing but text
         for number, row in enumerate(rows):
             if len(row) != len(columns):
                 raise ValueError(f"row {number} of rows has {len(row)} entries, expected {len(columns)}: {row!r}")
-            self.rows.append([_shown(*pair, number) for pair in zip(row, columns.items(), strict=True)])
-            for name, entry in zip(columns, row, strict=True):
-                words[name] &= entry is None or isinstance(entry, str)
-        self.words = list(words.values())
+            self.rows.append([_shown(row[i], column, number) for i, column in enumerate(columns.items())])
+            self.words = [words and isinstance(row[i], str | None) for i, words in enumerate(self.words)]
 
     def __repr__(self) -> str:
         lines = [self.columns, *self.rows]
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        places = list(zip(widths, ["<" if words else ">" for words in self.words], strict=True))
-        shown = (zip(line, places, strict=True) for line in lines)
-        return "\n".join(
-            "   ".join(f"{entry:{side}{width}}" for entry, (width, side) in line).rstrip() for line in shown
-        )
+        widths = [max(len(line[i]) for line in lines) for i in range(len(self.columns))]
+        forms = [f"{'<' if words else '>'}{widths[i]}" for i, words in enumerate(self.words)]
+        laid = ["   ".join(f"{line[i]:{form}}" for i, form in enumerate(forms)) for line in lines]
+        return "\n".join(map(str.rstrip, laid))
 
     def _repr_html_(self) -> str:
-        sides = [f' style="text-align: {"left" if words else "right"}"' for words in self.words]
-        head = "".join(f'<th scope="col"{s}>{escape(name)}</th>' for name, s in zip(self.columns, sides, strict=True))
-        lines = [f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>"]
+        sides = [f'style="text-align: {"left" if words else "right"}"' for words in self.words]
+        lines = ["<table>", "<thead><tr>" + "".join(self._cells("th", sides, self.columns, "col")) + "</tr></thead>"]
+        lines.append("<tbody>")
         for first, *rest in self.rows:
-            cells = "".join(f"<td{s}>{escape(entry)}</td>" for entry, s in zip(rest, sides[1:], strict=True))
-            lines.append(f'<tr><th scope="row"{sides[0]}>{escape(first)}</th>{cells}</tr>')
-        return "\n".join([*lines, "</tbody>\n</table>"])
+            cells = [*self._cells("th", sides, [first], "row"), *self._cells("td", sides[1:], rest)]
+            lines.append(f"<tr>{''.join(cells)}</tr>")
+        return "\n".join([*lines, "</tbody>", "</table>"])
+
+    def _cells(self, tag: str, sides: list[str], entries: list[str], scope: str = "") -> list[str]:
+        head = f'{tag} scope="{scope}"' if scope else tag
+        return [f"<{head} {sides[i]}>{escape(entry)}</{tag}>" for i, entry in enumerate(entries)]
 
 
 def _shown(entry: object, column: tuple[str, str], row: int) -> str:
