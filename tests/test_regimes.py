@@ -288,7 +288,7 @@ def hooks(side, inputs):
 
 @regime()
 def export(side, inputs):
-    return [torch.export.export(side, inputs).module()(*inputs)]
+    return [torch.export.export(side, inputs, strict=False).module()(*inputs)]  # the default from torch 2.7 on
 
 
 @regime()

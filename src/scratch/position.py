@@ -184,7 +184,7 @@ def _angles(positions: Tensor, dim: int) -> Tensor:
 
 
 def _device(device: Device) -> torch.device | str:
-    return torch.get_default_device() if device is None else device
+    return torch.empty(0).device if device is None else device  # torch 2.6 asked by name overlooks "with"
 
 
 def _floating(dtype: torch.dtype) -> None:

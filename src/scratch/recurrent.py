@@ -2,7 +2,8 @@
 
 A cell takes one step; a network reads a batch of sequences, in one or more layers and one or both directions. The
 weights have the names and shapes of `torch.nn`, so that a `state_dict` of one loads into the other. They work wherever
-PyTorch's do: under autocast, in half precision, in `torch.func`, compiled, exported, twice differentiated.
+PyTorch's do: under autocast, in half precision, in `torch.func`, compiled, exported (with `strict=False`, which is
+PyTorch's default from 2.7 on), twice differentiated.
 """
 
 from __future__ import annotations
