@@ -31,6 +31,11 @@ GATHER = """() => {
     const told = (part) => !part.closest(".cell") && /^Solution/.test(part.textContent.trim());
     const solutions = [...article.querySelectorAll("details, .cell.tag_hide-cell")]
         .filter((part) => cells.includes(part) || told(part));
+    let exercise = "";
+    for (const part of article.querySelectorAll("blockquote, .cell.tag_hide-cell")) {
+        exercise = part.textContent.match(/^\\s*Exercise (\\d+)/)?.[1] ?? exercise;
+        if (cells.includes(part)) part.querySelector("summary").textContent = `Solution ${exercise}, in code`;
+    }
     if (solutions.length) {
         const heading = Object.assign(document.createElement("h2"), { textContent: "Solutions" });
         (article.querySelector("section") ?? article).append(heading, ...solutions);

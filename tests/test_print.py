@@ -56,6 +56,15 @@ def test_solutions_stand_at_the_end_of_a_chapter_and_code_is_whole(texts):
 
 
 @pytest.mark.browser
+def test_every_solution_in_code_says_whose_it_is(texts):
+    text = " ".join(" ".join(texts).split())
+    numbers = [int(number) for number in re.findall(r"Solution (\d+), in code", text)]
+    assert numbers == sorted(set(numbers))
+    assert {1, 2, 3} <= set(numbers)
+    assert "the solution in code" not in text
+
+
+@pytest.mark.browser
 def test_links_of_the_pdf_stay_in_it(printed):
     links = [note.get_object() for page in printed.pages for note in page.get("/Annots", [])]
     assert not [link for link in links if str(link.get("/A", {}).get("/URI", "")).startswith("file:")]
