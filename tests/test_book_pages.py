@@ -327,6 +327,10 @@ FINISHED = {
         '<td style="text-align: left">[−2, −1.5] since 2026-01-01, word-by-word, 3e-05</td>'
     ),
     '<a href="x.html"><span>why?</span></a>.': '<a href="x.html"><span>why?</span></a>',
+    '<a class="reference external" href="https://github.com/a/b.c/pull/7">saw</a>': (
+        '<a class="reference external" href="https://github.com/a/b.c/pull/7">saw'
+        '<span class="visually-hidden"> (a/b.c, pull request 7)</span></a>'
+    ),
     '<a href="x.html"><span>why?</span></a>.5': '<a href="x.html"><span>why?</span></a>.5',
     f'<td style="text-align: left">{"long " * 9}</td>': f'<td style="text-align: left">{"long " * 9}</td>',
     '<span class="c1"># @title Solution 1</span>\nx = 1': "x = 1",

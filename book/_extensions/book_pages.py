@@ -5,6 +5,7 @@ import unicodedata
 from pathlib import Path
 
 from docutils import nodes
+from sphinx.builders.html._assets import _JavaScript
 from sphinx.util import logging
 
 BOXES = {
@@ -80,6 +81,33 @@ def drop_unused(app, pagename, templatename, context, doctree):
         ]
 
 
+def defer_scripts(app, pagename, templatename, context, doctree):
+    """Let a page be drawn before its scripts have come: they run in their order once it has been read.
+
+    The first is Sphinx's stemmer, by which book.js knows the words to mark; Sphinx's own marking would take them out of
+    the address before. The page of the search stays as it is: its own scripts wait for nothing and need the others.
+    """
+    if pagename == "search":
+        return
+    stemmer = _JavaScript("_static/language_data.js", priority=0)
+    context["script_files"] = [
+        _JavaScript(
+            file.filename,
+            priority=file.priority,
+            **file.attributes | ({"defer": "defer"} if file.filename else {}),
+        )
+        for file in (stemmer, *context["script_files"])
+        if "sphinx_highlight" not in str(file.filename)
+    ]
+
+
+def own_templates(app, config):
+    config.templates_path = [
+        *config.templates_path,
+        str(Path(__file__).parent / "templates"),
+    ]
+
+
 def live_files(app) -> dict[str, list[str]]:
     """What can be tried out: {the figure's name: its scripts}. live/fig-a.js belongs to the figure fig-a."""
     files = {}
@@ -122,6 +150,9 @@ CELL = re.compile(
 FORM = re.compile(r'<span class="c1"># @title [^<]*</span>\n')
 RESULT = re.compile(r'(?<=<td style="text-align: )(?:left|right)[^<]*')
 NEGATIVE = re.compile(r"(?<![\w.])-(?=\d)")
+THREAD = re.compile(
+    r'(<a class="reference external" href="https://github.com/([\w.-]+/[\w.-]+)/(issues|pull)/(\d+)">[^<]*)(?=</a>)'
+)
 ASKED = re.compile(r"(\?</span></a>)\.(?!\w)")
 
 
@@ -132,7 +163,8 @@ def finish_body(app, pagename, templatename, context, doctree):
     the screen wait until they are near it; their size stands in attributes, which keep their place free and yield to
     book.css, and not in a style, which would squeeze them on a phone. A formula keeps the signs that touch it on its
     line, a short cell of a result stays on one, a number below zero has a minus and no hyphen, and Colab's title of a
-    solution, which the page gives it, is left out. No full stop stands after a link that ends in a question mark.
+    solution, which the page gives it, is left out. No full stop stands after a link that ends in a question mark. A link
+    to a thread, of which one often sees a verb, says to those who hear it which thread it is.
     """
     if "body" in context:
         body = re.sub(r'<summary aria-label="[^"]*">', "<summary>", context["body"])
@@ -142,6 +174,7 @@ def finish_body(app, pagename, templatename, context, doctree):
         body = CELL.sub(r"\1; white-space: pre\2", body)
         body = RESULT.sub(lambda found: NEGATIVE.sub("−", found[0]), body)
         body = ASKED.sub(r"\1", body)
+        body = THREAD.sub(thread, body)
         context["body"] = FORM.sub("", body)
 
 
@@ -149,6 +182,15 @@ def together(found):
     """A formula and what touches it, which no line break may part; alone, it stays as it is."""
     alone = re.fullmatch(FORMULA, found[0])
     return found[0] if alone else f'<span class="together">{found[0]}</span>'
+
+
+def thread(found):
+    """A link to a thread on GitHub, with its name for those who cannot see what stands around it."""
+    link, repository, kind, number = found.groups()
+    kind = {"issues": "issue", "pull": "pull request"}[kind]
+    return (
+        f'{link}<span class="visually-hidden"> ({repository}, {kind} {number})</span>'
+    )
 
 
 def edit_source(app, pagename, templatename, context, doctree):
@@ -209,7 +251,9 @@ def setup(app):
     app.connect("doctree-resolved", fit_outputs)
     app.connect("env-check-consistency", check_live)
     app.connect("html-page-context", add_live)
+    app.connect("config-inited", own_templates)
     app.connect("html-page-context", drop_unused)
+    app.connect("html-page-context", defer_scripts, priority=900)
     app.connect("html-page-context", finish_body)
     app.connect("html-page-context", edit_source, priority=900)
     app.connect("html-page-context", switch_language, priority=900)
