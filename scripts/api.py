@@ -176,7 +176,7 @@ def page() -> str:
         source = (PACKAGE / f"{name}.py").read_text("utf-8")
         if not (own := entries(source)):
             continue
-        where = f"In the book: [](./{chapter}.ipynb).\n" if chapter else "No chapter imports it; other helpers do.\n"
+        where = f"In the book: [](./{chapter}.ipynb).\n" if chapter else "No chapter imports it.\n"
         parts += [f"## `scratch.{name}`\n", prose(ast.get_docstring(ast.parse(source)) or "") + "\n", where, *own]
     return "\n".join(parts)
 

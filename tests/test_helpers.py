@@ -37,7 +37,8 @@ ORDER = (
         "replay",
     ),
     *("cooccurrence", "glove", "ngram", "contextual", "position", "input_layer"),
-    *("bptt", "recurrent", "attention", "encoder"),
+    *("bptt", "recurrent", "attention", "encoder", "search", "decoder"),
+    *("bm25", "contrastive", "lora"),
     *("report", "_probe", "_exercise", "_mistakes", "exercise", "check"),
 )
 

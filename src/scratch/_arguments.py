@@ -51,6 +51,22 @@ def share_below_1(name: str, value: float) -> float:
     return float(value)
 
 
+def share(name: str, value: float) -> float:
+    """Return `value` as a float if it is a number from 0 to 1.
+
+    >>> share("b", 1.5)
+    Traceback (most recent call last):
+    ValueError: b must be between 0 and 1, got 1.5
+
+    Raises TypeError or ValueError with the argument's `name` otherwise.
+    """
+    if not isinstance(value, numbers.Real) or isinstance(value, bool):
+        raise TypeError(f"{name} must be a float, got {value!r} ({type(value).__name__})")
+    if not 0 <= value <= 1:
+        raise ValueError(f"{name} must be between 0 and 1, got {value}")
+    return float(value)
+
+
 def positive(name: str, value: float) -> float:
     """Return `value` as a float if it is a finite number above 0, of any real type.
 
@@ -64,6 +80,22 @@ def positive(name: str, value: float) -> float:
         raise TypeError(f"{name} must be a float, got {value!r} ({type(value).__name__})")
     if not 0 < value < math.inf:
         raise ValueError(f"{name} must be positive and finite, got {value}")
+    return float(value)
+
+
+def finite(name: str, value: float) -> float:
+    """Return `value` as a float if it is a finite number, of any real type.
+
+    >>> finite("length_penalty", float("inf"))
+    Traceback (most recent call last):
+    ValueError: length_penalty must be finite, got inf
+
+    Raises TypeError or ValueError with the argument's `name` otherwise.
+    """
+    if not isinstance(value, numbers.Real) or isinstance(value, bool):
+        raise TypeError(f"{name} must be a float, got {value!r} ({type(value).__name__})")
+    if not math.isfinite(value):
+        raise ValueError(f"{name} must be finite, got {value}")
     return float(value)
 
 

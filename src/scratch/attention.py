@@ -90,9 +90,16 @@ class AdditiveAttention(nn.Module):
 
         `projected` is what `project_keys(keys, mask)` returned, if it is there already. Returns the context (batch,
         key_dim) and the weights (batch, length). Keys that may not be used do not matter, whatever numbers they hold.
+        A query (batch, queries, query_dim) asks several times at once: (batch, queries, key_dim) and (batch, queries,
+        length).
         """
+        many = query if isinstance(query, Tensor) and query.ndim == 3 else None
         keys, projected = self._checked(query, keys, mask, projected)
-        scores = self.v(torch.tanh(self.W(query).unsqueeze(1) + projected)).squeeze(2)  # (batch, length)
+        queries = self.W(query).unsqueeze(-2)  # (batch, 1, hidden_dim) or (batch, queries, 1, hidden_dim)
+        scores = self.v(torch.tanh(queries + (projected if many is None else projected.unsqueeze(1)))).squeeze(-1)
+        if many is not None:
+            weights = masked_softmax(scores, None if mask is None else mask.unsqueeze(1))
+            return weights @ keys, weights
         weights = masked_softmax(scores, mask)
         return (weights.unsqueeze(1) @ keys).squeeze(1), weights
 
@@ -105,7 +112,10 @@ class AdditiveAttention(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """The keys and their share, with zeros where the mask is False (0 · NaN would be NaN); or an error."""
         batch, length, _ = batch_of_vectors("keys", keys, "key_dim", self.key_dim).shape
-        _has_shape("query", query, "(batch, query_dim)", (batch, self.query_dim))
+        if isinstance(query, Tensor) and query.ndim == 3:
+            _has_shape("query", query, "(batch, queries, query_dim)", (batch, query.shape[1], self.query_dim))
+        else:
+            _has_shape("query", query, "(batch, query_dim)", (batch, self.query_dim))
         keys = _zeros_at(mask, keys)
         if projected is None:
             return keys, self.U(keys)

@@ -54,8 +54,12 @@ class Encoder(nn.Module):
 
     def vectors(self, ids: Tensor, lengths: Tensor | None = None) -> Tensor:
         """A vector for each sentence, the top layer's last state(s): (batch, directions · hidden_dim)."""
-        hidden, _ = self(ids, lengths)
-        return torch.cat(hidden[-2:].unbind(), 1) if self.lstm.bidirectional else hidden[-1]
+        return self.read(ids, lengths)[1]
+
+    def read(self, ids: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Both `states` and `vectors`, read once."""
+        states, (hidden, _) = self._read(ids, lengths)
+        return states, torch.cat(hidden[-2:].unbind(), 1) if self.lstm.bidirectional else hidden[-1]
 
     def _read(self, ids: Tensor, lengths: Tensor | None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         return self.lstm(self.embedding(_batch(ids, self.embedding)), lengths)
@@ -159,10 +163,14 @@ class TransformerEncoder(nn.Module):
 
     def vectors(self, ids: Tensor, lengths: Tensor | None = None) -> Tensor:
         """A vector for each sentence, the mean of its words' states: (batch, dim)."""
+        return self.read(ids, lengths)[1]
+
+    def read(self, ids: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Both `states` and `vectors`, read once."""
         states = self.states(ids, lengths)  # (batch, length, dim)
         if lengths is None:
-            return states.mean(1)
-        return states.sum(1) / torch.as_tensor(lengths).to(states).unsqueeze(1)
+            return states, states.mean(1)
+        return states, states.sum(1) / torch.as_tensor(lengths).to(states).unsqueeze(1)
 
     def _read(self, ids: Tensor, words: Tensor | None) -> Tensor:
         x = self.input(ids)  # (batch, length, dim)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import numpy as np
 from scipy import stats
 
-from scratch._arguments import at_least_1, seed_value
+from scratch._arguments import at_least_1, positive, seed_value
 
 
 def spearman(x: Sequence[float], y: Sequence[float]) -> float:
@@ -74,6 +76,156 @@ def t_interval(values: Sequence[float]) -> tuple[float, float]:
         raise ValueError(f"values must be finite numbers, got {given[~np.isfinite(given)][0]}")
     half = stats.t.ppf(0.975, len(given) - 1) * given.std(ddof=1) / np.sqrt(len(given))
     return float(given.mean() - half), float(given.mean() + half)
+
+
+def bleu(hypotheses: Sequence[Sequence[str]], references: Sequence[Sequence[str]], order: int = 4) -> float:
+    """BLEU of a corpus, from 0 to 100: the geometric mean of four precisions, times a penalty for being too short.
+
+    hypotheses, references: as many lists of tokens each, one reference a hypothesis. A precision is the share of the
+    hypotheses' n-grams, n = 1 … order, that stand in the reference, none more often than there; all are summed over the
+    corpus before they are divided. The first precision that would be zero is taken for half a hit, the next for a
+    quarter, and so on (Chen & Cherry 2014, their third smoothing). With no hit, or no n-gram of some length, it is 0.
+    Equal to sacrebleu's with `tokenize="none"`. Source: Papineni et al., ACL 2002.
+
+    >>> round(bleu(["the cat sat on a mat".split()], ["the cat sat on the mat".split()]), 1)
+    53.7
+
+    Raises TypeError for a text that is no list of tokens, ValueError if the numbers differ or there is none.
+    """
+    order = at_least_1("order", order)
+    pairs = _token_pairs(hypotheses, references)
+    hits, total = np.zeros(order), np.zeros(order)
+    for hypothesis, reference in pairs:
+        for n in range(1, order + 1):
+            found, wanted = _ngrams(hypothesis, n), _ngrams(reference, n)
+            hits[n - 1] += (found & wanted).total()
+            total[n - 1] += found.total()
+    if not hits.any() or not total.all():
+        return 0.0
+    precisions = np.where(hits > 0, hits, 0.5 ** np.cumsum(hits == 0)) / total
+    ours, theirs = (sum(map(len, texts)) for texts in zip(*pairs, strict=True))
+    penalty = min(1.0, math.exp(1 - theirs / ours))
+    return float(100 * penalty * math.exp(np.log(precisions).mean()))
+
+
+def chrf(hypotheses: Sequence[str], references: Sequence[str], order: int = 6, beta: float = 2.0) -> float:
+    """chrF of a corpus, from 0 to 100: how many runs of up to `order` characters hypotheses and references share.
+
+    hypotheses, references: as many strings each. Precision and recall of the runs of n characters, white space left
+    out, are taken over the corpus and then averaged over n; recall counts `beta` times as much. Orders for which one
+    side has no run do not count, nor do a hypothesis's runs where its reference has none. Equal to sacrebleu's chrF2.
+    Source: Popović, WMT 2015.
+
+    >>> round(chrf(["the cat sat"], ["the cats sat"]), 1)
+    68.7
+
+    Raises TypeError for a text that is no string, ValueError if the numbers differ or there is none.
+    """
+    order, beta = at_least_1("order", order), positive("beta", beta)
+    _as_many(hypotheses, references)
+    for name, texts in (("hypotheses", hypotheses), ("references", references)):
+        for text in texts:
+            if not isinstance(text, str):
+                raise TypeError(f"{name} must be strings, got {text!r:.40} ({type(text).__name__})")
+    counts = np.zeros((3, order))  # runs shared, of the hypotheses, of the references
+    for texts in zip(hypotheses, references, strict=True):
+        hypothesis, reference = ("".join(text.split()) for text in texts)
+        for n in range(1, order + 1):
+            found, wanted = _ngrams(hypothesis, n), _ngrams(reference, n)
+            counts[:, n - 1] += (found & wanted).total(), found.total() * bool(wanted), wanted.total()
+    shared, ours, theirs = counts[:, (counts[1:] > 0).all(0)]
+    if not shared.any():
+        return 0.0
+    precision, recall = (shared / ours).mean(), (shared / theirs).mean()
+    return float(100 * (1 + beta**2) * precision * recall / (beta**2 * precision + recall))
+
+
+def rouge(hypothesis: Sequence[str], reference: Sequence[str]) -> dict[str, float]:
+    """ROUGE-1, ROUGE-2 and ROUGE-L of one summary, each an F-score from 0 to 1.
+
+    hypothesis, reference: lists of tokens. The first two are of shared words and pairs of words, none more often than
+    in the other text; the last is of the longest row of words that both have in the same order, gaps allowed. Equal to
+    rouge-score, whose own tokenizer throws away all but a–z and 0–9. Source: Lin, ACL workshop 2004.
+
+    >>> {name: round(score, 2) for name, score in rouge("a cat sat".split(), "the cat sat down".split()).items()}
+    {'rouge1': 0.57, 'rouge2': 0.4, 'rougeL': 0.57}
+
+    Raises TypeError for a text that is no list of tokens.
+    """
+    ((hypothesis, reference),) = _token_pairs([hypothesis], [reference])
+
+    def f_score(shared: int, ours: int, theirs: int) -> float:
+        return 2 * shared / (ours + theirs) if shared else 0.0
+
+    scores = {}
+    for n in (1, 2):
+        found, wanted = _ngrams(hypothesis, n), _ngrams(reference, n)
+        scores[f"rouge{n}"] = f_score((found & wanted).total(), found.total(), wanted.total())
+    scores["rougeL"] = f_score(_common_row(hypothesis, reference), len(hypothesis), len(reference))
+    return scores
+
+
+def recall_at_k(ranks: Sequence[int], k: int) -> float:
+    """The share of questions whose right answer is among the first k.
+
+    ranks (n,): for each question the rank of its right answer, from 1. Raises ValueError for a rank below 1 or without
+    one, TypeError for one that is no integer.
+
+    >>> recall_at_k([1, 3, 12, 1], k=3)
+    0.75
+    """
+    return float((_places(ranks) <= at_least_1("k", k)).mean())
+
+
+def mean_reciprocal_rank(ranks: Sequence[int]) -> float:
+    """The mean of 1 / rank: a right answer in the first place counts 1, in the second a half.
+
+    ranks (n,): as for `recall_at_k`, and with the same errors. Source: Voorhees, TREC-8, 1999.
+
+    >>> mean_reciprocal_rank([1, 2, 4])
+    0.5833333333333334
+    """
+    return float((1 / _places(ranks)).mean())
+
+
+def _places(ranks: Sequence[int]) -> np.ndarray:
+    places = np.array([at_least_1("ranks", rank) for rank in ranks])
+    if not len(places):
+        raise ValueError("ranks must hold at least one rank, got none")
+    return places
+
+
+def _ngrams(text: Sequence[str], n: int) -> Counter:
+    """How often each run of n things stands in a text."""
+    return Counter(zip(*(text[i:] for i in range(n)), strict=False))
+
+
+def _common_row(a: Sequence[str], b: Sequence[str]) -> int:
+    """The length of the longest row of words that stands in both, in order, by Wagner and Fischer's table."""
+    row = [0] * (len(b) + 1)  # for the words of `a` so far, and each beginning of `b`
+    for word in a:
+        above = row
+        row = [0]
+        for j, other in enumerate(b):
+            row.append(above[j] + 1 if word == other else max(above[j + 1], row[j]))
+    return row[-1]
+
+
+def _as_many(hypotheses: Sequence, references: Sequence) -> None:
+    if len(hypotheses) != len(references) or not len(hypotheses):
+        raise ValueError(
+            f"there must be as many references as hypotheses, at least 1, got {len(hypotheses)} and {len(references)}"
+        )
+
+
+def _token_pairs(hypotheses: Sequence, references: Sequence) -> list[tuple[list[str], list[str]]]:
+    """Hypotheses with their references, if all are lists of strings."""
+    _as_many(hypotheses, references)
+    for name, texts in (("hypotheses", hypotheses), ("references", references)):
+        for text in texts:
+            if isinstance(text, str) or not all(isinstance(token, str) for token in text):
+                raise TypeError(f"{name} must be lists of tokens, got {text!r:.40} ({type(text).__name__})")
+    return [(list(a), list(b)) for a, b in zip(hypotheses, references, strict=True)]
 
 
 def _numbers(name: str, values: Sequence[float]) -> np.ndarray:

@@ -1,0 +1,221 @@
+"""scratch.decoder: torch's decoder layer, one step at a time as all at once, and the same in any batch."""
+
+import copy
+
+import pytest
+import torch
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from scratch.attention import AdditiveAttention
+from scratch.decoder import Decoder, DecoderLayer, DotAttention, EncoderDecoder, TransformerDecoder, greedy
+from scratch.encoder import Encoder, TransformerEncoder
+from scratch.search import beam_search, beams
+from scratch.text import mask, pad
+
+DTYPES = [(torch.float64, 1e-12, 1e-12), (torch.float32, 1e-6, 1e-5)]  # outputs within, gradients within
+SOURCE, TARGET = 12, 9  # tokens
+
+
+def recurrent(attention, bidirectional=True):
+    encoder = Encoder(SOURCE, 8, 16, 1, bidirectional=bidirectional)
+    return EncoderDecoder(encoder, Decoder(TARGET, 8, 20, 16 * (1 + bidirectional), attention=attention))
+
+
+def transformer(norm_first=False):
+    encoder = TransformerEncoder(SOURCE, 8, 2, 2, norm_first=norm_first)
+    return EncoderDecoder(encoder, TransformerDecoder(TARGET, 8, 2, 2, norm_first=norm_first))
+
+
+MODELS = {
+    "no attention": lambda: recurrent(None, False),
+    "dot": lambda: recurrent("dot"),
+    "additive": lambda: recurrent("additive"),
+    "Transformer": transformer,
+    "Transformer, pre-norm": lambda: transformer(True),
+}
+models = pytest.mark.parametrize("make", MODELS.values(), ids=MODELS)
+
+
+def sentences(count=7, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    lengths = torch.randint(1, 9, (count,), generator=generator)
+    return pad([torch.randint(4, SOURCE, (int(n),), generator=generator) for n in lengths])
+
+
+@settings(max_examples=30)
+@given(
+    *(st.integers(1, 3), st.integers(1, 6), st.integers(1, 5), st.sampled_from([1, 2, 4]), st.integers(1, 9)),
+    *(st.booleans(), st.booleans(), st.integers(0, 99)),
+)
+@pytest.mark.parametrize("norm_first", [False, True])
+@pytest.mark.parametrize(("dtype", "value", "slope"), DTYPES)
+def test_a_layer_equals_torchs(
+    dtype, value, slope, norm_first, batch, steps, length, heads, feed_forward, causal, padded, seed
+):
+    torch.manual_seed(seed)
+    dim = 4
+    theirs = torch.nn.TransformerDecoderLayer(
+        dim, heads, feed_forward, dropout=0.0, batch_first=True, norm_first=norm_first
+    ).to(dtype)
+    ours = DecoderLayer(dim, heads, feed_forward, norm_first=norm_first).to(dtype)
+    for parameter in theirs.parameters():
+        torch.nn.init.normal_(parameter, std=0.5)
+    ours.load_state_dict(theirs.state_dict())
+    spreads = []  # of the rows that a norm divides by theirs: next to nothing, and every rounding before it grows
+    for norm in (theirs.norm1, theirs.norm2, theirs.norm3):
+        norm.register_forward_pre_hook(lambda _, rows: spreads.append(rows[0].std(-1).min().item()))
+    x = torch.randn(batch, steps, dim, dtype=dtype).requires_grad_()
+    memory = torch.randn(batch, length, dim, dtype=dtype).requires_grad_()
+    see = torch.ones(steps, steps, dtype=torch.bool).tril()
+    words = torch.arange(length) < torch.randint(1, length + 1, (batch, 1))
+    output = ours(x, memory, see.unsqueeze(0) if causal else None, words.unsqueeze(1) if padded else None)
+    options = {"tgt_mask": ~see if causal else None, "memory_key_padding_mask": ~words if padded else None}
+    expected = theirs(x, memory, **options)
+    assume(min(spreads) > 0.25)
+    torch.testing.assert_close(output, expected, atol=value * max(1, expected.abs().max().item()), rtol=0)
+    gain = torch.randn(output.shape, dtype=dtype)
+    a, b = (
+        torch.autograd.grad((o * gain).sum(), [x, memory, *(w for _, w in sorted(m.named_parameters()))])
+        for o, m in ((output, ours), (expected, theirs))
+    )
+    scale = max(1, *(w.abs().max().item() for w in b))
+    torch.testing.assert_close(list(a), list(b), atol=slope * scale, rtol=0)
+
+
+@pytest.mark.parametrize("norm_first", [False, True])
+def test_the_decoder_takes_torchs_weights(norm_first):
+    layer = torch.nn.TransformerDecoderLayer(8, 2, 12, dropout=0.0, batch_first=True, norm_first=norm_first)
+    theirs = torch.nn.TransformerDecoder(layer, 2, torch.nn.LayerNorm(8) if norm_first else None)
+    ours = TransformerDecoder(TARGET, 8, 2, 2, 12, norm_first=norm_first)
+    missing, unexpected = ours.load_state_dict(theirs.state_dict(), strict=False)
+    assert {name.split(".")[0] for name in missing} == {"input", "output"}
+    assert not unexpected
+    tokens, memory = torch.randint(4, TARGET, (2, 5)), torch.randn(2, 3, 8)
+    see = torch.ones(5, 5, dtype=torch.bool).tril()
+    expected = ours.output(theirs(ours.input(tokens), memory, tgt_mask=~see))
+    found, _ = ours(tokens, ours.start(memory, None, memory.mean(1)))
+    torch.testing.assert_close(found, expected, atol=1e-6, rtol=1e-6)
+
+
+@models
+def test_step_by_step_is_as_all_at_once_and_no_step_sees_the_next(make):
+    torch.manual_seed(0)
+    model = make().double()
+    ids, lengths = sentences()
+    before = torch.randint(4, TARGET, (len(ids), 6))
+    at_once = model(ids, lengths, before).log_softmax(2)
+    state = model.start(ids, lengths)
+    for t in range(6):
+        log_p, state = model.step(before[:, t], state)
+        torch.testing.assert_close(log_p, at_once[:, t], atol=1e-12, rtol=0)
+    changed = before.clone()
+    changed[:, 3:] = 4 + (changed[:, 3:] - 3) % 5
+    other = model(ids, lengths, changed).log_softmax(2)
+    torch.testing.assert_close(other[:, :3], at_once[:, :3], atol=1e-12, rtol=0)
+    assert (other[:, 3:] - at_once[:, 3:]).abs().max() > 1e-6
+
+
+@models
+def test_padding_and_the_batch_change_nothing(make):
+    torch.manual_seed(0)
+    model = make().double()
+    ids, lengths = sentences(9)
+    wide = torch.nn.functional.pad(ids, (0, 5))
+    before = torch.randint(4, TARGET, (9, 4))
+    together = model(ids, lengths, before)
+    torch.testing.assert_close(model(wide, lengths, before), together, atol=1e-12, rtol=0)
+    for i, n in enumerate(lengths):
+        alone = model(ids[i : i + 1, :n], lengths[i : i + 1], before[i : i + 1])
+        torch.testing.assert_close(alone[0], together[i], atol=1e-12, rtol=0)
+    for search in (greedy, beam_search):
+        written = search(model, ids, lengths, 6)
+        assert search(model, wide, lengths, 6) == written
+        assert [search(model, ids[i : i + 1], lengths[i : i + 1], 6)[0] for i in range(9)] == written
+
+
+@models
+def test_a_beams_score_is_the_models_own(make):
+    torch.manual_seed(1)
+    model = make().double()
+    ids, lengths = sentences(3)
+    for i, texts in enumerate(beams(model, ids, lengths, 4, width=3)):
+        for text, log_p in texts:
+            for whole in (text, [*text, 3]):
+                before = torch.tensor([[2, *whole[:-1]]])
+                if not whole:
+                    continue
+                scores = model(ids[i : i + 1], lengths[i : i + 1], before).log_softmax(2)[0]
+                own = scores.gather(1, torch.tensor(whole).unsqueeze(1)).sum().item()
+                if abs(own - log_p) < 1e-5:
+                    break
+            else:
+                pytest.fail(f"{text} has not the log probability {log_p}")
+
+
+@given(st.integers(1, 4), st.integers(1, 5), st.integers(1, 6), st.booleans(), st.integers(0, 99))
+def test_additive_attention_answers_many_queries_as_one_by_one(batch, queries, length, masked, seed):
+    torch.manual_seed(seed)
+    attention = AdditiveAttention(3, 4, 5).double()
+    query, keys = torch.randn(batch, queries, 3).double(), torch.randn(batch, length, 4).double()
+    words = mask(torch.randint(1, length + 1, (batch,)), length) if masked else None
+    context, weights = attention(query, keys, words)
+    for t in range(queries):
+        alone = attention(query[:, t], keys, words)
+        torch.testing.assert_close((context[:, t], weights[:, t]), alone, atol=1e-12, rtol=0)
+
+
+def test_dot_attention_by_hand():
+    attention = DotAttention(2, 3)
+    query, keys, words = torch.randn(2, 4, 2), torch.randn(2, 5, 3), mask([5, 2])
+    context, weights = attention(query, keys, words)
+    for n, length in ((0, 5), (1, 2)):
+        own = keys[n, :length]
+        expected = (query[n] @ attention.U.weight @ own.T).softmax(1)
+        torch.testing.assert_close(weights[n, :, :length], expected, atol=1e-6, rtol=0)
+        torch.testing.assert_close(context[n], expected @ own, atol=1e-6, rtol=0)
+    assert not weights[1, :, 2:].any()
+
+
+@models
+def test_it_learns_to_copy(make):
+    """What was read is found again: five tokens, the same ones as in the source."""
+    from scratch.training import fit
+
+    torch.manual_seed(0)
+    model = make()
+    generator = torch.Generator().manual_seed(0)
+    sources = torch.randint(4, TARGET, (40, 3), generator=generator)
+    lengths = torch.full((40,), 3)
+    before = torch.cat([torch.full((40, 1), 2), sources], 1)
+    after = torch.cat([sources, torch.full((40, 1), 3)], 1)
+
+    def loss(_):
+        return torch.nn.functional.cross_entropy(model(sources, lengths, before).mT, after)
+
+    fit(model.parameters(), loss, range(200), 1e-2)
+    written = greedy(model, sources, lengths, 5)
+    right = sum(text == source for text, source in zip(written, sources.tolist(), strict=True))
+    assert right >= 36
+
+
+def test_weights_are_its_own_in_a_copy():
+    model = recurrent("dot")
+    assert copy.deepcopy(model)(*sentences(), torch.full((7, 1), 2)).equal(model(*sentences(), torch.full((7, 1), 2)))
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: Decoder(0, 1, 1, 1), ValueError, "vocab_size must be at least 1, got 0"),
+        (lambda: Decoder(5, 1, 1, 0), ValueError, "memory_dim must be at least 1, got 0"),
+        (lambda: Decoder(5, 1, 1, 1, attention="luong"), ValueError, "attention must be 'dot', 'additive' or None"),
+        (lambda: recurrent(None)(*sentences(), torch.tensor([[TARGET]] * 7)), IndexError, "tokens must lie between 0"),
+        (lambda: TransformerDecoder(5, 4, 1, 3), ValueError, "heads must divide dim = 4, got 3"),
+        (lambda: DecoderLayer(4, 2, 0), ValueError, "feed_forward must be at least 1, got 0"),
+        (lambda: recurrent("dot").start(torch.tensor([[SOURCE]])), IndexError, "ids must lie between 0"),
+    ],
+)
+def test_errors(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
