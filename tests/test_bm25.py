@@ -33,6 +33,11 @@ def test_by_hand():
     np.testing.assert_allclose(scores, [cat * 2 / (2 + slow[0]), (cat + dog) / (1 + slow[1])], atol=1e-15)
 
 
+def test_the_usual_constants():
+    documents, query = [["cat", "cat"], ["dog", "and", "cat", "now"]], ["cat"]
+    np.testing.assert_array_equal(BM25(documents).scores(query), BM25(documents, 1.5, 0.75).scores(query))
+
+
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [

@@ -110,6 +110,23 @@ def test_a_longer_text_gains_by_the_penalty():
     assert lengths[-1] == 5  # and <eos>: as many as fit
 
 
+def test_it_reads_each_sentence_to_its_end():
+    model, ids, lengths = Table(3), torch.tensor([[7, 4, 9], [5, 9, 9]]), torch.tensor([2, 1])
+    alone = [4], [5]
+    for search in (greedy, beam_search):
+        assert search(model, ids, lengths, 5) == [search(model, torch.tensor([row]), None, 5)[0] for row in alone]
+
+
+def test_five_beginnings_and_no_penalty_unless_one_says_otherwise():
+    found = [beam_search(Table(seed), torch.tensor([[3]]), None, 6) for seed in range(99)]
+    others = {(5, 0.0): 0, (6, 0.0): 0, (4, 0.0): 0, (5, 1.0): 0}
+    for width, penalty in others:
+        again = [beam_search(Table(seed), torch.tensor([[3]]), None, 6, width, penalty) for seed in range(99)]
+        others[width, penalty] = sum(a != b for a, b in zip(found, again, strict=True))
+    assert others.pop((5, 0.0)) == 0
+    assert min(others.values()) > 0
+
+
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
