@@ -58,6 +58,13 @@ def test_at_first_it_answers_as_the_layer_did_to_the_bit(dtype):
     assert torch.equal(layer.merge()(x), before)
 
 
+def test_it_starts_as_a_linear_layer_does():
+    """Uniform between ±1/√in, as peft has it, too."""
+    torch.manual_seed(0)
+    largest = LoRA(torch.nn.Linear(100, 3), rank=50, alpha=2).A.abs().max()
+    assert 0.099 < largest <= 0.1
+
+
 def test_the_layer_stays_and_only_the_thin_matrices_learn():
     layer = LoRA(torch.nn.Linear(5, 3), rank=2, alpha=2)
     before = layer.linear.weight.clone()
