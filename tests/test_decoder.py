@@ -165,6 +165,37 @@ def test_additive_attention_answers_many_queries_as_one_by_one(batch, queries, l
         torch.testing.assert_close((context[:, t], weights[:, t]), alone, atol=1e-12, rtol=0)
 
 
+@models
+def test_without_lengths_all_places_are_words(make):
+    torch.manual_seed(0)
+    model, ids, before = make().double(), torch.randint(4, SOURCE, (3, 5)), torch.randint(4, TARGET, (3, 4))
+    expected = model(ids, torch.full((3,), 5), before)
+    torch.testing.assert_close(model(ids, None, before), expected, atol=1e-12, rtol=0)
+
+
+def test_what_is_chosen_unless_one_says_otherwise():
+    decoder = Decoder(9, 2, 3, 4)
+    assert isinstance(decoder.attention, DotAttention)
+    assert not decoder.embedding.weight[0].any()  # the padding's
+    assert decoder.attention.U.bias is None
+    assert not DecoderLayer(4, 2, 8).norm_first
+    writer = TransformerDecoder(9, 4, 2, 2)
+    assert writer.layers[0].linear1.out_features == 16
+    assert not writer.layers[0].norm_first
+    assert isinstance(writer.norm, torch.nn.Identity)
+    assert writer.input.max_length == 512
+
+
+def test_dropout_acts_in_training_only():
+    torch.manual_seed(0)
+    writer, memory = TransformerDecoder(9, 4, 1, 2, dropout=0.5), torch.randn(1, 3, 4)
+    assert {m.p for m in writer.modules() if isinstance(m, torch.nn.Dropout)} == {0.5}
+    tokens, state = torch.tensor([[4, 5]]), writer.start(memory, None, memory.mean(1))
+    assert not torch.equal(writer(tokens, state)[0], writer(tokens, state)[0])
+    writer.eval()
+    assert torch.equal(writer(tokens, state)[0], writer(tokens, state)[0])
+
+
 def test_dot_attention_by_hand():
     attention = DotAttention(2, 3)
     query, keys, words = torch.randn(2, 4, 2), torch.randn(2, 5, 3), mask([5, 2])
@@ -213,6 +244,28 @@ def test_weights_are_its_own_in_a_copy():
         (lambda: recurrent(None)(*sentences(), torch.tensor([[TARGET]] * 7)), IndexError, "tokens must lie between 0"),
         (lambda: TransformerDecoder(5, 4, 1, 3), ValueError, "heads must divide dim = 4, got 3"),
         (lambda: DecoderLayer(4, 2, 0), ValueError, "feed_forward must be at least 1, got 0"),
+        (lambda: DecoderLayer(4, 2, 8, 1.5), ValueError, "^dropout must be at least 0 and below 1, got 1.5"),
+        (lambda: DecoderLayer(4, 2, 8, norm_first=0), TypeError, "^norm_first must be True or False, got 0"),
+        (
+            lambda: DecoderLayer(4, 2, 8)(torch.zeros(1, 3, 5), torch.zeros(1, 3, 4)),
+            ValueError,
+            r"^x must have the shape .* dim = 4\), got .*5\)$",
+        ),
+        (lambda: TransformerDecoder(0, 4, 1, 2), ValueError, "^vocab_size must be at least 1, got 0"),
+        (lambda: TransformerDecoder(5, 4, 0, 2), ValueError, "^num_layers must be at least 1, got 0"),
+        (lambda: Decoder(5, 0, 1, 1), ValueError, "^embedding_dim must be at least 1, got 0"),
+        (lambda: DotAttention(0, 1), ValueError, "^query_dim must be at least 1, got 0"),
+        (lambda: DotAttention(1, 0), ValueError, "^key_dim must be at least 1, got 0"),
+        (
+            lambda: DotAttention(2, 3)(torch.zeros(1, 2), torch.zeros(1, 2, 3)),
+            ValueError,
+            r"^query must have the shape .*query_dim = 2\), got \(1, 2\)",
+        ),
+        (
+            lambda: DotAttention(2, 3)(torch.zeros(1, 1, 2), torch.zeros(1, 2, 4)),
+            ValueError,
+            r"^keys must have the shape .*key_dim = 3\), got \(1, 2, 4\)",
+        ),
         (lambda: recurrent("dot").start(torch.tensor([[SOURCE]])), IndexError, "ids must lie between 0"),
     ],
 )
