@@ -206,6 +206,10 @@ def test_dot_attention_by_hand():
         torch.testing.assert_close(weights[n, :, :length], expected, atol=1e-6, rtol=0)
         torch.testing.assert_close(context[n], expected @ own, atol=1e-6, rtol=0)
     assert not weights[1, :, 2:].any()
+    keys[1, 2:] = torch.nan  # what may not be used does not matter, whatever it holds
+    again = attention(query, keys, words)
+    assert torch.equal(again[0], context)
+    assert torch.equal(attention(query, keys, words, projected=attention.project_keys(keys, words))[0], context)
 
 
 @models

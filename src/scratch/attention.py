@@ -93,19 +93,16 @@ class AdditiveAttention(nn.Module):
         A query (batch, queries, query_dim) asks several times at once: (batch, queries, key_dim) and (batch, queries,
         length).
         """
-        many = query if isinstance(query, Tensor) and query.ndim == 3 else None
         keys, projected = self._checked(query, keys, mask, projected)
-        queries = self.W(query).unsqueeze(-2)  # (batch, 1, hidden_dim) or (batch, queries, 1, hidden_dim)
-        scores = self.v(torch.tanh(queries + (projected if many is None else projected.unsqueeze(1)))).squeeze(-1)
-        if many is not None:
-            weights = masked_softmax(scores, None if mask is None else mask.unsqueeze(1))
-            return weights @ keys, weights
-        weights = masked_softmax(scores, mask)
-        return (weights.unsqueeze(1) @ keys).squeeze(1), weights
+        queries = self.W(query if query.ndim == 3 else query.unsqueeze(1)).unsqueeze(2)  # (batch, queries, 1, hidden)
+        scores = self.v(torch.tanh(queries + projected.unsqueeze(1))).squeeze(3)  # (batch, queries, length)
+        weights = masked_softmax(scores, None if mask is None else mask.unsqueeze(1))
+        context = weights @ keys  # (batch, queries, key_dim)
+        return (context, weights) if query.ndim == 3 else (context.squeeze(1), weights.squeeze(1))
 
     def project_keys(self, keys: Tensor, mask: Tensor | None = None) -> Tensor:
         """keys (batch, length, key_dim) -> their share of the scores' network (batch, length, hidden_dim)."""
-        return self.U(_zeros_at(mask, batch_of_vectors("keys", keys, "key_dim", self.key_dim)))
+        return self.U(zeros_at(mask, batch_of_vectors("keys", keys, "key_dim", self.key_dim)))
 
     def _checked(
         self, query: Tensor, keys: Tensor, mask: Tensor | None, projected: Tensor | None
@@ -116,11 +113,11 @@ class AdditiveAttention(nn.Module):
             _has_shape("query", query, "(batch, queries, query_dim)", (batch, query.shape[1], self.query_dim))
         else:
             _has_shape("query", query, "(batch, query_dim)", (batch, self.query_dim))
-        keys = _zeros_at(mask, keys)
+        keys = zeros_at(mask, keys)
         if projected is None:
             return keys, self.U(keys)
         _has_shape("projected", projected, "(batch, length, hidden_dim)", (batch, length, self.hidden_dim))
-        return keys, _zeros_at(mask, projected)
+        return keys, zeros_at(mask, projected)
 
 
 class MultiHeadAttention(nn.Module):
@@ -219,8 +216,12 @@ def _has_shape(name: str, x: Tensor, words: str, shape: tuple[int, ...]) -> None
         raise ValueError(f"{name} must have the shape {words} = {shape}, got {tuple(x.shape)}")
 
 
-def _zeros_at(mask: Tensor | None, x: Tensor) -> Tensor:
-    """x (batch, length, dim), with zeros where the mask (batch, length) is False."""
+def zeros_at(mask: Tensor | None, x: Tensor) -> Tensor:
+    """x (batch, length, dim), with zeros where the mask (batch, length) is False; as it is, without one.
+
+    >>> zeros_at(torch.tensor([[True, False]]), torch.ones(1, 2, 1)).flatten()
+    tensor([1., 0.])
+    """
     if mask is None:
         return x
     hidden = ~_booleans(mask, x)

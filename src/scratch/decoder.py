@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import relu
 
 from scratch._arguments import at_least_1, batch_of_vectors, flag, ids_below, share_below_1
-from scratch.attention import AdditiveAttention, MultiHeadAttention, masked_softmax
+from scratch.attention import AdditiveAttention, MultiHeadAttention, masked_softmax, zeros_at
 from scratch.encoder import Encoder, TransformerEncoder
 from scratch.input_layer import InputLayer
 from scratch.recurrent import LSTM
@@ -43,15 +43,15 @@ class DotAttention(nn.Module):
         context (batch, queries, key_dim), weights (batch, queries, length).
         """
         batch_of_vectors("query", query, "query_dim", self.query_dim)
-        batch_of_vectors("keys", keys, "key_dim", self.key_dim)
-        projected = self.project_keys(keys) if projected is None else projected
+        keys = zeros_at(mask, batch_of_vectors("keys", keys, "key_dim", self.key_dim))
+        projected = self.U(keys) if projected is None else projected
         scores = query @ projected.transpose(1, 2)  # (batch, queries, length)
         weights = masked_softmax(scores, None if mask is None else mask.unsqueeze(1))
         return weights @ keys, weights
 
     def project_keys(self, keys: Tensor, mask: Tensor | None = None) -> Tensor:
         """keys (batch, length, key_dim) -> U k (batch, length, query_dim)."""
-        return self.U(keys)
+        return self.U(zeros_at(mask, keys))
 
 
 class Decoder(nn.Module):

@@ -50,8 +50,8 @@ def greedy(model: Writer, ids: Tensor, lengths: Tensor | None, max_length: int) 
     steps = range(at_least_1("max_length", max_length))
     state = model.start(ids, lengths)
     texts: list[list[int]] = [[] for _ in ids]
-    rows = torch.arange(len(ids))  # of the sentences that have not ended
-    tokens = torch.full((len(ids),), BOS)
+    rows = torch.arange(len(ids), device=_device(state))  # of the sentences that have not ended
+    tokens = torch.full_like(rows, BOS)
     for _ in steps:
         log_p, state = model.step(tokens, state)
         tokens = log_p.argmax(1)
@@ -100,10 +100,11 @@ def beams(
     max_length, width = at_least_1("max_length", max_length), at_least_1("width", width)
     power = finite("length_penalty", length_penalty)
     state = {name: part.repeat_interleave(width, 0) for name, part in model.start(ids, lengths).items()}
-    texts = torch.full((len(ids), width, 1), BOS)  # (batch, width, 1 + steps)
-    log_p = torch.full((len(ids), width), -math.inf)
+    place = torch.arange(len(ids), device=_device(state)).unsqueeze(1)  # (batch, 1)
+    texts = torch.full((len(ids), width, 1), BOS, device=place.device)  # (batch, width, 1 + steps)
+    log_p = torch.full((len(ids), width), -math.inf, device=place.device)
     log_p[:, 0] = 0  # at first there is one beginning, the empty one
-    size, ended = torch.zeros(len(ids), width), torch.zeros(len(ids), width, dtype=torch.bool)
+    size, ended = torch.zeros_like(log_p), torch.zeros_like(log_p, dtype=torch.bool)
     for n in range(1, max_length + 1):
         more, state = model.step(texts[:, :, -1].flatten(), state)
         more = more.to(log_p).view(len(ids), width, -1)
@@ -117,13 +118,18 @@ def beams(
         log_p = total.flatten(1).gather(1, best)
         size, ended = size.gather(1, parent), ended.gather(1, parent) | (token == EOS)
         texts = torch.cat([texts.take_along_dim(parent.unsqueeze(2), 1), token.unsqueeze(2)], 2)
-        state = _rows(state, (parent + width * torch.arange(len(ids)).unsqueeze(1)).flatten())
+        state = _rows(state, (parent + width * place).flatten())
         if (ended | log_p.isinf()).all():
             break
     return [
         [(text[1 : int(n) + 1 - done], p) for text, n, done, p in zip(*parts, strict=True) if p > -math.inf]
         for parts in zip(texts.tolist(), size.tolist(), ended.tolist(), log_p.tolist(), strict=True)
     ]
+
+
+def _device(state: State) -> torch.device:
+    """Where the model works: the ids may lie elsewhere."""
+    return next(iter(state.values())).device
 
 
 def _rows(state: State, which: Tensor) -> State:
