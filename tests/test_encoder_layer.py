@@ -10,6 +10,20 @@ from scratch.encoder import EncoderLayer
 DTYPES = [(torch.float64, 1e-12, 1e-12), (torch.float32, 1e-6, 1e-5)]  # outputs within, gradients within
 
 
+def twins(ours, theirs):
+    """Random weights, the same in both; and a list of how far the rows are spread that the norms of theirs divide.
+
+    Where it is next to nothing, every rounding before it grows.
+    """
+    for parameter in theirs.parameters():
+        torch.nn.init.normal_(parameter, std=0.5)
+    ours.load_state_dict(theirs.state_dict())
+    spreads = []
+    for norm in (module for module in theirs.modules() if isinstance(module, torch.nn.LayerNorm)):
+        norm.register_forward_pre_hook(lambda _, rows: spreads.append(rows[0].std(-1).min().item()))
+    return spreads
+
+
 @settings(max_examples=30)
 @given(
     *(st.integers(1, 3), st.integers(1, 6), st.sampled_from([1, 2, 4]), st.integers(1, 9)),
@@ -24,12 +38,7 @@ def test_a_layer_equals_torchs(dtype, value, slope, norm_first, batch, length, h
         dim, heads, feed_forward, dropout=0.0, batch_first=True, norm_first=norm_first
     ).to(dtype)
     ours = EncoderLayer(dim, heads, feed_forward, norm_first=norm_first).to(dtype)
-    for parameter in theirs.parameters():
-        torch.nn.init.normal_(parameter, std=0.5)
-    ours.load_state_dict(theirs.state_dict())
-    spreads = []  # of the rows that a norm divides by theirs: next to nothing, and every rounding before it grows
-    for norm in (theirs.norm1, theirs.norm2):
-        norm.register_forward_pre_hook(lambda _, rows: spreads.append(rows[0].std(-1).min().item()))
+    spreads = twins(ours, theirs)
     x = torch.randn(batch, length, dim, dtype=dtype).requires_grad_()
     causal = torch.ones(length, length, dtype=torch.bool).tril()
     keys = torch.arange(length) < torch.randint(1, length + 1, (batch, 1))

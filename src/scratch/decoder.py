@@ -8,8 +8,7 @@ from torch.nn.functional import relu
 
 from scratch._arguments import at_least_1, batch_of_vectors, flag, ids_below, share_below_1
 from scratch.attention import AdditiveAttention, MultiHeadAttention, masked_softmax, zeros_at
-from scratch.encoder import Encoder, TransformerEncoder
-from scratch.input_layer import InputLayer
+from scratch.encoder import Encoder, Stack, TransformerEncoder
 from scratch.recurrent import LSTM
 from scratch.search import State
 from scratch.search import beam_search as beam_search  # found here as well
@@ -148,7 +147,7 @@ class DecoderLayer(nn.Module):
         return x
 
 
-class TransformerDecoder(nn.Module):
+class TransformerDecoder(Stack):
     """An input layer and decoder layers over it: each place sees the places before it, and all of what was read.
 
     Used as `Decoder`; the state holds what has been written so far. The layers have the weights' names of
@@ -156,27 +155,10 @@ class TransformerDecoder(nn.Module):
     1706.03762, section 3. Raises ValueError for a size below 1 and heads that do not divide `dim`.
     """
 
-    def __init__(
-        self,
-        vocab_size: int,
-        dim: int,
-        num_layers: int,
-        heads: int,
-        feed_forward: int | None = None,
-        *,
-        max_length: int = 512,
-        dropout: float = 0.0,
-        norm_first: bool = False,
-    ):
-        super().__init__()
-        self.vocab_size = at_least_1("vocab_size", vocab_size)
-        self.input = InputLayer(self.vocab_size, dim, max_length, dropout=dropout)
-        feed_forward = 4 * dim if feed_forward is None else feed_forward
-        layers = range(at_least_1("num_layers", num_layers))
-        self.layers = nn.ModuleList(
-            DecoderLayer(dim, heads, feed_forward, dropout, norm_first=norm_first) for _ in layers
-        )
-        self.norm = nn.LayerNorm(dim) if norm_first else nn.Identity()
+    layer = DecoderLayer
+
+    def __init__(self, vocab_size: int, dim: int, num_layers: int, heads: int, feed_forward: int | None = None, **more):
+        super().__init__(vocab_size, dim, num_layers, heads, feed_forward, **more)
         self.output = nn.Linear(dim, self.vocab_size)
 
     def start(self, memory: Tensor, words: Tensor | None, vectors: Tensor) -> State:

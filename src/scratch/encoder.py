@@ -105,21 +105,10 @@ class EncoderLayer(nn.Module):
         return self.dropout(self.linear2(self.dropout(inner)))
 
 
-class TransformerEncoder(nn.Module):
-    """An input layer and layers of self-attention over it: ids (batch, length) -> states (batch, length, dim).
+class Stack(nn.Module):
+    """An input layer and layers over it: what the Transformer's encoder and its decoder have in common."""
 
-    With `lengths`, no word looks at padding; without, all places count as words. Before the first layer stands an
-    `InputLayer`; the rest has the weights' names of `torch.nn.TransformerEncoder`, whose `state_dict` loads with
-    `strict=False`. With `norm_first` (pre-norm), the last layer's output is normalised too. Sources: Vaswani et al.
-    2017, arXiv 1706.03762, section 3; Xiong et al. 2020, arXiv 2002.04745.
-
-    >>> encoder = TransformerEncoder(vocab_size=9, dim=4, num_layers=2, heads=2)
-    >>> ids, lengths = torch.tensor([[4, 5, 6], [7, 0, 0]]), torch.tensor([3, 1])
-    >>> encoder.states(ids, lengths).shape, encoder.vectors(ids, lengths).shape
-    (torch.Size([2, 3, 4]), torch.Size([2, 4]))
-
-    Raises what `Encoder` raises, and ValueError for ids longer than `max_length` and heads that do not divide `dim`.
-    """
+    layer: type[nn.Module]  # of what kind they are
 
     def __init__(
         self,
@@ -140,9 +129,28 @@ class TransformerEncoder(nn.Module):
         feed_forward = 4 * dim if feed_forward is None else feed_forward
         layers = range(at_least_1("num_layers", num_layers))
         self.layers = nn.ModuleList(
-            EncoderLayer(dim, heads, feed_forward, dropout, norm_first=norm_first) for _ in layers
+            self.layer(dim, heads, feed_forward, dropout, norm_first=norm_first) for _ in layers
         )
         self.norm = nn.LayerNorm(dim) if norm_first else nn.Identity()
+
+
+class TransformerEncoder(Stack):
+    """An input layer and layers of self-attention over it: ids (batch, length) -> states (batch, length, dim).
+
+    With `lengths`, no word looks at padding; without, all places count as words. Before the first layer stands an
+    `InputLayer`; the rest has the weights' names of `torch.nn.TransformerEncoder`, whose `state_dict` loads with
+    `strict=False`. With `norm_first` (pre-norm), the last layer's output is normalised too. Sources: Vaswani et al.
+    2017, arXiv 1706.03762, section 3; Xiong et al. 2020, arXiv 2002.04745.
+
+    >>> encoder = TransformerEncoder(vocab_size=9, dim=4, num_layers=2, heads=2)
+    >>> ids, lengths = torch.tensor([[4, 5, 6], [7, 0, 0]]), torch.tensor([3, 1])
+    >>> encoder.states(ids, lengths).shape, encoder.vectors(ids, lengths).shape
+    (torch.Size([2, 3, 4]), torch.Size([2, 4]))
+
+    Raises what `Encoder` raises, and ValueError for ids longer than `max_length` and heads that do not divide `dim`.
+    """
+
+    layer = EncoderLayer
 
     def forward(self, ids: Tensor, lengths: Tensor | None = None) -> Tensor:
         """ids (batch, length), lengths (batch,) -> the states (batch, length, dim)."""
