@@ -67,7 +67,7 @@ def test_a_layer_equals_torchs(
     output = ours(x, memory, see.unsqueeze(0) if causal else None, words.unsqueeze(1) if padded else None)
     options = {"tgt_mask": ~see if causal else None, "memory_key_padding_mask": ~words if padded else None}
     expected = theirs(x, memory, **options)
-    assume(min(spreads) > 0.25)
+    assume(dtype == torch.float64 or min(spreads) > 0.25)
     torch.testing.assert_close(output, expected, atol=value * max(1, expected.abs().max().item()), rtol=0)
     gain = torch.randn(output.shape, dtype=dtype)
     a, b = (

@@ -48,7 +48,7 @@ def test_a_layer_equals_torchs(dtype, value, slope, norm_first, batch, length, h
         mask = causal if kind == "causal" else None
         output = ours(x, mask if mask is None else mask.unsqueeze(0))
         expected = theirs(x, src_mask=mask if mask is None else ~mask)
-    assume(min(spreads) > 0.25)
+    assume(dtype == torch.float64 or min(spreads) > 0.25)
     torch.testing.assert_close(output, expected, atol=value * max(1, expected.abs().max().item()), rtol=0)
     gain = torch.randn(output.shape, dtype=dtype)
     a, b = (

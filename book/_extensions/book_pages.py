@@ -102,6 +102,7 @@ def defer_scripts(app, pagename, templatename, context, doctree):
 
 
 def own_templates(app, config):
+    """Let the book's templates stand before the theme's: each says what it does otherwise."""
     config.templates_path = [
         *config.templates_path,
         str(Path(__file__).parent / "templates"),

@@ -150,9 +150,9 @@ class DecoderLayer(nn.Module):
 class TransformerDecoder(Stack):
     """An input layer and decoder layers over it: each place sees the places before it, and all of what was read.
 
-    Made as `TransformerEncoder` and used as `Decoder`; the state holds what has been written so far. The layers have the weights' names of
-    `torch.nn.TransformerDecoder`, whose `state_dict` loads with `strict=False`. Source: Vaswani et al. 2017, arXiv
-    1706.03762, section 3. Raises ValueError for a size below 1 and heads that do not divide `dim`.
+    Made as `TransformerEncoder` and used as `Decoder`; the state holds what has been written so far. The layers have
+    the weights' names of `torch.nn.TransformerDecoder`, whose `state_dict` loads with `strict=False`. Source: Vaswani
+    et al. 2017, arXiv 1706.03762, section 3. Raises ValueError for a size below 1 and heads that do not divide `dim`.
     """
 
     layer = DecoderLayer
