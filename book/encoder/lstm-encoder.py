@@ -760,7 +760,8 @@ rows = [
 Table(rows, {"model": "", "step size": "", "validation": ".3f", "chosen": ""})
 
 # %% [markdown]
-# The LSTM and the mean of words want different step sizes. (The trials are short, so that these scores are lower than those to come.)
+# The LSTM and the mean of words want different step sizes. (The trials are short, so that these scores are lower than
+# those to come.)
 # Widths and numbers of passes are the same for both. They were settled with the time of this page in mind, and while we
 # could see test scores, too: the table to come speaks of these sizes, on these pairs, and not of LSTMs in general.
 #

@@ -716,7 +716,7 @@ for whose, what, better in (
 # Transformer at every length, as the count predicts. That the Transformer is ahead *on hardware that does thousands
 # of products at once*, on which large models are trained, is the common view; it is not measured here.
 #
-# The memory holds a surprise: PyTorch's Transformer needs no quadratic memory. It computes the weights
+# The lower panel holds a surprise: PyTorch's Transformer needs no quadratic memory. It computes the weights
 # block by block, never keeps them, and computes them again for the backward pass
 # {cite:p}`rabe2021self,dao2022flashattention`; the time remains quadratic. And our layer, which keeps them, is
 # it slow? Two shapes, pre- and post-norm, the same weights on both sides, medians of 15 rounds:

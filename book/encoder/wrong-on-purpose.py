@@ -1384,8 +1384,8 @@ for kind in ("wrong", "mended"):
 # <details><summary>Solution 5</summary>
 #
 # In this run both bugs became cheaper, since nothing asks for 64 places. The mask on the queries costs less than a tenth
-# now, the last state that is padding still more. (One run each: a hint, no proof.) To train with 64 from the start would teach a wrong encoder those 64, and the first text of 65 words
-# would find it out: a habit, not a mend.
+# now, the last state that is padding still more. (One run each: a hint, no proof.) To train with 64 from the
+# start would teach a wrong encoder those 64, and the first text of 65 words would find it out: a habit, not a mend.
 #
 # </details>
 

@@ -950,7 +950,7 @@ Table(rows, {"": "", "seed": "", "lead": "+.3f", "from": "+.3f", "to": "+.3f"})
 # %% [markdown]
 # On SimLex-999 gensim leads with every seed, by little: the interval over the three seeds just reaches zero. On the
 # other two nothing can be said. Because a block shares its negatives, or a batch adds up its steps? Both taken back
-# in steps, with three seeds:
+# in steps, at the same rate:
 
 # %%
 rows = []
