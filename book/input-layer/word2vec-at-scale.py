@@ -949,8 +949,8 @@ Table(rows, {"": "", "seed": "", "lead": "+.3f", "from": "+.3f", "to": "+.3f"})
 
 # %% [markdown]
 # On SimLex-999 gensim leads with every seed, by little: the interval over the three seeds just reaches zero. On the
-# other two nothing can be said. Because a block shares its negatives, or a batch adds up its steps? Both taken back
-# in steps, at the same rate:
+# other two nothing can be said. Is it that a block shares its negatives, or that a batch adds up its steps? Both taken
+# back, at the same rate and seeds:
 
 # %%
 rows = []
@@ -966,8 +966,8 @@ rows.sort(key=lambda row: row[0], reverse=True)
 Table(rows, {"": "", "variant": "", "mean": ".3f", "gain, from": "+.3f", "to": "+.3f"})
 
 # %% [markdown]
-# On SimLex nothing can be told, and the mean gains are less than half of the gap: what makes it we do not know. The
-# analogies gain by smaller batches; with half ones the interval lies above zero. And large ones have another price:
+# On SimLex nothing can be told: no mean gain is half of the gap, whose cause we do not know. The analogies may gain
+# by smaller batches; of six intervals one lies above zero. And large ones have another price:
 
 # %%
 diverged = {
