@@ -45,7 +45,7 @@ def test_the_usual_constants():
         (lambda: BM25([[], []]), ValueError, "at least one token, got 2 documents"),
         (lambda: BM25(["a cat"]), TypeError, "documents must be lists of tokens, got the string 'a cat'"),
         (lambda: BM25([["a"]], k1=0), ValueError, "k1 must be positive"),
-        (lambda: BM25([["a"]], b=1.1), ValueError, "b must be between 0 and 1, got 1.1"),
+        (lambda: BM25([["a"]], b=1.1), ValueError, "b must lie between 0 and 1, got 1.1"),
         (lambda: BM25([["a"]]).scores("a"), TypeError, "query must be a list of tokens"),
     ],
 )

@@ -35,6 +35,35 @@ def at_least_1(name: str, value: int) -> int:
     return at_least(name, value, 1)
 
 
+def real(name: str, value: float) -> float:
+    """Return `value` if it is a number of any real type, and no truth value.
+
+    >>> real("dropout", "0.1")
+    Traceback (most recent call last):
+    TypeError: dropout must be a float, got '0.1' (str)
+
+    Raises TypeError with the argument's `name` otherwise.
+    """
+    if not isinstance(value, numbers.Real) or isinstance(value, bool):
+        raise TypeError(f"{name} must be a float, got {value!r} ({type(value).__name__})")
+    return value
+
+
+def floats(name: str, x: Tensor) -> Tensor:
+    """Return `x` if it is a tensor of floating point numbers.
+
+    >>> floats("scores", torch.tensor([1]))
+    Traceback (most recent call last):
+    TypeError: scores must be a tensor of floating point numbers, got torch.int64
+
+    Raises TypeError with the argument's `name` otherwise.
+    """
+    if not isinstance(x, Tensor) or not x.is_floating_point():
+        kind = x.dtype if isinstance(x, Tensor) else type(x).__name__
+        raise TypeError(f"{name} must be a tensor of floating point numbers, got {kind}")
+    return x
+
+
 def share_below_1(name: str, value: float) -> float:
     """Return `value` if it is a number from 0 to less than 1, as the share of dropout is.
 
@@ -44,26 +73,22 @@ def share_below_1(name: str, value: float) -> float:
 
     Raises TypeError or ValueError with the argument's `name` otherwise.
     """
-    if not isinstance(value, numbers.Real) or isinstance(value, bool):
-        raise TypeError(f"{name} must be a float, got {value!r} ({type(value).__name__})")
-    if not 0 <= value < 1:
+    if not 0 <= real(name, value) < 1:
         raise ValueError(f"{name} must be at least 0 and below 1, got {value}")
     return float(value)
 
 
-def share(name: str, value: float) -> float:
+def share_of_1(name: str, value: float) -> float:
     """Return `value` as a float if it is a number from 0 to 1.
 
-    >>> share("b", 1.5)
+    >>> share_of_1("b", 1.5)
     Traceback (most recent call last):
-    ValueError: b must be between 0 and 1, got 1.5
+    ValueError: b must lie between 0 and 1, got 1.5
 
     Raises TypeError or ValueError with the argument's `name` otherwise.
     """
-    if not isinstance(value, numbers.Real) or isinstance(value, bool):
-        raise TypeError(f"{name} must be a float, got {value!r} ({type(value).__name__})")
-    if not 0 <= value <= 1:
-        raise ValueError(f"{name} must be between 0 and 1, got {value}")
+    if not 0 <= real(name, value) <= 1:
+        raise ValueError(f"{name} must lie between 0 and 1, got {value}")
     return float(value)
 
 
@@ -76,9 +101,7 @@ def positive(name: str, value: float) -> float:
 
     Raises TypeError or ValueError with the argument's `name` otherwise.
     """
-    if not isinstance(value, numbers.Real) or isinstance(value, bool):
-        raise TypeError(f"{name} must be a float, got {value!r} ({type(value).__name__})")
-    if not 0 < value < math.inf:
+    if not 0 < real(name, value) < math.inf:
         raise ValueError(f"{name} must be positive and finite, got {value}")
     return float(value)
 
@@ -92,9 +115,7 @@ def finite(name: str, value: float) -> float:
 
     Raises TypeError or ValueError with the argument's `name` otherwise.
     """
-    if not isinstance(value, numbers.Real) or isinstance(value, bool):
-        raise TypeError(f"{name} must be a float, got {value!r} ({type(value).__name__})")
-    if not math.isfinite(value):
+    if not math.isfinite(real(name, value)):
         raise ValueError(f"{name} must be finite, got {value}")
     return float(value)
 
@@ -195,10 +216,7 @@ def batch_of_vectors(name: str, x: Tensor, dim_name: str, dim: int) -> Tensor:
 
     Raises TypeError or ValueError with the argument's `name` otherwise.
     """
-    if not isinstance(x, Tensor) or not x.is_floating_point():
-        kind = x.dtype if isinstance(x, Tensor) else type(x).__name__
-        raise TypeError(f"{name} must be a tensor of floating point numbers, got {kind}")
-    if x.ndim != 3 or x.shape[2] != dim:
+    if floats(name, x).ndim != 3 or x.shape[2] != dim:
         raise ValueError(f"{name} must have the shape (batch, length, {dim_name} = {dim}), got {tuple(x.shape)}")
     return x
 

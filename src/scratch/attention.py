@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from scratch._arguments import at_least_1, batch_of_vectors
+from scratch._arguments import at_least_1, batch_of_vectors, floats
 
 
 def masked_softmax(scores: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -26,7 +26,7 @@ def masked_softmax(scores: Tensor, mask: Tensor | None = None) -> Tensor:
     Raises TypeError for scores that are no floating point numbers or a mask that is not boolean, ValueError for a mask
     of another shape.
     """
-    _floats("scores", scores)
+    floats("scores", scores)
     if mask is None:
         return scores.softmax(-1)
     hidden = ~_booleans(mask, scores)
@@ -186,12 +186,6 @@ def _mask_of_pairs(mask: Tensor, shape: tuple[int, int, int]) -> Tensor:
     return mask
 
 
-def _floats(name: str, x: Tensor) -> None:
-    if not isinstance(x, Tensor) or not x.is_floating_point():
-        kind = x.dtype if isinstance(x, Tensor) else type(x).__name__
-        raise TypeError(f"{name} must be a tensor of floating point numbers, got {kind}")
-
-
 def _booleans(mask: Tensor, like: Tensor) -> Tensor:
     """The mask, on the device of what it masks."""
     if not isinstance(mask, Tensor) or mask.dtype != torch.bool:
@@ -211,7 +205,7 @@ def _unseen_as_zeros(mask: Tensor, x: Tensor) -> Tensor:
 
 
 def _has_shape(name: str, x: Tensor, words: str, shape: tuple[int, ...]) -> None:
-    _floats(name, x)
+    floats(name, x)
     if x.shape != shape:
         raise ValueError(f"{name} must have the shape {words} = {shape}, got {tuple(x.shape)}")
 
@@ -233,7 +227,7 @@ def zeros_at(mask: Tensor | None, x: Tensor) -> Tensor:
 def _check(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> None:
     """That they can be the query, key, value and mask of one attention."""
     for name, x in (("query", query), ("key", key), ("value", value)):
-        _floats(name, x)
+        floats(name, x)
         if x.ndim < 2 or not x.shape[-1]:
             raise ValueError(f"{name} must have the shape (..., length, dim), got {tuple(x.shape)}")
     if key.shape[-1] != query.shape[-1]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from scipy.sparse import csc_array
 
-from scratch._arguments import positive, share
+from scratch._arguments import positive, share_of_1
 
 __all__ = ["BM25"]
 
@@ -28,7 +28,7 @@ class BM25:
     """
 
     def __init__(self, documents: Iterable[Sequence[str]], k1: float = 1.5, b: float = 0.75) -> None:
-        k1, b = positive("k1", k1), share("b", b)
+        k1, b = positive("k1", k1), share_of_1("b", b)
         counts = []
         for document in documents:
             if isinstance(document, str):

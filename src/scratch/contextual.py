@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numbers
 import zlib
 from collections.abc import Sequence
 
@@ -10,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from scratch import corpora
-from scratch._arguments import at_least, at_least_1, ids_below, lengths_within, readable
+from scratch._arguments import at_least, at_least_1, ids_below, lengths_within, readable, share_of_1
 from scratch.text import Vocabulary, mask
 
 
@@ -136,10 +135,7 @@ def mask_tokens(ids: Tensor, mask_id: int, generator: torch.Generator, share: fl
     >>> mask_tokens(torch.tensor([[2, 5, 6, 3, 0]]), mask_id=9, generator=torch.Generator(), share=1.0)[1]
     tensor([[-1,  5,  6, -1, -1]])
     """
-    if not isinstance(share, numbers.Real) or isinstance(share, bool):
-        raise TypeError(f"share must be a float, got {share!r} ({type(share).__name__})")
-    if not 0 <= share <= 1:
-        raise ValueError(f"share must lie between 0 and 1, got {share}")
+    share_of_1("share", share)
     if not isinstance(generator, torch.Generator):
         raise TypeError(f"generator must be a torch.Generator, got {type(generator).__name__}")
     specials = len(Vocabulary.SPECIALS)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, normalize
 
-from scratch._arguments import flag, positive
+from scratch._arguments import flag, floats, positive
 
 __all__ = ["info_nce"]
 
@@ -24,10 +24,7 @@ def info_nce(queries: Tensor, keys: Tensor, temperature: float, symmetric: bool 
 
     Raises TypeError for what is no tensor of floats, ValueError for shapes that do not fit or a temperature of 0.
     """
-    for name, vectors in (("queries", queries), ("keys", keys)):
-        if not isinstance(vectors, Tensor) or not vectors.is_floating_point():
-            kind = vectors.dtype if isinstance(vectors, Tensor) else type(vectors).__name__
-            raise TypeError(f"{name} must be a tensor of floating point numbers, got {kind}")
+    queries, keys = floats("queries", queries), floats("keys", keys)
     if queries.ndim != 2 or queries.shape != keys.shape or not len(queries):
         raise ValueError(
             f"queries and keys must have one shape (n, d), got {tuple(queries.shape)} and {tuple(keys.shape)}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from scratch._arguments import at_least, at_least_1, batch_of_vectors, positive
+from scratch._arguments import at_least, at_least_1, batch_of_vectors, floats, positive
 
 Device = torch.device | str | None
 
@@ -109,9 +109,7 @@ def rotate(x: Tensor, positions: Tensor) -> Tensor:
     tensor([[1.0000, 0.0000],
             [0.5403, 0.8415]])
     """
-    if not isinstance(x, Tensor) or not x.is_floating_point():
-        kind = x.dtype if isinstance(x, Tensor) else type(x).__name__
-        raise TypeError(f"x must be a tensor of floating point numbers, got {kind}")
+    floats("x", x)
     if not isinstance(positions, Tensor) or positions.is_complex() or positions.dtype == torch.bool:
         kind = positions.dtype if isinstance(positions, Tensor) else type(positions).__name__
         raise TypeError(f"positions must be a tensor of real numbers, got {kind}")

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear, pad
 
-from scratch._arguments import at_least_1, batch_of_vectors, flag, lengths_within, readable
+from scratch._arguments import at_least_1, batch_of_vectors, flag, floats, lengths_within, readable
 from scratch.bptt import lstm_steps
 
 State = tuple[Tensor, ...]  # of a step: (h,), or for the LSTM (h, c)
@@ -143,9 +143,7 @@ class _Cell(_Recurrent):
 
     def forward(self, x: Tensor, state: Outside | None = None) -> Outside:
         """x (batch, input_dim); state (batch, hidden_dim), two of them for the LSTM, zeros by default -> the next."""
-        if not isinstance(x, Tensor) or not x.is_floating_point():
-            kind = x.dtype if isinstance(x, Tensor) else type(x).__name__
-            raise TypeError(f"x must be a tensor of floating point numbers, got {kind}")
+        floats("x", x)
         if x.dim() != 2 or x.shape[1] != self.input_dim:
             raise ValueError(f"x must have the shape (batch, input_dim = {self.input_dim}), got {tuple(x.shape)}")
         weight_ih, weight_hh, bias_ih, bias_hh = self._weights("")

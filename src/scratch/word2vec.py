@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import numbers
 from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
@@ -11,7 +10,7 @@ import torch
 from gensim.models import KeyedVectors
 from torch import Tensor, nn
 
-from scratch._arguments import at_least, at_least_1, ids_below, positive, seed_value
+from scratch._arguments import at_least, at_least_1, ids_below, positive, real, seed_value
 from scratch.full_softmax import FullSoftmax
 from scratch.full_softmax import softmax_loss as softmax_loss  # it belongs to word2vec: found here as well
 from scratch.hierarchical_softmax import HierarchicalSoftmax
@@ -179,8 +178,6 @@ def _noise(count: Tensor, power: float) -> Tensor:
 
 
 def _not_negative(name: str, value: float) -> float:
-    if not isinstance(value, numbers.Real) or isinstance(value, bool):
-        raise TypeError(f"{name} must be a float, got {value!r} ({type(value).__name__})")
-    if not 0 <= value < math.inf:
+    if not 0 <= real(name, value) < math.inf:
         raise ValueError(f"{name} must be 0 or positive, and finite, got {value}")
     return float(value)
