@@ -9,6 +9,7 @@ CHROMIUM := $(shell for b in chromium-headless-shell chromium chromium-browser g
 NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=3600 --nbval-kernel-startup-timeout=3600
 # an expression of pytest's markers, as in: make test ONLY="not browser and not colab and not slow"
 ONLY := $(if $(CHROMIUM),,not browser)
+SPHINX := sphinx -W -n --keep-going -q -d _build/.doctrees
 PAGES := _config.yml _toc.yml $(shell find book -type f -not -path '*/.ipynb_checkpoints/*' -not -name '*.py' -o -path 'book/_extensions/*')
 
 .DEFAULT_GOAL := help
@@ -79,12 +80,14 @@ address: .venv/.python ## make address URL=https://… : change the repository's
 	$(PYTHON) scripts/address.py "$(URL)"
 
 clean: ## remove what was built and installed
-	rm -rf .venv _build .cache .hypothesis .ruff_cache
+	rm -rf .venv _build conf.py .cache .hypothesis .ruff_cache
 
+# Jupyter Book turns _config.yml into Sphinx's conf.py; Sphinx builds. Should Jupyter Book 1 end, conf.py is kept instead.
 # A failed build is removed whole: Sphinx would not repeat the warnings of pages it has already read.
 _build/html/index.html: .venv/.builder $(PAGES)
 	@rm -rf _build
-	@.venv/bin/jupyter-book build . -W -n --keep-going -q >.venv/build.log 2>&1 || { cat .venv/build.log; rm -rf _build; exit 1; }
+	@{ .venv/bin/jupyter-book config sphinx . && PYTHONPATH=book/_extensions $(PYTHON) -m $(SPHINX) . _build/html; } \
+	  >.venv/build.log 2>&1 || { cat .venv/build.log; rm -rf _build; exit 1; }
 	@$(PYTHON) scripts/translations.py
 
 .venv/.python:

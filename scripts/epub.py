@@ -153,6 +153,7 @@ def make(out: Path = OUT) -> Path:
     with chromium() as browser:
         page = browser.new_page()
         page.set_default_timeout(0)
+        page.route("**/*.{css,png,svg,webp,woff,woff2}*", lambda route: route.abort())  # words and formulas are enough
         for name, part in pages():
             settle(page, (HTML / f"{name}.html").as_uri())
             taken = page.evaluate(TAKE)

@@ -6,11 +6,7 @@ small broken page. What only shows in a browser is in test_browser.py.
 
 import importlib
 import json
-import os
 import re
-import shutil
-import subprocess
-import sys
 import unicodedata
 from pathlib import Path
 from urllib.parse import unquote, urljoin, urlsplit
@@ -384,22 +380,6 @@ def test_the_example_in_the_readme_and_on_the_first_page_prints_what_they_say(ca
         ).groups()
         exec(code, {"__name__": "example"})
         assert capsys.readouterr().out == shown, file
-
-
-@pytest.mark.slow
-def test_the_way_out_plain_sphinx_builds_the_book(tmp_path):
-    """Should Jupyter Book 1 end: `jupyter-book config sphinx .` writes a conf.py, and Sphinx alone builds from it."""
-    project = tmp_path / "a copy"
-    leave = shutil.ignore_patterns(".venv", "_build", ".git", ".cache", "__pycache__", "tests", "*.egg-info")
-    shutil.copytree(ROOT, project, ignore=leave)
-    env = {**os.environ, "PYTHONPATH": str(project / "book" / "_extensions")}  # what _config.yml calls local_extensions
-    for command in (
-        [Path(sys.executable).with_name("jupyter-book"), "config", "sphinx", "."],
-        [sys.executable, "-m", "sphinx", "-W", "-n", "--keep-going", "-q", ".", "out"],
-    ):
-        done = subprocess.run(command, cwd=project, env=env, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr[-3000:]
-    assert all((project / "out" / f"{name}.html").is_file() for name in PAGES)
 
 
 # --- The rules bite -------------------------------------------------------------------------------------------------

@@ -553,7 +553,7 @@ from torch.nn.functional import cross_entropy
 
 
 def train(reader, length, seed, rate, steps=300, shortest=None, exam=1):
-    optimizer = torch.optim.Adam(reader.parameters(), lr=rate)
+    optimizer = torch.optim.Adam(reader.parameters(), lr=rate, fused=True)
     generator = torch.Generator().manual_seed(100 + seed)
     for _ in range(steps):
         span = torch.randint(shortest or length, length + 1, (), generator=generator)
@@ -1193,11 +1193,12 @@ for name, found in (("usual", usual), ("identity", results)):
 class Coupled(nn.LSTM):
     def forward(self, x):  # (batch, length, d)
         given = linear(x.transpose(0, 1), self.weight_ih_l0, self.bias_ih_l0)
-        h, c, outputs = x.new_zeros(len(x), 32), 0, []
+        h = c = x.new_zeros(len(x), 32)
+        outputs = []
         for now in given:
             a = now + linear(h, self.weight_hh_l0, self.bias_hh_l0)
             _, f, g, o = a.chunk(4, 1)  # (batch, 32)
-            c = f.sigmoid() * c + (1 - f.sigmoid()) * g.tanh()
+            c = torch.lerp(g.tanh(), c, f.sigmoid())  # (1 - f) g + f c
             h = o.sigmoid() * c.tanh()
             outputs.append(h)
         return torch.stack(outputs, 1), (h, c)
@@ -1206,7 +1207,7 @@ class Coupled(nn.LSTM):
 results = []
 for seed in range(2):
     torch.manual_seed(seed)
-    results.append(train(Reader(Coupled, 0), 32, seed, rate=3e-2, steps=600))
+    results.append(train(Reader(Coupled, 0), 32, seed, rate=3e-2))
 print(f"fresh, with coupled gates: {remembering(results)} remember 32 words")
 
 # %% [markdown]

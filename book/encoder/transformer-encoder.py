@@ -362,7 +362,7 @@ for pre, name in ((0, "post-norm"), (1, "pre-norm")):
 columns = {"gradient in layer": ""} | {str(n): ".2f" for n in (1, 4, 8, 12, 16)}
 Table(rows, columns)
 
-# %% mystnb={"image": {"alt": "Two panels. Above, the gradient in the last layer against the depth from 2 to 32 layers, both axes doubling: the points of post-norm stay level near 0.4, those of pre-norm fall along a straight line from 0.3 to 0.1. Below, the gradient in each of 16 layers: post-norm rises from the first layer to the later ones, pre-norm falls from first to last."}, "figure": {"caption": "Size of the gradient of $W_2$ before training: above in the last layer, by depth; below in each layer of an encoder of 16. Lines are means, dots five seeds.", "name": "fig-te-gradients"}}
+# %% tags=["rms=0.5"] mystnb={"image": {"alt": "Two panels. Above, the gradient in the last layer against the depth from 2 to 32 layers, both axes doubling: the points of post-norm stay level near 0.4, those of pre-norm fall along a straight line from 0.3 to 0.1. Below, the gradient in each of 16 layers: post-norm rises from the first layer to the later ones, pre-norm falls from first to last."}, "figure": {"caption": "Size of the gradient of $W_2$ before training: above in the last layer, by depth; below in each layer of an encoder of 16. Lines are means, dots five seeds.", "name": "fig-te-gradients"}}
 figure, (above, below) = plt.subplots(2, 1, figsize=(5, 5))
 for pre, name, marker in ((0, "post-norm", "o"), (1, "pre-norm", "s")):
     last = torch.tensor([[r[0][-1] for r in runs[pre, n]] for n in DEPTHS])  # (5, 5)
@@ -959,7 +959,7 @@ Table(rows, DIFFERENCE)
 # goes, in the mean, to the word before it, to itself, to the word after it, and to the first of the sentence? Twelve
 # words that all looked everywhere alike would give each the share in the last row.
 
-# %% tags=["atol=0.04"]
+# %%
 trained, rows = {}, []
 for name, seed in [("Transformer", s) for s in range(3)] + [
     ("LSTM", 0),
@@ -977,7 +977,7 @@ for seed in range(3):
         rows.append((f"seed {seed}, head {h + 1}", *near, weights[:, 0].mean().item()))
 rows.append(("all alike", *[1 / 12] * 4))
 columns = ("the word before", "itself", "the word after", "the first word")
-Table(rows, {"weight on": ""} | dict.fromkeys(columns, ".2f"))
+Table(rows, {"weight on": ""} | dict.fromkeys(columns, ".1f"))
 
 # %% [markdown]
 # No head has found the neighbour. In every seed one or two have found the *first word*, and give it about half of their
