@@ -6,6 +6,7 @@ import sys
 
 import bottleneck
 import common
+import memory
 import museum
 import numpy as np
 import positions
@@ -97,6 +98,32 @@ def test_the_stored_spellers_are_those_of_the_benchmark_at_their_best_rates():
         assert tuple(scores) == bottleneck.RATES
         assert row["rate"] == max(scores, key=scores.get)
         assert len(row["unseen"]) == len(row["strings"]) == bottleneck.SEEDS
+
+
+def test_the_translation_memory_of_the_chapter_is_searched(monkeypatch):
+    few = [split[::20] for split in memory.load_pairs("en-zh")]
+    small = {"CHOOSING": (0,), "JUDGED": (1, 2), "RATES": {"skip-gram": (0.01,), "mean of words": (0.01, 0.1)}}
+    pairs = (("mean of words", "TF-IDF"), ("mean of words and TF-IDF", "skip-gram"))
+    for name, value in (small | {"PAIRS": pairs, "load_pairs": lambda name: few}).items():
+        monkeypatch.setattr(memory, name, value)
+    default = torch.get_default_dtype()
+    try:
+        found = memory.search()
+    finally:
+        torch.set_default_dtype(default)
+    assert [(row["arm"], row["rate"]) for row in found["arms"]] == [("skip-gram", 0.01), ("mean of words", 0.1)]
+    assert all(0 < any_sentence < 1 for row in found["arms"] for any_sentence, _ in row["scores"])
+    assert all(pair["interval"][0] < pair["mean"] < pair["interval"][1] for pair in found["pairs"])
+
+
+def test_the_stored_memory_is_that_of_the_benchmark_at_its_best_rates():
+    stored = json.loads((common.RESULTS / "memory.json").read_text("utf-8"))["search"]
+    assert [(pair["one"], pair["other"]) for pair in stored["pairs"]] == list(memory.PAIRS)
+    for row in stored["arms"]:
+        tried = {float(rate): np.mean(scores) for rate, scores in row["validation"].items()}
+        assert tuple(tried) == memory.RATES[row["arm"]]
+        assert row["rate"] == max(tried, key=tried.get)
+        assert len(row["scores"]) == len(memory.JUDGED)
 
 
 def test_the_guesses_on_the_museum_are_judged_as_its_encoders_are():
