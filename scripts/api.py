@@ -25,10 +25,10 @@ BUILT = {  # in another chapter than the first that imports it
 }
 INTRODUCTION = """# The helpers
 
-Everything that the chapters import from `scratch`, module by module, in the order in which the book needs it: what it
-takes and returns, with shapes, what it raises, where it comes from, and an example, which is run by the tests. A mask
-is True where attention is allowed, everywhere. Bad input raises one error, which names the argument, the value and what
-was expected. This page is made from the docstrings by `scripts/api.py`.
+Everything that `scratch` offers, module by module, in the order in which the book needs it, and at the end what no
+chapter imports itself: what it takes and returns, with shapes, what it raises, where it comes from, and an example,
+which is run by the tests. A mask is True where attention is allowed, everywhere. Bad input raises one error, which
+names the argument, the value and what was expected. This page is made from the docstrings by `scripts/api.py`.
 """
 
 
@@ -176,7 +176,7 @@ def page() -> str:
         source = (PACKAGE / f"{name}.py").read_text("utf-8")
         if not (own := entries(source)):
             continue
-        where = f"In the book: [](./{chapter}.ipynb).\n" if chapter else "No chapter imports it.\n"
+        where = f"In the book: [](./{chapter}.ipynb).\n" if chapter else "No chapter imports it itself.\n"
         parts += [f"## `scratch.{name}`\n", prose(ast.get_docstring(ast.parse(source)) or "") + "\n", where, *own]
     return "\n".join(parts)
 

@@ -33,7 +33,8 @@ TAKE = """() => {
     article.querySelectorAll(forBrowsers).forEach((part) => part.remove());
     article.querySelectorAll(".cell summary").forEach((summary) => (summary.textContent = "Solution"));
     article.querySelectorAll("details").forEach((fold) => fold.removeAttribute("open"));
-    article.querySelectorAll("svg[role=group]").forEach((drawing) => drawing.removeAttribute("role"));
+    article.querySelectorAll("[role=group]").forEach((part) => part.removeAttribute("role"));
+    article.querySelectorAll(".cell_output").forEach((part) => part.removeAttribute("aria-label"));
     article.querySelectorAll("a[href]").forEach((link) => {
         const address = link.getAttribute("href"), escaped = { "<": "%3C", ">": "%3E", " ": "%20" };
         link.setAttribute("href", address.replace(/[<> ]/g, (sign) => escaped[sign]));

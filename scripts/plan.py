@@ -1,8 +1,9 @@
 """Write what a teacher plans with into book/teaching.md: python scripts/plan.py
 
-A table of the chapters, with the minutes that reading, questions and exercises take, and the graph of what builds on
-what, as a drawing whose boxes are links. Minutes of exercises are the chapters' own; reading is counted at 130 words
-and half a displayed formula a minute, and half a minute for each code cell; a question takes two minutes.
+A table of the chapters, with the minutes that reading, questions and exercises take, one of the exercises by kind, and
+the graph of what builds on what, as a drawing whose boxes are links. Minutes of exercises are the chapters' own;
+reading is counted at 130 words and half a displayed formula a minute, and half a minute for each code cell; a question
+takes two minutes.
 """
 
 from __future__ import annotations
@@ -95,6 +96,19 @@ def table() -> str:
     return "\n".join(lines)
 
 
+def lessons() -> str:
+    """Each chapter's exercises by kind, with their minutes: a teacher fills a lesson with them."""
+    lines = ["| chapter | pencil | code | open |", "| --- | --- | --- | --- |"]
+    for chapter in in_order():
+        text = markdown(nbformat.read(chapter.notebook, as_version=4).cells)
+        kinds: dict[str, list[str]] = {"pencil": [], "code": [], "open": []}
+        for number, kind, _, minutes in re.findall(WORDS["en"].exercise, text, re.MULTILINE):
+            kinds[kind].append(f"{number} ({minutes})")
+        link = f"[{opening(chapter)[0].split(':')[0]}]({chapter.notebook.relative_to(BOOK).as_posix()})"
+        lines.append(f"| {link} | {' | '.join(', '.join(own) for own in kinds.values())} |")
+    return "\n".join(lines)
+
+
 def graph() -> str:
     """What builds on what, as a drawing in HTML: an arrow from each chapter to those that need it."""
     width, height = max(x for x, _ in PLACES.values()) * COLUMN + WIDE, max(y for _, y in PLACES.values()) * ROW + HIGH
@@ -119,8 +133,8 @@ def graph() -> str:
 
 
 def renewed(text: str) -> str:
-    """The page's text with the table and the graph in their places."""
-    for name, what in (("plan", table()), ("graph", graph())):
+    """The page's text with the tables and the graph in their places."""
+    for name, what in (("plan", table()), ("lessons", lessons()), ("graph", graph())):
         place = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
         text = place.sub(lambda found, what=what: f"{found[1]}\n{what}\n\n{found[2]}", text)
     return text

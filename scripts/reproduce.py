@@ -104,11 +104,12 @@ def block(results: list[Found]) -> str:
     differing = [f"  - {found.chapter}, {what}" for found in results for what in found.differing]
     libraries = ", ".join(f"{name} {version(name).split('+')[0]}" for name in LIBRARIES)
     lines = [
-        f"## {date.today().isoformat()}: {processor()}",
+        f"## {processor()}, {date.today().isoformat()}",
         "",
         f"- commit {commit()}; {platform.system()}, {platform.machine()}, {cores()} cores",
         f"- Python {platform.python_version()}, {libraries}",
-        f"- {len(results)} chapters, {outputs} outputs compared: {len(differing) or 'none'} differ"
+        f"- {len(results)} chapter{'s' * (len(results) != 1)}, {outputs} outputs compared: "
+        f"{len(differing) or 'none'} differ"
         f"{'' if len(differing) != 1 else 's'}, {len(moved) or 'none'} moved within what is allowed",
     ]
     if differing:

@@ -131,7 +131,8 @@ def test_the_buttons_lead_to_this_page_in_the_repository(book, name):
     assert links["Source repository"] == address
     edited = source.replace(".ipynb", ".py")  # CONTRIBUTING.md: never the notebook, which is made from it
     assert links["Suggest edit"] == f"{address}/edit/{branch}/{edited}"
-    assert links["Open an issue"].startswith(f"{address}/issues/new?title=Issue%20on%20page%20%2F{name}.html")
+    form = next((ROOT / ".github" / "ISSUE_TEMPLATE").glob("mistake.*")).name
+    assert links["Open an issue"] == f"{address}/issues/new?template={form}&title=Issue%20on%20page%20%2F{name}.html"
     if source.endswith(".ipynb"):
         colab = f"https://colab.research.google.com/github{urlsplit(address).path}/blob/{branch}/{source}"
         assert links["Launch on Colab"] == colab
@@ -316,8 +317,14 @@ FINISHED = {
     '<img alt="a" style="width: 540px; height: 400px;" src="a.png" />': (
         '<img loading="lazy" alt="a" width="540" height="400" src="a.png" />'
     ),
-    '<td style="text-align: right">-0.01 to +0.02</td>': (
-        '<td style="text-align: right; white-space: pre">−0.01 to +0.02</td>'
+    '<td style="text-align: right">[-0.01, +0.02]</td>': (
+        '<td style="text-align: right; white-space: pre">[−0.01, +0.02]</td>'
+    ),
+    '<td style="text-align: left">-0.01 to +0.02</td>': '<td style="text-align: left">−0.01 to +0.02</td>',
+    '<th scope="row" style="text-align: left">2 x</th>': '<th scope="row" style="text-align: left">2 x</th>',
+    '<th scope="col" style="text-align: right">k = -5</th>': '<th scope="col" style="text-align: right">k = −5</th>',
+    '<div class="cell_output docutils container">': (
+        '<div class="cell_output docutils container" role="group" aria-label="Output">'
     ),
     '<td style="text-align: left">[-2, -1.5] since 2026-01-01, word-by-word, 3e-05</td>': (
         '<td style="text-align: left">[−2, −1.5] since 2026-01-01, word-by-word, 3e-05</td>'

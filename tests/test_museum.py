@@ -46,7 +46,7 @@ def tour():
 
 def test_there_are_enough(tour):
     assert len(tour.museum) >= 12
-    headings = re.findall(r"^### Exhibit (\d+): ", tour.text, re.MULTILINE)
+    headings = re.findall(r"^### Exhibit\s(\d+): ", tour.text, re.MULTILINE)
     assert [int(number) for number in headings] == list(range(1, len(tour.museum) + 1))
 
 

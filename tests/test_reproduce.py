@@ -108,7 +108,7 @@ def test_a_cell_that_fails(tmp_path, monkeypatch):
 def test_the_block():
     found = reproduce.Found("a/b", 3, ["code cell 0: 0.52 became 0.53"], [])
     text = reproduce.block([found, reproduce.Found("a/c", 2, [], ["code cell 1: stored 1, now 2"])])
-    assert re.match(r"## \d{4}-\d\d-\d\d: \S", text)
+    assert re.match(r"## \S.*, \d{4}-\d\d-\d\d\n", text)
     assert f"- Python {sys.version.split()[0]}, torch " in text
     assert "- 2 chapters, 5 outputs compared: 1 differs, 1 moved within what is allowed" in text
     assert (

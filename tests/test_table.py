@@ -60,10 +60,35 @@ def test_words_left_numbers_right():
 
 @given(st.lists(st.tuples(st.text(), st.floats(allow_nan=False, allow_infinity=False), st.integers())))
 def test_any_row_is_shown(rows):
-    table = Table(rows, {"<a>": "", "b & c": ".3e", "d": ","})
-    assert table.rows == [[text, f"{x:.3e}", f"{n:,}"] for text, x, n in rows]
+    table = Table(rows, {"<a>": "", "b & c": ".3f", "d": ","})
+    assert table.rows == [[text, f"{x:.3f}", f"{n:,}"] for text, x, n in rows]
     assert table._repr_html_().count("<tr>") == len(rows) + 1
     assert "<a>" not in table._repr_html_()
+
+
+@pytest.mark.parametrize(
+    ("number", "form", "shown"),
+    [
+        (2.34e-10, ".1e", "2.3 × 10⁻¹⁰"),
+        (-0.00012, ".0e", "-10⁻⁴"),
+        (1e6, ".0e", "10⁶"),
+        (1e6, ".1e", "1.0 × 10⁶"),
+        (3.2, ".0e", "3"),
+        (0.0, ".1e", "0.0"),
+        (float("inf"), ".1e", "inf"),
+        (float("nan"), ".1e", "nan"),
+        (1e-6, ".2g", "1e-06"),  # what is asked for as it is stays as it is
+    ],
+)
+def test_powers_of_ten_are_printed_as_in_a_book(number, form, shown):
+    assert Table([(number,)], {"x": form}).rows == [[shown]]
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_a_power_of_ten_can_be_read_back(number):
+    ((shown,),) = Table([(number,)], {"x": ".16e"}).rows
+    back = shown.translate(str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")).replace(" × 10", "e")
+    assert float(back) == number
 
 
 def test_scalars_of_libraries():

@@ -52,6 +52,10 @@ def fit_outputs(app, doctree, docname):
         wide = max(map(columns, block.astext().splitlines()), default=0)
         if cell is not None and wide > 30:
             kind = "fit wide" if wide > WIDE else "fit"
+            if (
+                "  " not in block.astext()
+            ):  # nothing stands under something: it may wrap on a phone
+                kind += " prose"
             start = f'<div class="{kind}" style="--columns: {wide}">'
             around = [nodes.raw("", text, format="html") for text in (start, "</div>")]
             block.parent.replace(block, [around[0], block, around[1]])
@@ -146,14 +150,17 @@ FORMULA = r'<span class="math notranslate nohighlight">[^<]*</span>'
 AFTER = r"(?:[-–]\w+)?(?:’s\b|[.,:;?!)\]’”…，。：；？！）」、])*"
 TOUCHED = re.compile(rf"\(?{FORMULA}{AFTER}")
 CELL = re.compile(
-    r'(<t[dh](?: scope="row")? style="text-align: (?:left|right))("[^>]*>[^<]{1,24}</t)'
+    r'(<td style="text-align: (?:left|right))("[^>]*>[^<A-Za-z]{1,24}</t)'
 )
 FORM = re.compile(r'<span class="c1"># @title [^<]*</span>\n')
-RESULT = re.compile(r'(?<=<td style="text-align: )(?:left|right)[^<]*')
+RESULT = re.compile(
+    r'(?:(?<=<td style="text-align: )|(?<=<th scope="col" style="text-align: ))(?:left|right)[^<]*'
+)
 NEGATIVE = re.compile(r"(?<![\w.])-(?=\d)")
 THREAD = re.compile(
     r'(<a class="reference external" href="https://github.com/([\w.-]+/[\w.-]+)/(issues|pull)/(\d+)">[^<]*)(?=</a>)'
 )
+OUTPUT = '<div class="cell_output docutils container">'
 ASKED = re.compile(r"(\?</span></a>)\.(?!\w)")
 
 
@@ -165,7 +172,7 @@ def finish_body(app, pagename, templatename, context, doctree):
     book.css, and not in a style, which would squeeze them on a phone. A formula keeps the signs that touch it on its
     line, a short cell of a result stays on one, a number below zero has a minus and no hyphen, and Colab's title of a
     solution, which the page gives it, is left out. No full stop stands after a link that ends in a question mark. A link
-    to a thread, of which one often sees a verb, says to those who hear it which thread it is.
+    to a thread, of which one often sees a verb, says to those who hear it which thread it is, and an output that it is one.
     """
     if "body" in context:
         body = re.sub(r'<summary aria-label="[^"]*">', "<summary>", context["body"])
@@ -176,6 +183,7 @@ def finish_body(app, pagename, templatename, context, doctree):
         body = RESULT.sub(lambda found: NEGATIVE.sub("−", found[0]), body)
         body = ASKED.sub(r"\1", body)
         body = THREAD.sub(thread, body)
+        body = body.replace(OUTPUT, OUTPUT[:-1] + ' role="group" aria-label="Output">')
         context["body"] = FORM.sub("", body)
 
 
@@ -195,11 +203,16 @@ def thread(found):
 
 
 def edit_source(app, pagename, templatename, context, doctree):
-    """Let the button for a change lead to a chapter's source, from which its notebook is made."""
+    """Let the button for a change lead to a chapter's source, from which its notebook is made; that for an issue, to
+    the form for mistakes."""
     for group in context.get("header_buttons", ()):
         for button in group.get("buttons", (group,)):
             if re.search(r"/edit/.*\.ipynb$", button.get("url", "")):
                 button["url"] = button["url"].removesuffix(".ipynb") + ".py"
+            if "/issues/new?" in button.get("url", ""):
+                button["url"] = re.sub(
+                    r"\?(title=[^&]*).*", r"?template=mistake.md&\1", button["url"]
+                )
 
 
 def other_languages(srcdir, docname):

@@ -16,6 +16,18 @@ window.addEventListener("load", () =>
   }),
 );
 
+// The theme takes the focus from these when they are pressed, so that a mouse leaves no tip behind. The keyboard keeps its
+// place, and hears which colours it has chosen.
+for (const button of document.querySelectorAll(".theme-switch-button, .search-button, .primary-toggle, .secondary-toggle")) {
+  button.blur = () => button.matches(":focus-visible") || HTMLElement.prototype.blur.call(button);
+  if (button.matches(".theme-switch-button"))
+    button.addEventListener("click", () =>
+      setTimeout(() => button.setAttribute("aria-label", `Color mode: ${document.documentElement.dataset.mode}`)));
+}
+
+// The signs of an icon font are no part of a name.
+document.querySelectorAll('[class*="fa-"]').forEach((icon) => icon.setAttribute("aria-hidden", "true"));
+
 // The theme opens every button's link in a new window; the other language takes this page's place.
 document.querySelectorAll(".btn-language-button").forEach((button) => button.removeAttribute("target"));
 
@@ -42,7 +54,11 @@ document.querySelectorAll(".btn-language-button").forEach((button) => button.rem
   if (hits) {
     if (location.protocol === "file:") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false; // files may not read files
     const query = new URLSearchParams(location.search).get("q") || "";
+    const found = Object.assign(document.createElement("p"), { className: "visually-hidden", role: "status" });
+    hits.before(found); // what the page shows in silence
     new MutationObserver(() => {
+      const summary = hits.querySelector(".search-summary")?.textContent ?? "";
+      if (found.textContent !== summary) found.textContent = summary;
       for (const link of hits.querySelectorAll("li > a[href]")) {
         const to = new URL(link.href);
         to.searchParams.set("highlight", query);
@@ -78,7 +94,10 @@ document.querySelectorAll(".btn-language-button").forEach((button) => button.rem
       const place = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
       const first = (place || article).querySelector("mark");
       for (let fold = first?.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
-      first?.scrollIntoView({ block: "center" });
+      if (!first) return;
+      first.scrollIntoView({ block: "center" });
+      first.tabIndex = -1; // who hears the page goes on from here
+      first.focus({ preventScroll: true });
     };
     const ready = () => Promise.resolve(window.MathJax?.startup?.promise).then(mark);
     if (patterns.length) window.addEventListener("load", ready);

@@ -1,7 +1,7 @@
 "use strict";
 // Check yourself: a question that the notebook writes as plain Markdown (scripts/questions.py says how) becomes a form
 // here, and stays as it is for paper. Choosing an option shows whether it is right, and why. The answers stay in this
-// browser; a chapter whose questions are all answered rightly has a tick in the table of contents. What is not written as
+// browser; a chapter whose questions are all answered correctly has a tick in the table of contents. What is not written as
 // it should stays text.
 {
   const chinese = document.documentElement.lang.startsWith("zh");
@@ -10,7 +10,7 @@
         right: (letter) => `${letter}，对。`,
         wrong: (letter) => `${letter}，不对。`,
         check: (letter) => `按回车键，看${letter}对不对。`,
-        score: (right, all) => `${all}题答对${right}题。答案只留在本浏览器里。`,
+        score: (right, all) => `${all}题答对${right}题${right === all ? "，目录里本章已打上✓" : ""}。答案只留在本浏览器里。`,
         forget: "忘掉我的答案",
         done: "本章的题都答对了",
       }
@@ -18,9 +18,10 @@
         right: (letter) => `${letter} is right.`,
         wrong: (letter) => `${letter} is not it.`,
         check: (letter) => `Press Enter to check ${letter}.`,
-        score: (right, all) => `${right} of ${all} answered rightly. Your answers stay in this browser.`,
+        score: (right, all) =>
+          `${right} of ${all} answered correctly${right === all ? ": this chapter has a ✓ in the table of contents now" : ""}. Your answers stay in this browser.`,
         forget: "Forget my answers",
-        done: "all questions answered rightly",
+        done: "all questions answered correctly",
       };
 
   // What is kept: {page: {answers: {number: letter}, done: true or false}}. Reading and writing may both be forbidden.
@@ -52,7 +53,7 @@
   // The table of contents.
   const tick = () => {
     const all = kept();
-    for (const link of document.querySelectorAll("nav.bd-links a.internal")) {
+    for (const link of document.querySelectorAll("nav.bd-links a.internal, .chapters a.internal")) {
       const old = link.querySelector(".tick");
       const done = all[page(link.href)]?.done;
       if (done && !old) link.append(make("span", { class: "tick", role: "img", "aria-label": words.done }, "✓"));
@@ -90,7 +91,7 @@
 
   const build = (question) => {
     const { details, list, asked, text, number, letters, right, told } = question;
-    const verdict = make("div", { class: "verdict" });
+    const verdict = make("div", { class: "verdict", id: `verdict-${number}` });
     const inputs = [];
     const options = [...list.children].map((item, i) => {
       const id = `question-${number}-${letters[i]}`;
@@ -98,7 +99,7 @@
       const label = make("label", { for: id }, make("strong", {}, letters[i]), make("span", {}, ...rest(item)));
       return make("div", { class: "option" }, inputs[i], label);
     });
-    const fieldset = make("fieldset", {}, make("legend", {}, ...text.cloneNode(true).childNodes), ...options);
+    const fieldset = make("fieldset", { "aria-describedby": verdict.id }, make("legend", {}, ...text.cloneNode(true).childNodes), ...options);
     const form = make("form", { class: "question", autocomplete: "off" }, fieldset, verdict);
     asked.before(form);
     for (const part of [asked, list, details]) part.classList.add("only-on-paper");

@@ -410,7 +410,8 @@ vocabulary = Vocabulary.from_tokens(" ".join(map(name, range(1, N + 1))).split()
 vocabulary = Vocabulary({**vocabulary.counts, **dict.fromkeys("0123456789", 1)})
 KINDS = {"no encoder": 64, "bag": 64, "encoder–decoder": 64, "decoder-only": 94}  # d_h
 print(len(vocabulary), "tokens:", *vocabulary.tokens[2:8], "…")
-print("two GRUs, table, output:", 2 * 3 * 64 * (32 + 64 + 2) + 44 * 32 + 44 * 64 + 44)
+total = 2 * 3 * 64 * (32 + 64 + 2) + 44 * 32 + 44 * 64 + 44
+print(f"two GRUs, table, output: {total:,}")
 
 
 # %%

@@ -130,7 +130,7 @@ print("hidden", tuple(hidden.shape), "and cell", tuple(cell.shape), "as by hand:
 # > **Correction.** The article calls what this class returns *the last hidden state* of the network. It is one for each
 # > layer, `(num_layers, batch, hidden_dim)`; all of them, and `cell` too, are there for a decoder that reads on from them.
 # > The sentence is `hidden[-1]`. Mind that the batch is the *second* axis: `batch_first=True` turns inputs and outputs,
-# > [not the states](https://github.com/pytorch/pytorch/issues/4145). Who writes `hidden[:, -1]` gets the last sentence in
+# > [not the states](https://github.com/pytorch/pytorch/issues/4145). Whoever writes `hidden[:, -1]` gets the last sentence in
 # > all layers, and if the batch has as many sentences as there are layers, not even the shape will tell.
 #
 # ## Which slice is the sentence?
@@ -226,7 +226,7 @@ rows = [
     for name, found in runs.items()
     for what, mean in zip(("to itself", "cat to dog"), found.mean(0), strict=True)
 ]
-columns = {"<pad> has a": "", "cosine": ""} | {f"{k} pads": ".2f" for k in PADS}
+columns = {"<pad> has a": "", "cosine": ""} | {f"pads: {k}": ".2f" for k in PADS}
 Table(rows, columns)
 
 # %% mystnb={"image": {"alt": "Cosine against the number of pads, 0 to 31. The cosine of the cat sentence with itself falls from 1 to about 0.1 if the pad row is random and to about one half if it is zeros, each with a wide band. The cosine of the cat sentence with the dog sentence rises from 0.2 to 1 in both cases, steeply, and is 1 from 7 pads on."}, "figure": {"caption": "One sentence drifts away from itself (solid), and two sentences become one (dashed), when the encoder reads padding. Means of twenty random encoders; bands for the solid lines, from the smallest to the largest.", "name": "fig-le-padding"}}
@@ -315,14 +315,14 @@ print(f"hidden[-1], cell and encoder.vectors within 1e-12 of those by hand: {nea
 
 # %%
 deep = Encoder(len(vocabulary), 16, 32, num_layers=2, bidirectional=True)
-for dtype, bound in ((torch.float64, 1e-12), (torch.float32, 1e-6)):
+for dtype, bound in ((torch.float64, "1e-12"), (torch.float32, "1e-6")):
     deep.to(dtype)
     true = deep.vectors(ids, lengths)  # (2, 64)
     wider = [deep.vectors(nn.functional.pad(ids, (0, k)), lengths) for k in PADS[1:]]
     exact = all(torch.equal(true, vector) for vector in wider)
     single = deep.vectors(ids[:1, :3], lengths[:1])  # the dog alone
-    near = (single - true[:1]).abs().max() < bound
-    print(f"{dtype}: more padding, equal: {exact}; alone, within {bound:.0e}: {near}")
+    near = (single - true[:1]).abs().max() < float(bound)
+    print(f"{dtype}: more padding, equal: {exact}; alone, within {bound}: {near}")
 
 # %% [markdown]
 # Both hold.
@@ -798,8 +798,8 @@ plt.show()
 # (words have no seed, and the lengths were forgotten with seed 0 only). In the first column the
 # bag of words, without any training, is hard to beat. The strings of a program are full of phrases that come again word
 # for word, and there is no better sign of a like meaning than the same words. (Weighing them by idf hardly matters
-# here.) Baldwin {cite:p}`baldwin2001low` found bags of words as good as methods that heed the order when he searched
-# translation memories. Skip-gram finds something in the second column and pays for it in the first, presumably because
+# here.) Baldwin {cite:p}`baldwin2001low` found bags of pairs of characters, which heed the order nearby, as good as methods that heed all
+# of it when he searched translation memories. Skip-gram finds something in the second column and pays for it in the first, presumably because
 # it makes words alike that keep the same company, and a translator needs the right one.
 #
 # The trained LSTM stays behind in the first column and finds sentences without a common word in the second. What it
@@ -972,7 +972,7 @@ print(f"the right order is nearer for {nearer} of 3 encoders")
 # </details>
 
 # %% [markdown]
-# **6. How many parameters have the layers of `Encoder(100, 8, 16, num_layers=1, bidirectional=True)`, without the table?**
+# **6. How many parameters do the layers of `Encoder(100, 8, 16, num_layers=1, bidirectional=True)` have, without the table?**
 #
 # - **A** 3,328
 # - **B** 1,664

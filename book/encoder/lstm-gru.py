@@ -48,7 +48,7 @@ except ImportError as error:
 # Divide the card into lines. At every word you decide, for each line, how much of the old entry to rub out, how much of a
 # new one to write, and how much to read aloud. A line that is neither rubbed out nor written on simply stays.
 #
-# The *long short-term memory*, LSTM (长短期记忆网络) {cite:p}`hochreiter1997long`, keeps such a card, the *cell
+# The *long short-term memory* (长短期记忆网络), LSTM {cite:p}`hochreiter1997long`, keeps such a card, the *cell
 # state* (细胞状态) $\mathbf{c}_t \in \mathbb{R}^{d_h}$, beside the state $\mathbf{h}_t \in \mathbb{R}^{d_h}$ that it shows to
 # the outside; $d_h$ is the number of its units, `hidden_dim` in code. A *gate* (门) is a vector of numbers between
 # 0, shut, and 1, open, which multiplies another vector number by number ($\odot$). From the word's vector
@@ -198,7 +198,7 @@ verbs = [place for place, word in enumerate(text) if word in ("was", "were")]
 for place in verbs:
     print(f"before {text[place]!r}: c[0] = {table[place - 1, 3]:+.2f}")
 
-# %% mystnb={"image": {"alt": "A grid with a row for each of the seventeen words and five columns: input gate, forget gate, proposal, and the two cells. The input gate is dark only at the first noun of each sentence, cat and dogs; the forget gate is light only at the two full stops. The column of the first cell is blue from cat to the full stop, past dogs and mats, and red from the second dogs to the next full stop."}, "figure": {"caption": "Two units set by hand: blue is $+1$, white 0, red $-1$. Unit 0 takes note of the number of the first noun ($c_0$), and keeps it past *dogs* and *mats* until the full stop.", "name": "fig-lstm-clerk"}}
+# %% mystnb={"image": {"alt": "A grid with a row for each of the seventeen words and five columns: input gate, forget gate, proposal, and the two cells. The input gate is dark only at the first noun of each sentence, cat and dogs; the forget gate is light only at the two full stops. The column of the first cell is blue from cat to the full stop, past dogs and mats, and red from the second dogs to the next full stop."}, "figure": {"caption": "Two units set by hand: blue is $+1$, white 0, red with a minus $-1$. Unit 0 takes note of the number of the first noun ($c_0$), and keeps it past *dogs* and *mats* until the full stop.", "name": "fig-lstm-clerk"}}
 import matplotlib.pyplot as plt
 
 plt.style.use("scratch.book")
@@ -207,6 +207,8 @@ axes.pcolormesh(table, cmap="RdBu", vmin=-1, vmax=1, edgecolors="#cccccc", linew
 axes.set_yticks([place + 0.5 for place in range(len(text))], text)
 axes.set_xticks([column + 0.5 for column in range(5)])
 axes.set_xticklabels(["$i_0$", "$f_0$", "$g_0$", "$c_0$", "$c_1$"])
+for row, column in (table < -0.5).nonzero().tolist():
+    axes.text(column + 0.5, row + 0.5, "−", color="white", ha="center", va="center")
 axes.invert_yaxis()
 axes.grid(False)
 
@@ -387,7 +389,7 @@ def fade(Cell, bias, seed):
     return torch.stack([gradient.norm() for gradient in gradients]).flip(0)  # (61,)
 
 
-# %% mystnb={"image": {"alt": "Norm of the gradient, on a logarithmic scale, against the distance from the last word, from 0 to 60. The plain network and the LSTM with bias zero fall steeply, to below ten to the minus ten; the LSTM with bias one falls to about ten to the minus five. With bias three and five the curves stay level or rise a little."}, "figure": {"caption": "How much of the gradient arrives in fresh networks: relative to the last word, against the distance from it; mean of three seeds, with their range.", "name": "fig-lstm-gradients"}}
+# %% mystnb={"image": {"alt": "Norm of the gradient, on a logarithmic scale, against the distance from the last word, from 0 to 60. The plain network and the LSTM with bias zero fall steeply, to below ten to the minus ten; the LSTM with bias one falls to about ten to the minus five. With bias three and five the curves stay level or rise a little."}, "figure": {"caption": "How much of the gradient arrives in fresh networks: relative to the last word, against the distance from it; mean of three seeds, with their range. The larger $b$, the higher the line.", "name": "fig-lstm-gradients"}}
 arms = {"plain network": (RNNCell, 0)}
 arms |= {f"LSTM, $b$ = {bias}": (LSTMCell, bias) for bias in (0, 1, 3, 5)}
 (figure, axes), rows = plt.subplots(), []
@@ -725,7 +727,7 @@ table.append(("LSTM, b = 0", "all lengths, here", remembering(found)))
 Table(table, {"network": "", "training": "", "remember 32 words": ""})
 
 # %% [markdown]
-# Patience does nothing for the LSTMs, and helps some seeds of the others. With short texts among the long ones nearly
+# At this rate patience does nothing for the LSTMs, and helps some seeds of the others. With short texts among the long ones nearly
 # all remember, in a fifth of these steps. Weights that hold a name exist in reach of every start; what failed was the
 # way there. Our reading: short texts, from which a gradient comes back, teach a network to note the names, and longer
 # ones to hold them. What an open gate buys is a gradient from the first day, without such help.

@@ -83,7 +83,7 @@ import torch
 
 from scratch.text import Vocabulary, tokenize
 
-torch.set_default_dtype(torch.float64)  # the same digits on every processor
+torch.set_default_dtype(torch.float64)  # the same digits on all processors we tried
 tokens = tokenize("The cat sat on the mat")
 vocabulary = Vocabulary.from_tokens(tokens)
 T, d, d_h = len(tokens), 3, 4
@@ -183,7 +183,7 @@ print(f"by hand, cell, network and nn.RNN agree within 1e-12: {worst < 1e-12}")
 
 # %% [markdown]
 # `output` has the state after each word, `last` the one after the last word, for each layer. What the
-# helper does at each step is one line, in which `given` is $W_x \mathbf{x}$ and the first bias, computed
+# helper computes at each step is the last line below, in which `given` is $W_x \mathbf{x}$ and the first bias, computed
 # beforehand for all words at once, and `linear(h, weight, bias)` is $W_h \mathbf{h}$ and the second. The state goes in
 # and out as a tuple of its parts, of which the next chapter's LSTM has two:
 
@@ -192,7 +192,7 @@ import inspect
 
 from scratch.recurrent import rnn_step
 
-print(inspect.getsource(rnn_step).split('"""')[-1].strip())
+print(inspect.cleandoc(inspect.getsource(rnn_step).split('"""')[-1]))
 
 # %% [markdown]
 # > **Pitfall.** Without `batch_first=True`, `nn.RNN` takes the first axis for time. Given
@@ -260,7 +260,7 @@ apart = (d_W - theirs).abs().max(), (d_b - network.bias_ih_l0.grad).abs().max()
 print(f"W and b: within 1e-12 of autograd's gradients: {max(apart) < 1e-12}")
 
 # %% [markdown]
-# > **Pitfall.** Who carries the last state of one batch over to the next must `detach()` it. Otherwise the
+# > **Pitfall.** Whoever carries the last state of one batch over to the next must `detach()` it. Otherwise the
 # > way back leads on into the batch before, whose intermediate results are gone, and PyTorch refuses to
 # > "backward through the graph a second time";
 # > [readers](https://github.com/yunjey/pytorch-tutorial/issues/90) wonder about this line.
@@ -343,7 +343,7 @@ Table(rows, {"steps back": "d", "length of the gradient": ",.0f"})
 #
 # A bound says what cannot happen. What does? We let networks with $d_h = 64$ read letters of real speeches,
 # forty at a time, send a random gradient in at the end, and measure what is left of it after $k$ steps
-# back. The text is that of the State of the Union addresses; a point ends each sentence.
+# back. The text is that of the State of the Union addresses; a full stop ends each sentence.
 
 # %%
 from scratch.corpora import load
@@ -427,7 +427,7 @@ print(f"orthogonal, s = 1, inputs a tenth as large: {kept(quiet.values()):.2f}")
 columns = {"s": "", "bound for 20 steps": ".0e", "random": ".0e", "orthogonal": ".0e"}
 Table(rows, columns)
 
-# %% mystnb={"image": {"alt": "Two panels, random and orthogonal, with the length of the gradient on a logarithmic axis against the number of steps back from 0 to 40. Dashed straight lines are the bounds for s of one half, 1, 2 and 4. All measured lines lie below their bounds. In the upper panel the lines for one half, 1 and 2 fall and only that for 4 rises; in the lower one those for one half and 1 fall, that for 2 stays level or rises slightly, and that for 4 rises steeply."}, "figure": {"caption": "What is left of a gradient after $k$ steps back. Solid: measured, three seeds for each $s$; dashed: the bound $s^k$.", "name": "fig-rnn-gradients"}}
+# %% mystnb={"image": {"alt": "Two panels, random and orthogonal, with the length of the gradient on a logarithmic axis against the number of steps back from 0 to 40. Dashed straight lines are the bounds for s of one half, 1, 2 and 4. All measured lines lie below their bounds. In the upper panel the lines for one half, 1 and 2 fall and only that for 4 rises; in the lower one those for one half and 1 fall, that for 2 stays level or rises slightly, and that for 4 rises steeply."}, "figure": {"caption": "What is left of a gradient after $k$ steps back. Solid: measured, three seeds for each $s$; dashed: the bound $s^k$. The larger $s$, the higher the line.", "name": "fig-rnn-gradients"}}
 figure, panels = plt.subplots(2, 1, figsize=(5, 6), sharex=True)
 for kind, axes in zip(KINDS, panels, strict=True):
     for i, s in enumerate(SIZES):
@@ -447,8 +447,8 @@ plt.show()
 # random numbers even $s = 2$ lets the gradient vanish, since a typical direction is stretched by half of
 # that, and the slopes of $\tanh$ take their share. With an orthogonal matrix the slopes alone make $s = 1$
 # vanish. How flat the slopes are is the inputs' doing, which here have variance 1: with inputs a tenth as
-# large $\tanh$ is nearly straight, and a good part of the gradient is still there after twenty steps (the last
-# printed line). So the bound tells two things apart, and no more: $s < 1$
+# large $\tanh$ is nearly straight, and a good part of the gradient is still there after twenty steps (the
+# line printed above the table). So the bound tells two things apart, and no more: $s < 1$
 # makes vanishing certain, $s > 1$ does not prevent it, and only allows an explosion. To keep a
 # gradient's length takes an $s$ that is just right for the slopes, and these change
 # with the text and with every step of training. [The next chapter](lstm-gru.ipynb) builds a cell that needs
@@ -561,8 +561,8 @@ Table(rows, {"η": "", "clipping": "", "losses": "", "steps with ‖g‖ > 1": "
 # With the small step nothing explodes, and clipping changes nothing that matters. With three times the step
 # all three unclipped trainings end worse than a network that has learnt nothing, and most of their
 # gradients are long: a bad step leads to weights where the next gradient is long, too. Clipped, the same
-# trainings do well, and only a few of their steps were shortened at all. To be fair, the small step did
-# better without. What clipping buys is that the step need not be small enough for the worst batch. It does
+# trainings do well, and only a few of their steps were shortened at all. To be fair, the small step
+# without clipping did better than the large one with it. What clipping buys is that the step need not be small enough for the worst batch. It does
 # nothing for a gradient that has vanished.
 #
 # > **Pitfall.** Clip after `backward()` and before `step()`. The other way round it

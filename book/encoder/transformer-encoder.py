@@ -174,8 +174,8 @@ for layer, options in ((ours, {}), (theirs, {"average_attn_weights": False})):
     print(f"{type(layer).__name__} gives what heads_by_hand gave: {same}")
 
 # %% [markdown]
-# > **Pitfall.** By default `nn.MultiheadAttention` returns the *mean* of the heads' weights. Who wants to see
-# > heads asks for `average_attn_weights=False`.
+# > **Pitfall.** By default `nn.MultiheadAttention` returns the *mean* of the heads' weights. To see heads,
+# > ask for `average_attn_weights=False`.
 #
 # ## The rest of the layer
 #
@@ -390,7 +390,7 @@ plt.show()
 #
 # Is it the warm-up that matters? We try, with a task as easy as can be: each of sixteen words has a partner, which is to
 # be written in its place. Eight layers get 40 steps, of one of two sizes, from the first on or after a rise over 15
-# steps. Who only guesses ends with a loss of $\ln 16 = 2.77$; we count the seeds, of three, that end below 1.
+# steps. Whoever only guesses ends with a loss of $\ln 16 = 2.77$; we count the seeds, of three, that end below 1.
 
 
 # %%
@@ -461,7 +461,7 @@ same = [
     torch.allclose(theirs(x, x, x, key_padding_mask=m)[0], expected, atol=1e-6)
     for m in (~mask, added)
 ]
-print("nn.MultiheadAttention as ours, with ~mask and with -inf added:", *same)
+print("nn.MultiheadAttention as ours, with ~mask and with −inf added:", all(same))
 expected, _ = scaled_dot_product_attention(x, x, x, mask.unsqueeze(1))
 same = [
     torch.allclose(torch_attention(x, x, x, m.unsqueeze(1)), expected, atol=1e-6)
@@ -512,7 +512,8 @@ torch.manual_seed(0)
 layer = nn.TransformerEncoderLayer(32, 4, 128, dropout=0.0, batch_first=True)
 theirs = nn.TransformerEncoder(layer, num_layers=2)
 encoder = TransformerEncoder(V, dim=32, num_layers=2, heads=4)
-print(encoder.load_state_dict(theirs.state_dict(), strict=False))
+missing, unexpected = encoder.load_state_dict(theirs.state_dict(), strict=False)
+print("missing:", *missing, "/ unexpected:", *unexpected or ["none"])
 
 ids = torch.tensor([[4, 5, 6, 7, 4, 8], [4, 5, 6, 0, 0, 0]])  # (batch, T)
 states = encoder.states(ids, lengths)  # (batch, T, d)
@@ -535,7 +536,10 @@ for model in (lstm, encoder):
     shapes = (f(ids, lengths).shape for f in (model.states, model.vectors))
     rows.append((type(model).__name__, *map(tuple, shapes)))
 mean = encoder.states(ids, lengths).sum(1) / lengths.unsqueeze(1)
-print("the mean of the states:", torch.allclose(mean, encoder.vectors(ids, lengths)))
+print(
+    "the vectors are the mean of the states:",
+    torch.allclose(mean, encoder.vectors(ids, lengths)),
+)
 Table(rows, {"encoder": "", "states": "", "vectors": ""})
 
 # %% [markdown]
@@ -896,7 +900,7 @@ def difference(question, steps, one, two):
 
 
 DIFFERENCE = {"question": "", "steps": "d", "difference": ""}
-DIFFERENCE |= {"from": "+.3f", "to": "+.3f"}
+DIFFERENCE |= {"from": "+.4f", "to": "+.4f"}
 rows = [
     difference("when?", 250, "Transformer", "bag of words"),
     difference("when?", 250, "LSTM", "bag of words"),
@@ -1016,7 +1020,7 @@ Table(rows, columns | dict.fromkeys(versions, ".2f"))
 # %% [markdown]
 # ## Check yourself
 #
-# **1. A layer has $d = 64$, $d_{\mathrm{ff}} = 256$ and 4 heads. How many parameters has it with 8 heads?**
+# **1. A layer has $d = 64$, $d_{\mathrm{ff}} = 256$ and 4 heads. How many parameters does it have with 8 heads?**
 #
 # - **A** 49,984, as before
 # - **B** 66,624: four more heads bring four more sets of matrices
@@ -1025,8 +1029,8 @@ Table(rows, columns | dict.fromkeys(versions, ".2f"))
 #
 # <details><summary>Answer</summary>
 #
-# - **A ✓** $H$ matrices of $d \times d/H$ are one of $d \times d$, whatever $H$ is; $4 d^2 + 2\, d\, d_{\mathrm{ff}} + 9 d
-#   + d_{\mathrm{ff}}$ has no $H$ in it.
+# - **A ✓** $H$ matrices of $d \times d/H$ are one of $d \times d$, whatever $H$ is; there is no $H$ in
+#   $4 d^2 + 2\, d\, d_{\mathrm{ff}} + 9 d + d_{\mathrm{ff}}$.
 # - **B ✗** More heads share the same width: each gets $d/H$ numbers, here 8 in the place of 16.
 # - **C ✗** Neither attention nor the feed-forward network doubles.
 # - **D ✗** Half as wide, and twice as many.
@@ -1181,8 +1185,8 @@ class Mine(nn.Module):  # with the names of nn.TransformerEncoderLayer
 print(check.encoder_layer(Mine))
 
 # %% [markdown]
-# > **Exercise 1 (pencil, easy, 15 minutes).** How many parameters has a layer of width $d$ with $H$ heads and
-# > $d_{\mathrm{ff}}$? Where is $H$? And BERT's smaller model: $V = 30{,}522$ pieces of words, 512 places and 2 segments, each
+# > **Exercise 1 (pencil, easy, 15 minutes).** How many parameters does a layer of width $d$ with $H$ heads and
+# > $d_{\mathrm{ff}}$ have? Where is $H$? And BERT's smaller model: $V = 30{,}522$ pieces of words, 512 places and 2 segments, each
 # > with a learnt row of $d = 768$ numbers; a norm over their sum; $L = 12$ layers with $d_{\mathrm{ff}} = 3072$; and, on
 # > top, one matrix $d \times d$ with a bias for `[CLS]`?
 # >
@@ -1211,7 +1215,7 @@ width, f = 512, 2048
 for heads in (1, 8):
     size = sum(p.numel() for p in EncoderLayer(width, heads, f).parameters())
     formula = 4 * width**2 + 2 * width * f + 9 * width + f
-    print(f"{heads} heads: {size:,}, by the formula {formula:,}")
+    print(f"heads {heads}: {size:,}, by the formula {formula:,}")
 with torch.device("meta"):  # shapes without numbers
     bert = TransformerEncoder(30522, 768, 12, heads=12, position="none")  # f = 4d
 size = sum(p.numel() for p in bert.parameters())
@@ -1314,7 +1318,7 @@ for depth in (1, 2, 3):
         y = EncoderLayer(32, 4, 64)(y, band.unsqueeze(0))
     y[0, 7].square().sum().backward()
     seen = x.grad[0].any(1).nonzero().flatten()
-    print(f"{depth} layers: from place {seen.min()} to place {seen.max()}, around 7")
+    print(f"layers {depth}: from place {seen.min()} to place {seen.max()}, around 7")
 
 # %% [markdown]
 # > **Exercise 5 (open, medium, 40 minutes).** Was it the neighbour that helped, or would any mask that tells left from

@@ -177,7 +177,7 @@ def in_reader(part, output="states"):
 # %% [markdown]
 # ## Room 1: Padding that speaks
 #
-# ### Exhibit 1: The last state is padding
+# ### Exhibit 1: The last state is padding
 #
 # A recurrent network walks on through the padding, and whoever takes its last state takes the state after
 # the last *pad*. It happened in a library for reinforcement learning
@@ -210,7 +210,7 @@ print(padding_invariance(in_lstm(wrong), WORDS))
 # The message says how far a sentence moves, the norm of the difference over the norm of its vector, and
 # where to look. From here on we print the verdicts only.
 #
-# ### Exhibit 2: The mean counts the padding
+# ### Exhibit 2: The mean counts the padding
 #
 # Somebody averaged BERT's states by hand, and [got other
 # vectors](https://github.com/huggingface/sentence-transformers/issues/2569) with another batch size. A
@@ -230,7 +230,7 @@ in_pool = in_reader("pool", output="vectors")
 exhibit("mean counts padding", law(padding_invariance, in_pool), wrong, mended)
 
 # %% [markdown]
-# ### Exhibit 3: The mask on the queries
+# ### Exhibit 3: The mask on the queries
 #
 # Scores have a row for each query and a column for each key. It is *keys* that must be hidden: a mask on
 # the rows hides nothing from the words, and leaves the pads' own rows nowhere to look. [This
@@ -252,7 +252,7 @@ exhibit(
 )
 
 # %% [markdown]
-# ### Exhibit 4: The mask goes nowhere
+# ### Exhibit 4: The mask goes nowhere
 #
 # `masked_fill` returns a new tensor; only `masked_fill_`, with an underscore, changes the old one. Forget
 # to take the result, and the line [does nothing](https://github.com/opendilab/DI-engine/issues/333).
@@ -274,7 +274,7 @@ exhibit("mask goes nowhere", law(padding_invariance, in_reader("weigh")), wrong,
 # %% [markdown]
 # ## Room 2: Axes that change places
 #
-# ### Exhibit 5: Heads cut across the words
+# ### Exhibit 5: Heads cut across the words
 #
 # To get one row per head, split the *last* axis and then swap two axes. A single `reshape` gives the same
 # shape, and cuts the sentence into pieces that belong to no word. It was
@@ -298,7 +298,7 @@ def mended(x):
 exhibit("heads cut across", law(padding_invariance, in_reader("cut")), wrong, mended)
 
 # %% [markdown]
-# ### Exhibit 6: The softmax over the queries
+# ### Exhibit 6: The softmax over the queries
 #
 # A query's weights must add up to 1. Along the other axis each *key* hands out 1 to all queries, pads
 # included. When a reader found this in a diffusion model, the author called it "a big bug"; the reader
@@ -322,7 +322,7 @@ exhibit(
 )
 
 # %% [markdown]
-# ### Exhibit 7: A view through the batch
+# ### Exhibit 7: A view through the batch
 #
 # The last states of an LSTM are (layers, batch, dim), also with `batch_first=True`. To lay a sentence's
 # layers side by side, move the batch to the front, and then flatten. A bare `view` gives the right shape
@@ -348,11 +348,11 @@ exhibit("view through the batch", law(batch_consistency, in_lstm), wrong, mended
 # %% [markdown]
 # ## Room 3: Order and time
 #
-# ### Exhibit 8: No position
+# ### Exhibit 8: No position
 #
 # The line that adds positions was [commented
 # out](https://github.com/wenliangdai/Multimodal-End2end-Sparse/issues/16): with and without it, the authors
-# had found, the results were much the same. That was a decision. Who has forgotten the line wants to know,
+# had found, the results were much the same. That was a decision. Whoever has forgotten the line wants to know,
 # and here a law must *not* hold: an encoder that reads should notice when words are shuffled.
 
 # %%
@@ -371,7 +371,7 @@ notices = law(permutation_equivariance, in_reader("embed"), holds=False)
 exhibit("no position", notices, wrong, mended)
 
 # %% [markdown]
-# ### Exhibit 9: A mask that shows the next word
+# ### Exhibit 9: A mask that shows the next word
 #
 # An encoder looks both ways. A language model must not: at place $t$ it has to predict the word at $t + 1$.
 # From a tutorial the mask was [taken out](https://github.com/pytorch/tutorials/pull/2423), as improper in
@@ -395,7 +395,7 @@ def mended(mask):
 exhibit("mask shows next word", law(causality, in_reader("allow")), wrong, mended)
 
 # %% [markdown]
-# ### Exhibit 10: Targets that are not shifted
+# ### Exhibit 10: Targets that are not shifted
 #
 # The mask may be right and the target wrong: compare the prediction at place $t$ with the word at place
 # $t$, which the model has just read, and it learns to copy. A library's loss for GPT-2 [did
@@ -430,7 +430,7 @@ exhibit("targets not shifted", parrot_and_prophet, wrong, mended)
 # %% [markdown]
 # ## Room 4: Numbers in the place of infinity
 #
-# ### Exhibit 11: Minus a billion
+# ### Exhibit 11: Minus a billion
 #
 # To fill masked scores with −10⁹ works as long as some score in the row is not masked. In a row that may
 # look nowhere, all scores are equal, and the softmax makes of them a mean over the whole sentence, padding
@@ -461,7 +461,7 @@ def torch_with_empty_row(weigh, seed=0):
 exhibit("minus a billion", torch_with_empty_row, wrong, mended)
 
 # %% [markdown]
-# ### Exhibit 12: Zero times infinity
+# ### Exhibit 12: Zero times infinity
 #
 # Half precision ends at 65,504, so that −10⁹ *is* −∞ there. Masks are often added, as `(1 - mask) * least`;
 # where the mask is 1, this is $0 \cdot (-\infty)$, which is NaN, for every word. A course now [warns its
@@ -502,7 +502,7 @@ print("0 · (a number):", (zero * -1e9).item())
 # The next four pass by padding, know order, treat each sentence for itself. Quite lawfully they compute
 # something else; the last of them keeps even a law that it ought to break.
 #
-# ### Exhibit 13: Scores without a scale
+# ### Exhibit 13: Scores without a scale
 #
 # Scores are divided by $\sqrt{d/H}$, the root of a head's width. If they are not, they grow with it, and the
 # softmax tends to choose a single key. One library [left the division
@@ -531,7 +531,7 @@ lawful = bool(check_encoder(Reader(score=wrong).states, WORDS))
 print("an encoder with the wrong one keeps every law:", lawful)
 
 # %% [markdown]
-# ### Exhibit 14: The residual is normalised
+# ### Exhibit 14: The residual is normalised
 #
 # In a pre-norm layer `x` goes round the sublayer untouched, and a normalised copy goes through. Overwrite
 # `x` with its norm, and no path leads through the network unchanged. PyTorch's main branch [did
@@ -564,7 +564,7 @@ def torch_layer(add, seed=0):
 exhibit("residual is normalised", torch_layer, wrong, mended)
 
 # %% [markdown]
-# ### Exhibit 15: Backwards from the wrong end
+# ### Exhibit 15: Backwards from the wrong end
 #
 # In a bidirectional network the backward half *starts* at the last word. Take both halves there, as a
 # reader [noticed](https://github.com/yunjey/pytorch-tutorial/issues/149) in a tutorial, and half of the
@@ -599,7 +599,7 @@ def torch_last_states(version, seed=0):
 exhibit("backwards from the end", torch_last_states, wrong, mended)
 
 # %% [markdown]
-# ### Exhibit 16: Dropout between one layer and none
+# ### Exhibit 16: Dropout between one layer and none
 #
 # `dropout=` of PyTorch's recurrent networks acts *between* layers. With one layer there is no between, and
 # it does nothing, which [somebody](https://github.com/pytorch/pytorch/issues/5985) learnt from a forum,
@@ -634,7 +634,7 @@ exhibit("dropout between no layers", drops, wrong, mended)
 # %% [markdown]
 # ## Room 6: Before and after the encoder
 #
-# ### Exhibit 17: Windows before subsampling
+# ### Exhibit 17: Windows before subsampling
 #
 # Word2vec first drops many of the frequent words, and then lets windows slide over what is left: words meet
 # across a gap, [as gensim does](https://github.com/piskvorky/gensim/pull/206) after the released program.
@@ -679,7 +679,7 @@ def gensim_moves(version, seed=0):
 exhibit("windows before subsampling", gensim_moves, wrong, mended)
 
 # %% [markdown]
-# ### Exhibit 18: CBOW's gradient
+# ### Exhibit 18: CBOW's gradient
 #
 # CBOW averages the $|C|$ vectors of a context. On the way back each of them receives $1/|C|$ of the mean's
 # gradient. The released program gives each of them all of it, gensim follows on purpose, and its users have
@@ -710,7 +710,7 @@ def autograd(version, seed=0):
 exhibit("CBOW's gradient", autograd, wrong, mended)
 
 # %% [markdown]
-# ### Exhibit 19: BLEU, sentence by sentence
+# ### Exhibit 19: BLEU, sentence by sentence
 #
 # BLEU compares the runs of one to four words of a translation with those of a reference
 # {cite:p}`papineni2002bleu`: it counts hits over the *whole test set*, a run never oftener than the reference has it, and
@@ -981,8 +981,8 @@ plt.show()
 # twin: the order has to survive a walk through the pads. But would one notice? It still has more right than the sound
 # Transformer. The softmax over the queries costs a few hundredths. The mask on the queries costs about one, with an
 # interval that barely misses 0; among sixteen intervals, chance alone may do that once. Three more keep up with the
-# sound one. And with heads cut across the words, a Transformer is *better*. Who judges by accuracy alone would keep the
-# bug.
+# sound one. And with heads cut across the words, a Transformer is *better*. Whoever judges by accuracy alone would keep
+# the bug.
 #
 # So a task's accuracy gives a bug away if the task needs what the bug breaks, and only to those who know how
 # far a sound encoder gets. Neither task finds the unscaled scores or the normalised residual: one would look for
@@ -994,7 +994,7 @@ plt.show()
 # come off nearly unharmed: one lucky run would have proved nothing. To see it takes no twin and no task: it is the law of
 # Room 1.
 #
-# Why are cut heads better? A guess lies near. The bug hands each head a quarter of the sentence, in slices, and a narrow
+# Why are cut heads better? One guess suggests itself. The bug hands each head a quarter of the sentence, in slices, and a narrow
 # view is what helped on such a task [when we built the Transformer](transformer-encoder.ipynb). We try the guess from two
 # sides. *Narrow view*: sound heads, but each word may look only within its quarter of the places. *Cards*: heads cut
 # across the words, after the words have been dealt out like cards, so that no head gets neighbours. Both were trained
@@ -1276,7 +1276,7 @@ plt.show()
 # @title Solution 1
 share = torch.tensor([0.90, 0.09, 0.01])  # of three words
 drop = 1 - (0.05 / share).sqrt()
-print("drop:", [f"{p:.2f}" for p in drop])
+print("drop:", *(f"{p:.2f}" for p in drop))
 naive, clamped = (100 * (share * p).sum() for p in (drop, drop.clamp(min=0)))
 print(f"dropped of 100 words: {naive:.1f} by the sum, {clamped:.1f} in truth")
 
@@ -1308,7 +1308,7 @@ for depth in (1, 2, 3):
         changed[0, place] = 50
         if not torch.equal(reader.states(changed, lengths)[0, 0], before):
             heard.append(place)
-    print(f"{depth} layers: the state at place 0 hears places {heard}")
+    print(f"layers {depth}: the state at place 0 hears places {heard}")
 
 # %% [markdown]
 # > **Exercise 3 (code, medium, 20 minutes).** Older PyTorch wanted packed sentences sorted by length. One sorted with
@@ -1371,7 +1371,8 @@ def every_number_hears_every_word(version, seed=0):
 
 for kind in ("wrong", "mended"):
     version = getattr(museum["backwards from the end"], kind)
-    print(f"{kind}:", every_number_hears_every_word(version))
+    heard = every_number_hears_every_word(version)
+    print(f"{kind}: every number hears every word: {heard}")
 
 # %% [markdown]
 # > **Exercise 5 (open, medium, 40 minutes).** Does longer training make a bug cheaper or dearer? Train some of the wrong
@@ -1395,8 +1396,8 @@ for name in ("mask on the queries", "last state is padding"):
     row, many = results["which era?", name], exam(name, "which era?", 0, steps=300)
     few = row["right"][0] - row["padded"][0]  # what 64 places cost, after 100 steps
     many = many[0] - many[1]
-    print(f"{name:<24}longer training made it cheaper: {few > many}, ", end="")
-    print(f"still a tenth: {many > 0.1}")
+    print(f"{name:<22}cheaper after more training: {few > many}, ", end="")
+    print(f"64 places still cost .1: {many > 0.1}")
 
 # %% [markdown]
 # ## You have

@@ -52,7 +52,7 @@ except ImportError as error:
 # %% [markdown]
 # ## Sentences with a label
 #
-# To measure senses (义项) one needs sentences in which someone has said which sense it is. We chose eight
+# To measure *senses* (义项) one needs sentences in which someone has said which sense it is. We chose eight
 # *ambiguous* words (多义词) of two senses each, and twelve sentences for each sense, from the speeches and
 # the dictionary that this book carries, and labelled them by hand before any model had been asked.
 
@@ -188,7 +188,7 @@ moved = {name: half.abs().amax(1) > 1e-9 for name, half in halves.items()}  # (l
 for name, places in moved.items():
     print(f"{name:>21}: {''.join('.#'[int(place)] for place in places)}")
 
-# %% mystnb={"image": {"alt": "Three rows of squares, one square for each word of the sentence they stood along the bank of the river, with its two end marks. In the row forward the squares from bank to the end are dark, in the row backward those from the beginning to bank, and in the row stacked all of them."}, "figure": {"caption": "The top-layer vectors that change (dark) when the word bank is replaced. Last row: the forward half of a two-layer nn.LSTM with bidirectional=True.", "name": "fig-ctx-leak"}}
+# %% mystnb={"image": {"alt": "Three rows of squares, one square for each word of the sentence they stood along the bank of the river, with its two end marks. In the row forward the squares from bank to the end are dark, in the row backward those from the beginning to bank, and in the row stacked all of them."}, "figure": {"caption": "The top-layer vectors that change (dark) when the word *bank* is replaced. Last row: the forward half of a two-layer `nn.LSTM` with `bidirectional=True`.", "name": "fig-ctx-leak"}}
 import matplotlib.pyplot as plt
 
 plt.style.use("scratch.book")
@@ -325,7 +325,7 @@ Table(rows, {"forward": "", **names})
 
 # %% [markdown]
 # Our reader of whole sentences guesses no better than a count of triples, and worse than one of
-# quadruples, which is as true backward. (The intervals are paired: both guess the same words. Words outside the
+# quadruples, backward too. (The intervals are paired: both guess the same words. Words outside the
 # table count as `<unk>`, which is easy, so compare these numbers with each other only.) On a billion words, however,
 # counts of five had 67.6 {cite:p}`chelba2013one` and a large LSTM 30.0 {cite:p}`jozefowicz2016exploring`. Counting is
 # hard to beat with four million words and a small network. But it does not know the same things: mix the two, half
@@ -445,7 +445,7 @@ Table(rows, {"": "", "share": ".1%"})
 #
 # BERT's network is a *Transformer encoder*, in which every place can look at every other. Its vector, multiplied by a
 # learnt matrix, is compared by dot products with the vectors of all places, multiplied by another; a softmax makes
-# weights of these; and what the place gets is a weighted mean of all vectors. This is *attention* (注意力), which Part
+# weights of these; and what the place gets is a weighted mean of all vectors. This is *attention* (注意力机制), which Part
 # 2 builds. A mean has no notion of order, so the place is added as a vector (see the next
 # chapter). BERT was fed two pieces of text at once, and adds a third vector that says which of the two a
 # word belongs to, its *segment* (片段). With the tables $W$ for words, $S \in \mathbb{R}^{2 \times d}$ and
@@ -746,13 +746,12 @@ for name, (layers, company) in found.items():
         random = None
         if label != "company":
             random = mean_cosine(random_uses[name][label])
-        means = right.mean(), ends, within.mean(), across.mean(), random
+        means = within.mean(), across.mean(), random, right.mean(), ends
         rows.append((name, str(label), *means))
-names = {"same sense": ".2f", "95 %": ""}
-names |= {"within": ".2f", "across": ".2f", "random": ".2f"}
-Table(rows, {"model": "", "layer": "", **names})
+names = dict.fromkeys(("within", "across", "random", "same sense"), ".2f")
+Table(rows, {"model": "", "layer": "", **names, "95%": ""})
 
-# %% mystnb={"image": {"alt": "Lines over the layers 0 to 6. BiLM lies flat at its two layers, above 0.8. MaskedLM and MiniLM start below 0.6 at layer 0; MaskedLM climbs to above 0.85 at its layers 2 and 3, MiniLM to 0.95 at layer 3, and falls a little after it. The dotted lines of the companies run from 0.65 to 0.8, the grey line just below 0.5."}, "figure": {"caption": "How often the nearest use of the same word has the same sense, by layer. Bars: 95 % of bootstrap samples. Dotted, in the same colour: the company of each model’s own table. Grey: by lot.", "name": "fig-ctx-senses"}}
+# %% mystnb={"image": {"alt": "Lines over the layers 0 to 6. BiLM lies flat at its two layers, above 0.8. MaskedLM and MiniLM start below 0.6 at layer 0; MaskedLM climbs to above 0.85 at its layers 2 and 3, MiniLM to 0.95 at layer 3, and falls a little after it. The dotted lines of the companies run from 0.65 to 0.8, the grey line just below 0.5."}, "figure": {"caption": "How often the nearest use of the same word has the same sense, by layer. Bars: 95 % of bootstrap samples. Dotted, with its name: the company of each model’s own table. Grey: by lot.", "name": "fig-ctx-senses"}}
 figure, axes = plt.subplots(figsize=(5, 3.3))
 for i, name in enumerate(found):
     layers = [label for key, label in results if key == name and label != "company"]
@@ -762,7 +761,9 @@ for i, name in enumerate(found):
     style = {"color": f"C{i}", "marker": "os^"[i], "capsize": 3, "elinewidth": 1}
     shifted = [layer + 0.06 * (i - 1) for layer in layers]
     axes.errorbar(shifted, means, abs(ends - means), label=name, **style)
-    axes.axhline(results[name, "company"][0].mean(), color=f"C{i}", ls=":", lw=1.5)
+    company = results[name, "company"][0].mean()
+    axes.axhline(company, color=f"C{i}", ls=":", lw=1.5)
+    axes.text(6, company + 0.005, name, ha="right", va="bottom", fontsize=8)
 axes.axhline(11 / 23, color="#999999", lw=1)
 axes.set(xlabel="layer", ylabel="same sense", ylim=(0.4, 1))
 axes.legend(loc="lower right", bbox_to_anchor=(1, 0.16), fontsize=9, labelspacing=0.3)
@@ -788,7 +789,7 @@ rows = [compare(last, (last[0], "company")) for last in top.items()]
 rows.append(compare(("MiniLM", 6), ("MaskedLM", 3)))
 rows.append(compare(("MaskedLM", 3), ("BiLM", 2)))
 rows.append(compare(("MiniLM", 3), ("MiniLM", 6)))
-Table(rows, {"same sense": "", "less": "", "from": "+.2f", "to": "+.2f"})
+Table(rows, {"same sense": "", "minus": "", "from": "+.2f", "to": "+.2f"})
 
 # %% [markdown]
 # The last layer of each model is better than its own company, and MiniLM better than our masked model: zero
@@ -1183,7 +1184,7 @@ for name, (layers, _) in found.items():
         measured = mean_cosine(v), (within - across).mean(), right.mean()
         rows.append((name, longest, label, *measured))
 names = {"random": "z.2f", "gap": ".2f", "same sense": ".2f"}
-Table(rows, {"": "", "longest, in medians": ".1f", "vectors": "", **names})
+Table(rows, {"": "", "longest / median": ".1f", "vectors": "", **names})
 
 # %% [markdown]
 # > **Exercise 5 (open, medium, 20 minutes).** Perhaps the models tell speeches from dictionaries, and not senses. For

@@ -714,7 +714,7 @@ shown += ["CBOW (gensim)", "CBOW (ours)", "GloVe (Stanford)"]
 shown += [f"GloVe (ours), {about}" for about in ("15 passes", f"{most} passes", "best")]
 judged(shown)
 
-# %% mystnb={"image": {"alt": "Two panels of dots, one line for each of ten models: WordSim-353 on the left, analogies on the right. On both, PPMI + SVD is furthest to the right and the four GloVe models are furthest to the left; of these the one with the chosen step size leads on WordSim-353."}, "figure": {"caption": "The table as a picture: the two judges' scores.", "name": "fig-glove-table"}}
+# %% mystnb={"image": {"alt": "Two panels of dots, one line for each of ten models: WordSim-353 on the left, analogies on the right. On both, PPMI + SVD is furthest to the right and the four GloVe models are furthest to the left; of these the one with the chosen step size leads on WordSim-353."}, "figure": {"caption": "The two judges’ scores of ten models: PPMI + SVD is furthest to the right on both, GloVe furthest to the left.", "name": "fig-glove-table"}}
 figure, panels = plt.subplots(1, 2, sharey=True, figsize=(5.4, 3.4))
 for axes, name in zip(panels, ("wordsim-353", "analogies"), strict=True):
     for y, model in enumerate(shown):
@@ -770,7 +770,7 @@ compare(
 # PPMI + SVD leads everything on the analogies. On WordSim-353 its lead over skip-gram touches zero, now
 # that skip-gram has its own step size. gensim's skip-gram is ahead of ours on the analogies, by little, in this one
 # training (over three seeds the last chapter could not tell).
-# Any of GloVe's settings is behind skip-gram. More passes lower its loss and better neither judge: what it
+# GloVe is behind skip-gram with each of its settings. More passes lower its loss and better neither judge: what it
 # learns of the counts in the end is not what the questions ask for. The larger step size helps, on
 # WordSim-353. Our version and its authors' cannot be told apart.
 #
@@ -1005,6 +1005,14 @@ print(f"sum {by_sum:.2f}, mean {by_mean:.2f}")
 # >
 # > *Hint: `glove.word_biases`. A correlation, and the words furthest from the line.*
 
+# %% [markdown]
+# <details><summary>Solution 2</summary>
+#
+# It has kept most of it, and the vectors hold the rest. Above the line are the commonest words, below it some that keep
+# to a circle of their own.
+#
+# </details>
+
 # %% cellView="form" tags=["hide-cell"]
 # @title Solution 2
 bias = glove.word_biases.numpy()  # (V,)
@@ -1014,8 +1022,6 @@ print(f"correlation {np.corrcoef(bias, log_sum)[0, 1]:.1f}, slope {slope:.1f}")
 off = np.argsort(bias - slope * log_sum)
 print("below the line:", " ".join(words[i] for i in off[:6]))
 print("above the line:", " ".join(words[i] for i in off[-6:]))
-# It has kept most of it, and the vectors hold the rest. Above the line are the commonest
-# words, below it some that keep to a circle of their own.
 
 # %% [markdown]
 # > **Exercise 3 (code, easy, 15 minutes).** By {eq}`eq-glove-released` the step size of GloVe's program matters only in
@@ -1024,6 +1030,14 @@ print("above the line:", " ".join(words[i] for i in off[-6:]))
 # >
 # > *Hint: `report`. What do the sums begin at in each case?*
 
+# %% [markdown]
+# <details><summary>Solution 3</summary>
+#
+# After two passes it still shows where the sums began; in time, what the numbers go through outweighs it. Judges may see
+# the beginning for longer: see the table.
+#
+# </details>
+
 # %% cellView="form" tags=["hide-cell"]
 # @title Solution 3
 found = []
@@ -1031,8 +1045,6 @@ for step_size in (0.01, 0.05, 0.2):
     row = [step_size, step_size**-2]
     fit(X, 50, 2, step_size=step_size, report=lambda _, loss, row=row: row.append(loss))
     found.append(row)
-# After two passes it still shows where the sums began; in time, what the numbers go
-# through outweighs it. Judges may see the beginning for longer: see the table.
 names = {"S from": ",.0f", "after pass 1": ".2f", "pass 2": ".2f"}
 Table(found, {"step size": "", **names})
 
@@ -1073,6 +1085,13 @@ print(f"interval over the seeds: [{low:+.2f}, {high:+.2f}]")
 # >
 # > *Hint: `ratios` and `log_counts`; single precision and four passes will do.*
 
+# %% [markdown]
+# <details><summary>Solution 5</summary>
+#
+# More numbers keep more, chance included. Whether that makes better vectors, only questions from outside can tell.
+#
+# </details>
+
 # %% cellView="form" tags=["hide-cell"]
 # @title Solution 5
 said = {}
@@ -1082,8 +1101,6 @@ rows = []
 for pair in (("army", "navy"), ("gold", "silver")):
     kept = [np.corrcoef(*ratios(*pair, said[dim]))[0, 1] for dim in said]
     rows.append((" – ".join(pair), *kept))
-# More numbers keep more, chance included. Whether that makes better vectors, only
-# questions from outside can tell.
 Table(rows, {"correlation": "", "10 numbers": ".1f", "100 numbers": ".1f"})
 
 # %% [markdown]

@@ -25,12 +25,12 @@
 #
 # **You will**
 #
-# - turn the ids of a sentence into one-hot vectors (独热向量), by hand and with a tested helper;
+# - turn the ids of a sentence into *one-hot vectors* (独热向量), by hand and with a tested helper;
 # - prove that every word is equally far from every other, and hold that against what people say about
 #   words;
 # - see that a one-hot vector times a matrix is a row of the matrix, and that `nn.Embedding` is that
 #   look-up, forward and backward;
-# - add one-hot vectors up to a bag of words (词袋), build a small search engine on it, and watch it answer
+# - add one-hot vectors up to a *bag of words* (词袋), build a small search engine on it, and watch it answer
 #   well and badly;
 # - measure how often two sentences about the same thing have no word in common.
 #
@@ -272,7 +272,7 @@ Table(rows, {"way": "", "operations": ",", "numbers read": ","})
 #
 # ### And backward?
 #
-# A network learns from one number, the *loss* $L$ (损失), which says how wrong it was, and from the derivatives of $L$
+# A network learns from one number, the *loss* (损失) $L$, which says how wrong it was, and from the derivatives of $L$
 # for every number that it could change: the *gradient* (梯度). Say our text has $T$ words, with the ids
 # $i_1, \dots, i_T$, and put their one-hot vectors into the rows of $E \in \{0,1\}^{T \times V}$. The layer's output
 # is $Y = EW$, and what comes after it hands us $G \in \mathbb{R}^{T \times d}$, with

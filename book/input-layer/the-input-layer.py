@@ -31,7 +31,7 @@
 #   and not with another;
 # - build dropout and layer normalisation by hand, equal to PyTorch's, and meet a common layer normalisation
 #   that is not;
-# - rebuild the input of a real pretrained BERT from its weight tables, equal to the library's;
+# - rebuild the input of a real pretrained model, built as BERT is, from its weight tables, equal to the library's;
 # - prove how adding and concatenating are related, take sums apart again, and measure both on real text;
 # - use one table at both ends of a language model, fill a table with word2vec vectors, and measure when
 #   either pays.
@@ -280,7 +280,7 @@ for d in (4, 32, 512):
     expected = nn.LayerNorm(d).double()(x_d)
     equal, ratio = torch.allclose(normalise(x_d), expected), common(x_d) / expected
     rows.append((d, ("differs", "equal")[equal], ratio.median().item()))
-Table(rows, {"d": "d", "ours": "", "the common one, of PyTorch's": ".4f"})
+Table(rows, {"d": "d", "ours": "", "the common one / PyTorch's": ".4f"})
 
 # %% [markdown]
 # The common version is too short by the factor $\sqrt{(d-1)/d}$. A model that is trained with it does not
@@ -331,8 +331,7 @@ for wrong in (torch.tensor([[4, 9]]), torch.ones(1, 11).long(), torch.ones(1, 3)
 #
 # ## The real thing: BERT's three sums
 #
-# Now hold this against a model that was not made for a tutorial: the six-layer BERT of the chapter on
-# contextual vectors, in double precision. It gets two pairs of sentences.
+# Now hold this against MiniLM of the chapter on contextual vectors, built as BERT is, in double precision. It gets two pairs of sentences.
 
 # %%
 import warnings
@@ -402,7 +401,7 @@ print(
 size, whole = (sum(p.numel() for p in part.parameters()) for part in (parts, bert))
 (V, d), L = W.shape, len(P)
 counted = V * d + L * d + 2 * d + 2 * d
-print(f"{size:,} = {counted:,} parameters, {size / whole:.0%} of all")
+print(f"{size:,} parameters, as counted: {size == counted}; {size / whole:.0%} of all")
 lengths = {"word": W, "segment": S, "place": P, "[PAD]": W[:1]}
 rows = [(name, table.norm(dim=1).median().item()) for name, table in lengths.items()]
 print("deviation of a table at the start:", bert.config.initializer_range)
@@ -414,12 +413,12 @@ ours.token.weight.data = W / W.shape[1] ** 0.5
 ours.position.weight.data = P + S[0]
 single = tokenizer(first, padding=True, return_tensors="pt")["input_ids"]
 same = (parts.LayerNorm(ours(single)) - parts(single)).abs().max() < 1e-6
-print("InputLayer with BERT's tables, then LayerNorm, below 1e-6:", bool(same))
+print("InputLayer with MiniLM's tables, then LayerNorm, below 1e-6:", bool(same))
 
 # %% [markdown]
-# Half of this small BERT is its input, nearly all of that the table of words. Training has made the words about
+# Half of MiniLM is its input, nearly all of that the table of words. Training has made the words about
 # twice as loud as the places and the segments. Our layer does stand in. Padding is added to its place and segment
-# like any token, with a row that is not even zero: BERT relies on the mask alone.
+# like any token, with a row that is not even zero: such a model relies on the mask alone.
 #
 # ## Add, or concatenate?
 #
@@ -499,7 +498,7 @@ plt.show()
 # harder: neighbouring places have nearly the same row, as the first line shows, and to this guess the word is
 # a noise that moves it next door.
 #
-# BERT's tables have been trained together. Can they be told apart?
+# MiniLM's tables have been trained together. Can they be told apart?
 
 # %%
 word, place = apart(W, P)
@@ -661,7 +660,7 @@ def compared(model):
     arms = [row for row in results["gap"] if row["model"] == model]
     rows = [(row["arm"], row["parameters"], *against(arms[0], row)) for row in arms]
     columns = {"input": "", "parameters": ",", "loss": ".2f"}
-    return Table(rows, columns | {"to the first": "+.2f", "95% interval": ""})
+    return Table(rows, columns | {"minus the first": "+.2f", "95% interval": ""})
 
 
 print(f"naive Bayes: {results['gap'][0]['loss'][0]:.2f}")
@@ -763,7 +762,7 @@ for text in texts:
         about = text, arm, row["parameters"], row["rate"]
         table.append((*about, *against(rows[text, "untied, 32"], row)))
 columns = {"text": "", "model": "", "parameters": ",", "step size": "", "loss": ".2f"}
-Table(table, columns | {"to the first": "+.2f", "95% interval": ""})
+Table(table, columns | {"minus the first": "+.2f", "95% interval": ""})
 
 # %% [markdown]
 # Tying removes two fifths of the parameters, and costs a little, on much text and on little; a narrower untied
@@ -1169,7 +1168,7 @@ print("same output:", torch.allclose(joined(some), summed(some), atol=1e-6))
 # > for $\mathbf{x}$ and for $a\mathbf{x} + b\mathbf{1}$, if $a > 0$. What happens in BERT if all three tables
 # > are multiplied by 10? If only the words' is?
 # >
-# > *Hint: what become of $\mu$ and $\sigma$?*
+# > *Hint: what becomes of $\mu$ and $\sigma$?*
 
 # %% [markdown]
 # <details><summary>Solution 3</summary>
@@ -1194,7 +1193,7 @@ for changed in (10 * words + 10 * rest, 10 * words + rest):
 print("the same, all times 10: {}; the words alone times 10: {}".format(*same))
 
 # %% [markdown]
-# > **Exercise 4 (code, easy, 15 minutes).** `ours`, with BERT's tables, has no segments, and is right for single
+# > **Exercise 4 (code, easy, 15 minutes).** `ours`, with MiniLM's tables, has no segments, and is right for single
 # > sentences only. Write a module around it that is right for pairs.
 # >
 # > *Hint: `ours` adds the row of segment 0 already. Add what is missing before the normalisation.*
@@ -1217,7 +1216,7 @@ difference = complete(pairs["input_ids"], pairs["token_type_ids"]) - library
 print("within 1e-6 of the library:", bool(difference.abs().max() < 1e-6))
 
 # %% [markdown]
-# > **Exercise 5 (open, medium, 30 minutes).** Does BERT care where a sentence stands? Shift all positions by 100,
+# > **Exercise 5 (open, medium, 30 minutes).** Does MiniLM care where a sentence stands? Shift all positions by 100,
 # > give every word the same one, and change the order of the words. Which changes the sentence's vector (the mean of
 # > the last hidden states) most? Compare with an unrelated sentence.
 # >
@@ -1259,7 +1258,7 @@ Table(rows, {"change": "", "cosine": ".2f"})
 # - added positions to word vectors, and seen one drown the other where the initialisation does not fit the
 #   factor $\sqrt d$;
 # - built dropout and layer normalisation equal to PyTorch's, and shown where the common version goes wrong;
-# - rebuilt the input of a pretrained BERT, segments and padding included;
+# - rebuilt the input of a pretrained model of BERT's kind, segments and padding included;
 # - proved that concatenating is a special case of adding at the same width, read words and places off their
 #   sums, and found that rows which are told apart matter more than either;
 # - tied the two tables of a language model, and seen what that costs and what a step size can pretend; filled

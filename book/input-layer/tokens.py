@@ -380,14 +380,14 @@ print(ids, [small.tokens[i].decode() for i in ids], repr(small.decode(ids)))
 
 # %% [markdown]
 # To count all pairs afresh for each merge, as we did by hand, is slow. The helper keeps the counts. A merge changes
-# only the pairs next to it, and only in the words that hold it; an index, `where`, says which these are. Which pair
-# is the most frequent tells a *queue*, a list that gives its smallest entry first, so counts stand in it with a
+# only the pairs next to it, and only in the words that hold it; an index, `where`, says which these are. A *queue*
+# tells which pair is the most frequent: a list that gives its smallest entry first, so that counts stand in it with a
 # minus. An entry of a queue cannot be changed. When a pair loses some of its count, its entry is out of date, and
 # stays; only when it comes to the top is it compared with the count of today, `if -n != counts[pair]`, and put back
 # with that, further down. In our ten words *t h* was tied with *h e* at four. After the merge of *h e* the entry of
 # *t h* comes up next, still with −4; but no *t* stands before a lone *h* any more, `counts[pair]` is 0, and it is
 # dropped. (`times[i]` is how often word `i` stands in the corpus; `_merge` gives the new word, and which pairs have
-# come, +1, and gone, −1.) This it does until there are enough merges:
+# come, +1, and gone, −1.) It goes on until there are enough merges:
 
 # %%
 import inspect
@@ -587,7 +587,7 @@ print(jieba.lcut("他来到了网易杭研大厦"), jieba.lcut("他来到了网�
 
 # %% [markdown]
 # It auctions off the balls: a choice, made before any model has read the line. In the last line, from jieba's own
-# page, 杭研 is in no dictionary, and one word or two by the second model's leave. The alternative is to take
+# page, 杭研 is in no dictionary: with the second model it is one word, without it two. The alternative is to take
 # the characters. We compare the two on the Chinese side of the book's translated strings, where those for testing
 # come from other programs than those for training.
 
@@ -624,8 +624,8 @@ Table(rows, {"tokens": "", "entries": ",", "tokens a line": ".1f", "unknown": ".
 
 # %% [markdown]
 # Chinese characters are a far better alphabet than English letters: not two thousand of them write nearly
-# all of these strings, a line is about twice as long as in words, and very few are new in the test. Of the words,
-# many more are. Li and colleagues {cite:p}`li2019word` trained networks on characters and on words for four
+# all of these strings, a line is about twice as long as in words, and very few are new in the test, but many of
+# the words. Li and colleagues {cite:p}`li2019word` trained networks on characters and on words for four
 # tasks, and characters won; they blame the unknown and the rare words.
 #
 # An encoder that has learnt from English does next to nothing here. It has no merge for Chinese bytes, and

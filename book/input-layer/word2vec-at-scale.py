@@ -327,16 +327,16 @@ Table(rows, {"beside of": "", **names})
 #
 # Which noise? Mikolov and colleagues report that words drawn in proportion to $\text{count}^{3/4}$ did
 # significantly better than words drawn as often as they occur (power 1), or all alike (power 0)
-# {cite:p}`mikolov2013distributed`. The share of some words in the noise, by the power:
+# {cite:p}`mikolov2013distributed`. Of 100,000 draws of noise, how many are some words, by the power:
 
 # %%
 n = torch.tensor([c for _, c in counts.most_common()], dtype=torch.float64)  # (V,)
 rank = {w: i for i, (w, _) in enumerate(counts.most_common())}
 rows = []
 for w in ("the", "government", "zeal", "harvest"):
-    shares = [(n[rank[w]] ** a / (n**a).sum()).item() for a in (0, 0.75, 1)]
-    rows.append((w, counts[w], *shares))
-Table(rows, {"": "", "count": ",", "power 0": ".1e", "3/4": ".1e", "1": ".1e"})
+    draws = [(1e5 * n[rank[w]] ** a / (n**a).sum()).item() for a in (0, 0.75, 1)]
+    rows.append((w, counts[w], *draws))
+Table(rows, {"": "", "count": ",", "power 0": ".1f", "3/4": ",.1f", "1": ",.1f"})
 
 # %% [markdown]
 # Against power 1, it takes from the most frequent words and gives to the rare. Does it help? We train skip-gram with
@@ -414,9 +414,9 @@ total, tau, rows = n.sum(), 1e-3, []
 for w in ("the", "and", "government", "war", "harvest"):
     f = (n[rank[w]] / total).item()
     drop = 1 - (tau / f) ** 0.5
-    rows.append((w, f, drop, 1 - max(drop, 0), keep[rank[w]].item()))
+    rows.append((w, 1e5 * f, drop, 1 - max(drop, 0), keep[rank[w]].item()))
 names = dict.fromkeys(["paper drops", "paper keeps", "program keeps"], ".2f")
-Table(rows, {"": "", "share": ".1e", **names})
+Table(rows, {"": "", "of 100,000 words": ",.0f", **names})
 
 # %% mystnb={"image": {"alt": "Two falling curves over a word's share of the text, on a logarithmic scale. The program's curve is the higher one: it leaves 1 at a share of 0.0026, the paper's at 0.001. At the share of the word the they have nearly met, at about an eighth and a ninth."}, "figure": {"caption": "How many occurrences of a word are kept, with the same threshold 0.001 in both formulas; the dots are words of the addresses.", "name": "fig-scale-subsample"}}
 f = torch.logspace(-5, -1, 200)
@@ -525,7 +525,7 @@ print("gensim's step over the gradient's:", ratio.round(3))
 
 # %% [markdown]
 # Twice the gradient, with two words in the context. For longer contexts we take the step from our replay of
-# gensim (below); what is missing, is missing in the last line.
+# gensim (below); the division is missing in the last line.
 
 # %%
 import inspect
@@ -562,7 +562,7 @@ for size in (1, 2, 4, 8):
     gensim_again.step(W, U.copy(), list(range(size)), [(0, 1)], np.float32(0.025))
     ratio = (W - before) / (-0.025 * g * U[0] / size)  # over the gradient of the mean
     rows.append((size, ratio.mean()))
-Table(rows, {"|C|": "d", "step over gradient": ".3f"})
+Table(rows, {"|C|": "d", "step over gradient": ".2f"})
 
 # %% [markdown]
 # The step is $|C|$ times the gradient, and $|C|$ changes from place to place. Does it cost quality? CBOW is said to be
@@ -663,7 +663,8 @@ def replayed(sg, hs):
 
 modes = {"skip-gram, tree": (1, 1), "skip-gram, negatives": (1, 0)}
 modes |= {"CBOW, tree": (0, 1), "CBOW, negatives": (0, 0)}
-rows = [(name, replayed(*mode) < 1e-5) for name, mode in modes.items()]
+same = {name: replayed(*mode) < 1e-5 for name, mode in modes.items()}
+rows = [(name, "yes" if equal else "no") for name, equal in same.items()]
 Table(rows, {"": "", "all weights within 0.00001": ""})
 
 # %% [markdown]
@@ -693,7 +694,8 @@ changes = ("sigmoid", exact, "CBOW, negatives"), ("_keep", paper, "CBOW, negativ
 rows = []
 for name, other, mode in (*changes, ("huffman", other_ties, "CBOW, tree")):
     with patch.object(gensim_again, name, other):
-        rows.append((name, other.__name__, replayed(*modes[mode]) < 1e-5))
+        equal = replayed(*modes[mode]) < 1e-5
+        rows.append((name, other.__name__, "yes" if equal else "no"))
 Table(rows, {"instead of": "", "": "", "still within 0.00001": ""})
 
 # %% [markdown]
@@ -736,12 +738,13 @@ for power in (1, 0.75):
     for _ in range(20):
         W = newton(X, false, W, U)
     r = [np.corrcoef((W @ U.T).flatten(), x.flatten())[0, 1] for x in (goal, plain)]
-    rows.append((power, torch.allclose(W @ U.T, goal, atol=1e-8), *r))
+    equal = torch.allclose(W @ U.T, goal, atol=1e-8)
+    rows.append((power, ("no", "yes")[equal], *r))
 names = {"power": "", "is the shifted PMI of its noise": ""}
 Table(rows, {**names, "correlation": ".4f", "with plain PMI": ".4f"})
 
 # %% [markdown]
-# Exact to 1e-8, for both noises; with the power 3/4 it is the PMI under the smoothed distribution. But nobody
+# Exact to $10^{-8}$, for both noises; with the power 3/4 it is the PMI under the smoothed distribution. But nobody
 # trains with $d \ge V$. For smaller $d$ the rank limits the product, and frequent pairs, which are asked
 # for more often, weigh more. To tell the two apart, we set beside it the best product of rank $d$ when all
 # cells weigh the same, the truncated singular value decomposition (SVD, 奇异值分解)
@@ -841,7 +844,7 @@ print(f"{wanted} of the {32 * 42} scores with the text are wanted")
 print(f"all negatives together count {counted:.0f}")
 
 figure, axes = plt.subplots(figsize=(6, 3))
-axes.imshow(weight, cmap="Blues", vmax=2)
+figure.colorbar(axes.imshow(weight, cmap="Blues", vmax=2), label="weight")
 axes.set(xlabel="words around, and negatives", ylabel="centre")
 axes.grid(False)
 plt.show()
@@ -904,7 +907,7 @@ for name, order in (("in order", in_order), ("at random", random_order)):
 # %%
 speed = {row["name"]: row["words_per_second"] for row in results["ladder"]}
 rows = [(name, rate / speed["gensim, 1 thread"]) for name, rate in speed.items()]
-Table(rows, {"": "", "words a second, gensim's one thread has 1": ".4f"})
+Table(rows, {"": "", "speed, gensim's one thread = 1": ".2g"})
 
 # %% [markdown]
 # With one pair at a time, autograd makes gradients as large as the tables, nearly all zeros; writing the
@@ -981,9 +984,8 @@ Table(sorted(diverged), {"diverged": "", "side": "", "at the rate": ""})
 # How does the cost grow? On the left, more and more of the same text; on the right, on another machine, a quarter of
 # it in which each word has been split into several by chance: the vocabulary grows, the text does not.
 
-# %% mystnb={"image": {"alt": "Two plots with logarithmic axes. On the left the seconds rise nearly in proportion to the number of words, for both programs, with the line of this book below gensim's. On the right the seconds rise more slowly while the vocabulary grows."}, "figure": {"caption": "Seconds of training on one thread, as the text grows and as the vocabulary grows.", "name": "fig-scale-growth"}}
-figure, panels = plt.subplots(1, 2, figsize=(5.5, 3), sharey=True)
-grown = []
+# %% mystnb={"image": {"alt": "Two plots with logarithmic axes. On the left the seconds rise nearly in proportion to the number of words, for both programs, with the line of this book below gensim's. On the right the seconds rise more slowly while the vocabulary grows."}, "figure": {"caption": "Seconds of training on one thread, as the text grows (left) and as the vocabulary grows (right). *Scratch* is ours.", "name": "fig-scale-growth"}}
+(figure, panels), grown = plt.subplots(1, 2, figsize=(5.5, 3), sharey=True), []
 for axes, key, unit in zip(panels, ("words", "vocabulary"), (1e6, 1e3), strict=True):
     for side, marker in (("gensim", "s"), ("scratch", "o")):
         rows = chosen({"words": "corpus"}.get(key, key), side=side)
@@ -991,6 +993,7 @@ for axes, key, unit in zip(panels, ("words", "vocabulary"), (1e6, 1e3), strict=T
         axes.loglog(x, y, marker=marker, label=side)
         grown.append((side, key, x[-1] / x[0], y[-1] / y[0], held[0], held[-1]))
     axes.minorticks_off()
+    axes.margins(x=0.12)
     axes.set_xticks(x, [f"{value / unit:.3g}" for value in x])
 panels[0].set(xlabel="million words", ylabel="seconds")
 panels[1].set(xlabel="thousand words known")
@@ -1073,7 +1076,7 @@ print("and train returns", type(vectors).__name__, "like gensim")
 # ## Pitfalls
 #
 # > **Pitfall.** *A batch can be too large.* We train the addresses with three vocabularies on batches in which
-# > a word meets itself so and so many times.
+# > a word meets itself more and more often.
 
 
 # %%

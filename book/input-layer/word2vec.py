@@ -179,7 +179,7 @@ print(len(bags), "for CBOW:", ", ".join(bags[:3]), "…")
 # \mathbf{p} = \mathrm{softmax}(U\mathbf{h}): \quad p_w = \frac{\exp(s_w)}{\sum_{j} \exp(s_j)} .
 # $$ (eq-w2v-softmax)
 
-# %% mystnb={"image": {"alt": "Two stacks of shapes. On the left, skip-gram: the word sat goes through one table W to a vector h, through a second table U to a softmax, and from there an arrow points to each of the four words around it. On the right, CBOW: four words go through W, their four vectors into a mean, which is h, and through U and the softmax one arrow points to sat."}, "figure": {"caption": "The same two tables, used both ways, for a window of two around *sat*. Boxes hold numbers that are learnt; round shapes only compute; white ones are words and vectors.", "name": "fig-w2v-architectures"}}
+# %% mystnb={"image": {"alt": "Two stacks of shapes. On the left, skip-gram: the word sat goes through one table W to a vector h, through a second table U to a softmax, and from there an arrow points to each of the four words around it. On the right, CBOW: four words go through W, their four vectors into a mean, which is h, and through U and the softmax one arrow points to sat."}, "figure": {"caption": "The same two tables, used both ways, for a window of two around *sat*. Boxes with a thick border hold numbers that are learnt; round shapes only compute; thin boxes are words and vectors.", "name": "fig-w2v-architectures"}}
 from scratch import diagrams
 
 diagrams.skip_gram_and_cbow()
@@ -420,7 +420,7 @@ Table(rows, {"change": "", "loss per guess": ".4f", "cos(cat, king)": "+.2f"})
 # ## The call that learns nothing
 #
 # For real use there is a library, gensim {cite:p}`rehurek2010software`. Here is the example from its own
-# documentation, with which one of the two articles, too, presents it.
+# documentation, which one of the two articles uses, too.
 
 # %%
 from gensim.models import Word2Vec
@@ -530,7 +530,8 @@ kept = {w: k for w, k in counts.items() if k >= 35}
 n, V = sum(kept.values()), len(kept)
 print(f"{V:,} words kept, which make up {n / counts.total():.0%} of the text")
 here, news = 6 * n * V * 50, 6 * 100e9 * 3e6 * 300
-print(f"operations for one epoch: {here:.0e} here, {news:.0e} for the news")
+print(f"operations for one epoch here: {here / 1e9:,.0f} billion")
+print(f"for the news: {news / here / 1e9:.1f} billion times as many")
 
 # %% [markdown]
 # Our slice is a matter of seconds; theirs would be some billions of times as much. They did not wait for
@@ -627,8 +628,8 @@ rows = []
 for name in ("wordsim-353", "simlex-999"):
     for kind, vectors in models.items():
         x = judged(name, vectors)  # ratings, cosines
-        rows.append((name, len(x[0]), kind, spearman(*x), bracket(spearman, *x)))
-Table(rows, {"test": "", "pairs": "", "vectors": "", "Spearman": ".2f", "95 %": ""})
+        rows.append((name, kind, spearman(*x), bracket(spearman, *x), len(x[0])))
+Table(rows, {"test": "", "vectors": "", "Spearman": ".2f", "95%": "", "pairs": ""})
 
 # %% [markdown]
 # And one-hot vectors?
@@ -719,16 +720,16 @@ middles = shadow.reshape(6, 4, 2).mean(1)  # (6, 2)
 middles = [(group, *middle) for group, middle in zip(groups, middles, strict=True)]
 Table(middles, {"middle of": "", "widest": "+.2f", "second widest": "+.2f"})
 
-# %% tags=["rms=1"] mystnb={"image": {"alt": "Twenty-four words scattered in a plane, coloured by group. Months and school words form clusters of their own; numbers and money words share one; countries mix with the words of war and peace."}, "figure": {"caption": "Twenty-four words of the skip-gram vectors, on the plane of their two widest directions. The colours are ours; the program was told nothing about groups.", "name": "fig-w2v-projection"}}
+# %% tags=["rms=1"] mystnb={"image": {"alt": "Twenty-four words scattered in a plane, coloured by group. Months and school words form clusters of their own; numbers and money words share one; countries mix with the words of war and peace."}, "figure": {"caption": "Twenty-four words of the skip-gram vectors, on the plane of their two widest directions. Colours and shapes are ours; the program was told nothing about groups.", "name": "fig-w2v-projection"}}
 figure, axes = plt.subplots(figsize=(5, 4.4))
 label = {"textcoords": "offset points", "fontsize": 10}
 side = dict.fromkeys(
-    "europe japan schools teachers spending september".split(), (3, -11)
+    "europe japan schools teachers spending september hundred".split(), (3, -11)
 )
 side |= {"december": (6, -5), "budget": (6, -5)}  # where labels would overlap
 for i, (word, place) in enumerate(zip(chosen, shadow, strict=True)):
-    axes.scatter(*place, color=f"C{i // 4}", s=16)
-    axes.annotate(word, place, side.get(word, (3, 3)), color=f"C{i // 4}", **label)
+    axes.scatter(*place, color=f"C{i // 4}", s=16, marker="os^DvP"[i // 4])
+    axes.annotate(word, place, side.get(word, (3, 3)), **label)
 axes.set(xlabel="widest direction", ylabel="second widest", xticks=[], yticks=[])
 plt.show()
 
@@ -751,8 +752,8 @@ for word in ("china", "russia", "japan"):
     near = (chosen[x[chosen.index(word)]] for x in neighbours.values())
     answers.append((f"nearest to {word}", *near))
 own = (np.mean(x // 4 == np.arange(24) // 4) for x in neighbours.values())
-answers.append(("neighbour of the own group", *own))
-Table(answers, {"": ""} | dict.fromkeys(neighbours, ".0%"))
+answers.append(("nearest is of its own group", *own))
+Table(answers, {"word": ""} | dict.fromkeys(neighbours, ".0%"))
 
 # %% [markdown]
 # In the picture *russia* is nearest to *peace*; in fact it is nearest to *china*.
@@ -859,8 +860,8 @@ print("words and vectors come back equal to the bit, in both formats:", all(same
 #
 # <details><summary>Answer</summary>
 #
-# - **A ✓** What is given *coffee* or *tea* has to predict *cup*, *milk*, *drink*: equal tasks make equal vectors, as
-#   for *cat* and *dog*.
+# - **A ✓** A model that is given *coffee* or *tea* has to predict *cup*, *milk*, *drink*: equal tasks make equal
+#   vectors, as for *cat* and *dog*.
 # - **B ✗** The input vector of *coffee* is pulled to the *output* vector of *cup*, which is in another table.
 # - **C ✗** The score must be high, but it is the product of an input vector and an output vector. It says nothing
 #   about two input vectors.
@@ -1050,9 +1051,15 @@ print("loss and both gradients, from the counts alone:", same)
 # >
 # > *Hint: `CBOW(...)(contexts)` returns the scores of all centres; `cross_entropy` does the rest.*
 
+# %% [markdown]
+# <details><summary>Solution 4</summary>
+#
+# They do. (The loss is a mean over examples here, not a sum, hence the larger step.)
+#
+# </details>
+
 # %% cellView="form" tags=["hide-cell"]
 # @title Solution 4
-# They do. (The loss is a mean over examples here, not a sum, hence the larger step.)
 from scratch.word2vec import CBOW
 
 bag_model = CBOW(len(words), dim=8, generator=torch.Generator().manual_seed(0)).double()

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
 __all__ = ["Table"]
+
+_RAISED = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "+")
 
 
 class Table:
     """Rows under named columns, each column with its own number of digits. As a cell's last line it shows as a table.
 
     `columns` has for each name what Python's `format` takes: ".2f", ",", ".0%", or "" for a thing as it is. Text stands
-    as it is under any format, and None is a dash. Words stand on the left of their column, numbers on the right.
+    as it is under any format, and None is a dash. Words stand on the left of their column, numbers on the right; ".1e"
+    writes powers of ten as a book does.
     On a page (`_repr_html_`) and in a terminal (`repr`) the same characters stand.
 
     >>> Table([("LSTM", 4, 0.51234), ("GRU", 3, None)], {"network": "", "gates": "d", "kept": ".2f"})
     network   gates   kept
     LSTM          4   0.51
     GRU           3      –
+    >>> Table([(20, 1e-06), (8, 0.00234)], {"steps": "d", "left": ".0e"})
+    steps       left
+       20       10⁻⁶
+        8   2 × 10⁻³
     """
 
     def __init__(self, rows: Iterable[Sequence], columns: Mapping[str, str]) -> None:
@@ -61,6 +69,20 @@ def _shown(entry: object, column: tuple[str, str], row: int) -> str:
     if isinstance(entry, str):
         return entry
     try:
-        return format(entry, form)
+        shown = format(entry, form)
     except (TypeError, ValueError) as error:
         raise ValueError(f"row {row}, column {name!r}: {entry!r} can't be shown as {form!r} ({error})") from error
+    return _with_powers(shown) if form.endswith("e") else shown
+
+
+def _with_powers(number: str) -> str:
+    """2.3e-10 as it is printed in books: 2.3 × 10⁻¹⁰; without the factor where that is 1, the power where that is 0.
+
+    >>> [_with_powers(number) for number in ("2.3e-10", "-1e+06", "4.0e+00", "nan")]
+    ['2.3 × 10⁻¹⁰', '-10⁶', '4.0', 'nan']
+    """
+    if not (parts := re.fullmatch(r"(-?)([\d.]+)e([+-]\d+)", number)):
+        return number
+    sign, factor, power = parts[1], parts[2], int(parts[3])
+    raised = f"10{str(power).translate(_RAISED)}"
+    return sign + (factor if power == 0 else raised if factor == "1" else f"{factor} × {raised}")

@@ -91,7 +91,7 @@ def train(
     centres; the others by plain gradient descent, in `workers` threads, on the summed loss of as many, at most 2,048,
     that a word is expected to meet itself among them 1.25 times in skip-gram, 2.5 times in CBOW (training diverges at
     about three times as many; with more than two workers, whose batches meet, they are smaller). With one worker the
-    same seed gives the same vectors; with `dtype=torch.float64`, to the digits one would print, on every processor.
+    same seed gives the same vectors; with `dtype=torch.float64`, to the digits one prints, on the processors tried.
 
     Raises ValueError if an argument is out of range, if no word is seen `min_count` times, or if subsampling leaves no
     word with a neighbour in any epoch; TypeError if a sentence is a string or a size is no integer; FloatingPointError

@@ -92,14 +92,15 @@
           cell.replaceChildren(...square);
         });
       });
+      const odd = word && input.value.toLowerCase() !== word ? ` Only a to z count: “${word}”.` : "";
       const right = steps.filter(({ letter }, t) => letterOf(letter) === wanted[t]).length;
       const at = steps[shown - 1], place = at?.looks.indexOf(Math.max(...at.looks));
       says.textContent = at
         ? `Letter ${shown} of ${word.length}: it looks at place ${place + 1}, “${word[place]}”, with weight ${at.looks[place].toFixed(2)}, and writes “${letterOf(at.letter)}”.`
-        : word ? `Nothing is written yet${input.value.length > word.length ? ` of “${word}”: only a to z count` : ""}.` : "Type a word.";
+        : word ? `Nothing is written yet.${odd}` : "Type a word.";
       slider.setAttribute("aria-valuetext", says.textContent);
       result.textContent = word && shown === word.length
-        ? `${word} backwards: ${steps.map((s) => letterOf(s.letter)).join("")}. ${right} of ${word.length} letters are right.` : "";
+        ? `${word} backwards: ${steps.map((s) => letterOf(s.letter)).join("")}. ${right} of ${word.length} letters are right.${odd}` : "";
     }
 
     function start() {

@@ -39,7 +39,7 @@
       bars.replaceChildren(...now.map((x, i) => bar(x, i, "live-bar")), ...truth.map((x, i) => bar(x, i, "live-outline")));
       line.replaceChildren(`${cat.text} `, ...(k ? [h("b", {}, k > 3 ? `<pad> × ${k}` : Array(k).fill("<pad>").join(" "))] : []));
       says.textContent = `Cosine with itself ${cosine(now, truth).toFixed(2)}; with “${dog.text}”, padded alike, ${cosine(now, other).toFixed(2)}.`;
-      pads.setAttribute("aria-valuetext", `${k} pads. ${says.textContent}`);
+      pads.setAttribute("aria-valuetext", `${k} ${k === 1 ? "pad" : "pads"}`);
     }
     draw();
   });

@@ -27,6 +27,7 @@
     const says = h("p", { class: "live-says", role: "status" });
     const body = h("tbody");
     const table = h("table", { class: "live-gates" },
+      h("caption", { class: "visually-hidden" }, "Unit 0's gates and cell, word by word"),
       h("thead", {}, h("tr", {}, h("td"), ...COLUMNS.map(([letter, called]) => h("th", { scope: "col" }, letter, h("sub", {}, "0"), hidden(` ${called}`))))), body);
     box.append(
       h("label", { for: text.id }, "The text"), text,
@@ -49,7 +50,7 @@
       const open = 1 / (1 + Math.exp(-bias.valueAsNumber));
       says.textContent = `b = ${bias.value.replace("-", "−")}: away from a full stop the forget gate is ${open.toFixed(2)}; ${told || "there is no verb to ask at"}.` +
         (strange.length ? ` Not read: ${strange.join(" ")}.` : "");
-      bias.setAttribute("aria-valuetext", says.textContent);
+      bias.setAttribute("aria-valuetext", `b = ${bias.value.replace("-", "−")}`);
     }
     draw();
   });

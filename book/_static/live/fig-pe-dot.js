@@ -30,7 +30,7 @@
     const back = range("back", "Turned back by", { min: 0, max: 12, value: 3 });
     const hands = s("svg", { viewBox: "0 0 320 44", class: "live-drawing", "aria-hidden": "true" });
     const curve = s("svg", { viewBox: "0 0 320 130", class: "live-drawing", "aria-hidden": "true" });
-    const says = h("p", { class: "live-says" });
+    const says = h("p", { class: "live-says", role: "status" });
     box.append(hands, curve, says, h("p", { class: "live-note" },
       "Above, eight of the hands, from the quickest to the slowest. Below, a bar for each key, up to 40 places to the " +
       "left and right of the query: its score. The bar that stands out is the largest."));
@@ -54,9 +54,9 @@
       );
       const share = softmax(all.map((score) => score / Math.sqrt(d)))[best], offset = best - FAR;
       const where = offset ? `${Math.abs(offset)} place${Math.abs(offset) > 1 ? "s" : ""} ${offset < 0 ? "before" : "after"}` : "at the query itself";
-      says.textContent = `The largest score, ${top.toFixed(1)}, lies ${where}; of the softmax's weight it gets ${share.toFixed(3)} among these 81 keys.`;
+      says.textContent = `Place ${t}, turned back by ${r}: the largest score, ${top.toFixed(1)}, lies ${where}; of the softmax's weight it gets ${share.toFixed(3)} among these 81 keys.`;
       place.setAttribute("aria-valuetext", `place ${t}`);
-      back.setAttribute("aria-valuetext", `${r} places. ${says.textContent}`);
+      back.setAttribute("aria-valuetext", `${r} places`);
     }
     draw();
   });

@@ -46,8 +46,9 @@
       const asked = [a, b, c].every((x) => place.has(x));
       found.replaceChildren(...(asked ? shown(nearest([b, a, c], [1, -1, 1], own.checked ? [] : [a, b, c])) : []));
       const [first] = asked ? nearest([b, a, c], [1, -1, 1], [], 1) : [];
-      says.textContent = strange.length ? `Not among these words: ${strange.map((x) => x || "(nothing)").join(", ")}.`
-        : `b − a + c is most like “${first[0]}”${[a, b, c].includes(first[0]) ? ", a word of the question itself" : ""}.`;
+      const closest = place.has(w) ? `“${w}” is most like “${nearest([w], [1], [w], 1)[0][0]}”. ` : "";
+      says.textContent = closest + (strange.length ? `Not among these words: ${strange.map((x) => x || "(nothing)").join(", ")}.`
+        : `b − a + c is most like “${first[0]}”${[a, b, c].includes(first[0]) ? ", a word of the question itself" : ""}.`);
     }
     draw();
   });
