@@ -439,6 +439,11 @@ def test_search_finds_marks_and_shows(fresh, site, where):
         page.goto(f"{address}/search.html?q={query}")
         hit = page.locator(f"#search-results a[href*='{name}.html']").first
         hit.wait_for()
+        page.wait_for_function(
+            "/\\d/.test(document.querySelector('#search-results').previousElementSibling.textContent)"
+        )
+        spoken = page.locator("#search-results").locator("xpath=preceding-sibling::*[1]")
+        assert spoken.get_attribute("role") == "status", "how many pages were found is spoken"
         hit.click()
         page.wait_for_url(f"**/{name}.html?*")
         first = page.locator("article mark").first
@@ -449,6 +454,9 @@ def test_search_finds_marks_and_shows(fresh, site, where):
         place = first.bounding_box()
         assert 0 <= place["y"] < SIZES["phone"][1], "the first mark is on the screen"
         assert page.locator("article mjx-container mark").count() == 0
+        assert page.evaluate("document.activeElement === document.querySelector('article mark')"), (
+            "one goes on from here"
+        )
         page.keyboard.press("Escape")
         assert page.locator("article mark").count() == 0
         assert said == [], query
@@ -564,6 +572,39 @@ def test_the_keyboards_place_is_seen_everywhere(chapter):
         assert [name for name, style, width in outlines if style == "none" or width < 2] == []
         assert any("primary-toggle" in name for name, *_ in outlines)
         assert any("dropdown-toggle" in name for name, *_ in outlines)
+
+
+def test_the_theme_leaves_the_keyboard_its_place_and_says_which_colours(fresh, site):
+    page = fresh()
+    settle(page, f"{site}/{CHAPTER}.html")
+    page.keyboard.press("Tab")
+    button = page.locator(".theme-switch-button:visible").first
+    button.focus()
+    told = []
+    for _ in range(3):
+        page.keyboard.press("Enter")
+        page.wait_for_function(
+            """(told) => {
+            const { mode } = document.documentElement.dataset, label = document.activeElement.ariaLabel;
+            return !told.includes(mode) && label === `Color mode: ${mode}`; }""",
+            arg=told,
+        )
+        told.append(page.evaluate("document.documentElement.dataset.mode"))
+    assert sorted(told) == ["auto", "dark", "light"]
+    for name in (".search-button", ".primary-toggle", ".secondary-toggle"):
+        for place in page.locator(f"{name}:visible").all()[:1]:
+            place.focus()
+            place.evaluate("(button) => button.blur()")  # as the theme does
+            assert place.evaluate("(button) => button === document.activeElement"), name
+
+
+def test_icons_are_no_part_of_a_name_and_outputs_say_what_they_are(chapter):
+    assert chapter.locator('[class*="fa-"]:not([aria-hidden="true"])').count() == 0
+    outputs = chapter.locator(".cell_output")
+    assert outputs.count() > 10
+    assert outputs.count() == chapter.locator('.cell_output[role="group"][aria-label="Output"]').count()
+    assert chapter.locator(".cell_input .copybtn").count() > 10
+    assert chapter.locator(".cell_output .copybtn").count() == 0
 
 
 def test_what_is_folded_looks_alike_and_opens_by_keyboard(reader, site):
@@ -725,11 +766,15 @@ def test_answers_are_remembered_until_one_forgets_them(fresh, site, where):
     for number, letter in KEYS.items():
         page.locator(f"#question-{number}-{letter}").check()
     page.goto(f"{address}/book/intro.html")
-    assert page.locator("nav.bd-links a:has-text('One-hot') .tick").count() == 1
+    for where in (
+        "nav.bd-links",
+        ".chapters",
+    ):  # on a phone the contents are behind a button, the list of chapters is not
+        assert page.locator(f"{where} a:has-text('One-hot') .tick").count() == 1
     with_questions(page, address)
     assert [v.inner_text()[:11] for v in page.locator(".verdict").all()] == ["B is right.", "A is right."]
     page.locator("#question-2-C").check()
-    assert page.locator("nav.bd-links .tick").count() == 0, "the last answer counts"
+    assert page.locator(".tick").count() == 0, "the last answer counts"
     page.get_by_role("button", name="Forget my answers").click()
     assert page.locator(".question input:checked").count() == 0
     assert "0 of 2" in page.locator(".score").inner_text()
