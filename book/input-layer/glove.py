@@ -770,8 +770,8 @@ compare(
 # PPMI + SVD leads everything on the analogies. On WordSim-353 its lead over skip-gram touches zero, now
 # that skip-gram has its own step size. gensim's skip-gram is ahead of ours on the analogies, by little, in this one
 # training (over three seeds the last chapter could not tell).
-# GloVe is behind skip-gram with each of its settings. More passes lower its loss and better neither judge: what it
-# learns of the counts in the end is not what the questions ask for. The larger step size helps, on
+# GloVe is behind skip-gram with each of its settings. More passes lower its loss and help with neither judge, and with the
+# analogies they even do a little harm: what it learns of the counts in the end is not what the questions ask for. The larger step size helps, on
 # WordSim-353. Our version and its authors' cannot be told apart.
 #
 # ## Counting or predicting?
@@ -803,8 +803,8 @@ compare(
 )
 
 # %% [markdown]
-# In every training, and in both programs, the sum is better on WordSim-353 and the words' table alone on the
-# analogies. No way of reading is better as such, and a score means little without saying which it is.
+# In every training, and in both programs, the words' table alone is better on the analogies, and the sum on WordSim-353,
+# where its lead after 15 passes touches zero. No way of reading is better as such, and a score means little without saying which it is.
 #
 # But were these ever two ways? The last chapter showed that skip-gram with negative sampling, if it had
 # as many dimensions as it liked, would arrive at PMI minus a constant {cite:p}`levy2014neural`. PPMI +
