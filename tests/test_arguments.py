@@ -15,9 +15,11 @@ from scratch._arguments import (
     batch_of_vectors,
     flag,
     ids_below,
+    integers,
     known_ids,
     lengths_within,
     positive,
+    room_for,
     seed_value,
     share_below_1,
 )
@@ -57,10 +59,10 @@ def test_a_length_fits_exactly_from_1_to_the_width(length, width):
             lengths_within([1, length], width, 2)
 
 
-@pytest.mark.parametrize("integer", [np.int16, np.uint8, torch.tensor, bool])
+@pytest.mark.parametrize("integer", [np.int16, np.uint8, torch.tensor])
 def test_integers_of_all_types_become_pythons_own(integer):
-    assert type(at_least("size", integer(1), 0)) in (int, bool)
-    assert [type(i) for i in known_ids("ids", [integer(1)], 2)] in ([int], [bool])
+    assert type(at_least("size", integer(1), 0)) is int
+    assert [type(i) for i in known_ids("ids", [integer(1)], 2)] == [int]
 
 
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.int16, torch.int32, torch.int64])
@@ -107,6 +109,16 @@ def test_flags_are_returned_as_they_are():
     assert flag("norm_first", False) is False
 
 
+def test_there_is_room_for_less_than_2_to_the_31_cells():
+    assert [room_for("width", 2**30 - 1, each=each) for each in (0, 1, 2)] == [2**30 - 1] * 3
+    assert room_for("width", 2**31 - 1, each=0) == 2**31 - 1  # of an empty batch
+
+
+def test_a_tensor_of_integers_keeps_its_device_under_another_default():
+    with torch.device("meta"):
+        assert integers("ids", torch.ones(2, dtype=torch.int32, device="cpu")).device.type == "cpu"
+
+
 def test_lists_are_as_good_as_tensors():
     assert ids_below("ids", [[1, 2], [0, 3]], 4).tolist() == [[1, 2], [0, 3]]
     assert lengths_within([], 3, 0).dtype == torch.int64
@@ -150,8 +162,27 @@ def test_where_there_are_no_numbers_to_read_none_are_checked():
         (lambda: seed_value("seed", -1), ValueError, "seed must be at least 0, got -1"),
         (lambda: seed_value("seed", 2**64), ValueError, f"seed must be below 2**64, got {2**64}"),
         (lambda: ids_below("ids", ["cat"], 9), TypeError, "ids must be integers, got ['cat'] (list)"),
-        (lambda: ids_below("ids", [2**70], 9), TypeError, f"ids must be integers, got [{2**70}] (list)"),
-        (lambda: ids_below("ids", [[1], [2, 3]], 9), TypeError, "ids must be integers, got [[1], [2, 3]] (list)"),
+        (lambda: ids_below("ids", [2**70], 9), IndexError, f"ids must fit into int64, got {2**70}"),
+        (lambda: ids_below("ids", [[0], [-(2**70)]], 9), IndexError, f"ids must fit into int64, got {-(2**70)}"),
+        (lambda: lengths_within([1, 2**70], 9, 2), ValueError, f"lengths must fit into int64, got {2**70}"),
+        (
+            lambda: ids_below("ids", [[1], [2, 3]], 9),
+            ValueError,
+            "ids must be a tensor or lists of one length, got [[1], [2, 3]] (list)",
+        ),
+        (
+            lambda: ids_below("ids", [torch.tensor([1, 2]), torch.tensor([3, 4])], 9),
+            ValueError,
+            "ids must be a tensor or lists of one length, got [tensor([1, 2]), tensor([3, 4])] (list)",
+        ),
+        (lambda: ids_below("ids", [[1], [2, 3.5]], 9), TypeError, "ids must be integers, got [[1], [2, 3.5]] (list)"),
+        (lambda: known_ids("ids", [1, True], 9), TypeError, "ids must be integers, got True (bool)"),
+        (lambda: known_ids("ids", torch.ones(1) > 0, 9), TypeError, "ids must be integers, got tensor(True) (Tensor)"),
+        (
+            lambda: room_for("width", 2**30, each=2),
+            ValueError,
+            f"width must be at most {2**30 - 1}, for less than 2 ** 31 cells, got {2**30}",
+        ),
         (lambda: ids_below("ids", None, 9), TypeError, "ids must be integers, got None (NoneType)"),
         (lambda: known_ids("ids", [1, 2.0], 9), TypeError, "ids must be integers, got 2.0 (float)"),
         (lambda: known_ids("ids", ["x" * 99], 9), TypeError, f"ids must be integers, got '{'x' * 39} (str)"),

@@ -196,6 +196,21 @@ def test_a_mask_of_heads_never_means_two_things():
     assert not HEADS(x, x, x, causal.unsqueeze(1))[1][0, :, :, 1:].any()  # the first sentence has one word
 
 
+def test_an_additive_mask_of_many_queries_never_means_two_things():
+    """A query of each sentence's own has a mask (batch, length); several queries have one of three dimensions."""
+    torch.manual_seed(0)
+    attention, x, causal = AdditiveAttention(4, 4, 3), torch.randn(4, 4, 4), torch.ones(4, 4, dtype=torch.bool).tril()
+    with pytest.raises(ValueError, match=r"^mask must have three dimensions, got \(4, 4\): pass mask.unsqueeze"):
+        attention(x, x, causal)
+    context, weights = attention(x, x, causal.unsqueeze(0))
+    assert not weights[:, ~causal].any()
+    one, _ = attention(x[:, 0], x, causal)  # whose rows are sentences: the first has one word
+    assert torch.equal(one[0], x[0, 0])
+    torch.testing.assert_close(attention(x, x, causal.unsqueeze(1))[0][:, 0], one)
+    for t in range(4):  # query t as if there were no more than t + 1 words
+        torch.testing.assert_close(context[:, t], attention(x[:, t], x[:, : t + 1])[0])
+
+
 def test_batches_broadcast_as_in_torch():
     torch.manual_seed(0)
     query, keys = torch.randn(3, 1, 2, 4), torch.randn(2, 5, 4)
@@ -232,6 +247,21 @@ X, HEADS = torch.zeros(2, 3, 4), MultiHeadAttention(4, 2)
             lambda: AdditiveAttention(4, 4, 6)(X[:, 0], X, torch.ones(2, 2) > 0),
             ValueError,
             r"mask .*\(2, 3\), got \(2, 2\)",
+        ),
+        (
+            lambda: AdditiveAttention(4, 4, 6)(X, X, torch.ones(2, 3) > 0),
+            ValueError,
+            r"^mask must have three dimensions, got \(2, 3\): pass .*unsqueeze",
+        ),
+        (
+            lambda: AdditiveAttention(4, 4, 6)(X, X, torch.ones(2, 3, 2) > 0),
+            ValueError,
+            r"^mask .* broadcast to \(batch, queries, keys\) = \(2, 3, 3\), got \(2, 3, 2\)",
+        ),
+        (
+            lambda: AdditiveAttention(4, 4, 6)(X[:, 0], X, torch.ones(2, 1, 3) > 0),
+            ValueError,
+            r"^mask must have the shape \(batch, length\) = \(2, 3\), got \(2, 1, 3\)",
         ),
         (lambda: AdditiveAttention(4, 4, 6)(X[:, 0], X, projected=X), ValueError, r"projected .*\(2, 3, 6\), got"),
         (lambda: MultiHeadAttention(4, 3), ValueError, "heads must divide dim = 4, got 3"),

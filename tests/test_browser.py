@@ -446,13 +446,15 @@ def test_search_finds_marks_and_shows(fresh, site, where):
         assert spoken.get_attribute("role") == "status", "how many pages were found is spoken"
         hit.click()
         page.wait_for_url(f"**/{name}.html?*")
-        first = page.locator("article mark").first
-        first.wait_for()
-        page.wait_for_timeout(200)
+        page.locator("article mark").first.wait_for()
+        page.wait_for_function(
+            """() => {  // the first mark is on the screen
+                const box = document.querySelector("article mark").getBoundingClientRect();
+                return box.top >= 0 && box.top < innerHeight;
+            }"""
+        )
         for text in page.locator("article mark").all_text_contents():
             assert re.match(words, text, re.IGNORECASE)
-        place = first.bounding_box()
-        assert 0 <= place["y"] < SIZES["phone"][1], "the first mark is on the screen"
         assert page.locator("article mjx-container mark").count() == 0
         assert page.evaluate("document.activeElement === document.querySelector('article mark')"), (
             "one goes on from here"

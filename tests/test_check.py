@@ -442,6 +442,19 @@ def test_what_is_wrong_with_one_sentence_only_is_a_verdict_too():
     assert "squeeze" in squeezed.look_at
 
 
+def test_what_moves_by_itself_is_not_told_to_look_at_masks():
+    layer = nn.TransformerEncoderLayer(**LAYER | {"dropout": 0.5})
+    report = check_encoder(attending(layer), V)
+    moved = {"repeatability", "padding_invariance", "batch_consistency"}
+    assert failures(report) == moved
+    assert "training mode" in report["repeatability"].look_at
+    assert {report[name].look_at for name in moved - {"repeatability"}} == {"Repeatability first."}
+
+    report = check_encoder(lambda *batch: nn.functional.pad(noisy(*batch), (0, 1), value=math.inf), V)
+    assert not report["repeatability"]
+    assert report["finite_outputs"].look_at == "Overflow? A division by zero?"  # that is a fault of its own
+
+
 def test_nan_at_padding_only_gets_its_own_reason():
     report = check_encoder(lambda ids, lengths: TABLE(ids).masked_fill(~mask(ids, lengths).unsqueeze(2), math.nan), V)
     assert failures(report) == {"finite_outputs"}
@@ -480,6 +493,18 @@ def test_of_a_large_vocabulary_the_first_ids_and_the_last_are_tried(dropped):
     rows.weight.data[dropped] = 0
     encode = lambda ids, lengths: (rows(ids) * mask(ids, lengths).unsqueeze(2)).sum(1)  # noqa: E731
     assert sensitivity(encode, 3000).message == f"the id {dropped} changes nothing"
+
+
+def by_name(ids, *, lengths):
+    return mean(ids, lengths)
+
+
+def with_a_third(ids, lengths, mask, scale=1.0):
+    return mean(ids, lengths)
+
+
+def with_one_by_name(ids, lengths, *, mask):
+    return mean(ids, lengths)
 
 
 def attention_masked(input_ids, attention_mask=None):
@@ -535,6 +560,9 @@ def test_padding_is_0_unless_another_id_is_named(check):
         (nn.Embedding(V, 3), (V,), TypeError, r"Embedding takes \(input\): write lambda ids, lengths: model\(ids\)"),
         (nn.LSTM(3, 3), (V,), TypeError, "second argument of LSTM is hx: write a function"),
         (attention_masked, (V,), TypeError, "is attention_mask: write lambda .*last_hidden_state, with mask"),
+        (by_name, (V,), TypeError, r"\(ids, \*, lengths\): write lambda ids, lengths: model\(ids, lengths=lengths\)$"),
+        (with_a_third, (V,), TypeError, "^encode must .* with_a_third also asks for mask: write a function"),
+        (with_one_by_name, (V,), TypeError, "^encode must .* with_one_by_name also asks for mask: write a function"),
         (TransformerEncoder(V, 4, 1, 1).to("meta"), (V,), ValueError, "TransformerEncoder are on the meta device"),
         (lambda ids, lengths: TABLE(ids).to("meta"), (V,), ValueError, "encode must return numbers, got .* meta"),
         (

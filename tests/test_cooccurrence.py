@@ -1,5 +1,7 @@
 """Counts against a plain double loop, PPMI against scipy's relative entropy, SVD against numpy's."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import torch
@@ -138,6 +140,19 @@ def test_bad_counts_are_named(counts, smoothing, message):
         ppmi(sparse.csr_array(counts), smoothing)
 
 
+def test_ppmi_costs_what_is_counted():
+    """Of a thousand million contexts only those that occur are summed."""
+    counts = sparse.coo_array(([4.0, 2.0, 1.0], ([0, 0, 1], [5, 10**9 - 1, 5])), (2, 10**9))
+    few = sparse.csr_array([[4.0, 2.0], [1.0, 0.0]])
+    tracemalloc.start()
+    try:
+        found = ppmi(counts, 0.75)
+        assert tracemalloc.get_traced_memory()[1] < 2**20
+    finally:
+        tracemalloc.stop()
+    assert found.data.tolist() == ppmi(few, 0.75).data.tolist()
+
+
 @pytest.mark.parametrize("dim", [1, 3, 6])
 @pytest.mark.parametrize("power", [0, 0.5, 1])
 def test_svd_is_numpys(power, dim):
@@ -169,6 +184,24 @@ def test_svd_names_a_bad_dim(dim):
         svd_vectors(sparse.csr_array(COUNTS), dim)
 
 
-def test_svd_names_a_bad_power():
-    with pytest.raises(ValueError, match="power must be finite, got nan"):
-        svd_vectors(sparse.csr_array(COUNTS), 1, float("nan"))
+@pytest.mark.parametrize(
+    ("matrix", "power", "error", "message"),
+    [
+        (COUNTS, float("nan"), ValueError, "^power must be finite, got nan$"),
+        (COUNTS, "x", TypeError, r"^power must be a float, got 'x' \(str\)$"),
+        ("ab", 0.5, TypeError, "^matrix must be a matrix of numbers, got str$"),
+        (None, 0.5, TypeError, "^matrix must be a matrix of numbers, got NoneType$"),
+        ([1.0, 2.0], 0.5, TypeError, "^matrix must be a matrix of numbers, got list$"),
+        (np.full((3, 3), np.nan), 0.5, ValueError, "^matrix must be finite, got nan$"),
+        (np.zeros((3, 4)), 0.5, ValueError, r"^matrix must not all be zero, got a matrix \(3, 4\) of zeros$"),
+    ],
+)
+def test_svd_names_what_is_wrong(matrix, power, error, message):
+    with pytest.raises(error, match=message):
+        svd_vectors(matrix, 1, power)
+
+
+def test_svd_takes_lists_and_arrays():
+    expected = svd_vectors(sparse.csr_array(COUNTS), 2)
+    assert np.array_equal(svd_vectors(COUNTS, 2), expected)
+    assert np.array_equal(svd_vectors(np.asarray(COUNTS).tolist(), 2), expected)

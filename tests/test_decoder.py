@@ -153,7 +153,7 @@ def test_additive_attention_answers_many_queries_as_one_by_one(batch, queries, l
     attention = AdditiveAttention(3, 4, 5).double()
     query, keys = torch.randn(batch, queries, 3).double(), torch.randn(batch, length, 4).double()
     words = mask(torch.randint(1, length + 1, (batch,)), length) if masked else None
-    context, weights = attention(query, keys, words)
+    context, weights = attention(query, keys, words if words is None else words.unsqueeze(1))
     for t in range(queries):
         alone = attention(query[:, t], keys, words)
         torch.testing.assert_close((context[:, t], weights[:, t]), alone, atol=1e-12, rtol=0)
@@ -193,7 +193,7 @@ def test_dropout_acts_in_training_only():
 def test_dot_attention_by_hand():
     attention = DotAttention(2, 3)
     query, keys, words = torch.randn(2, 4, 2), torch.randn(2, 5, 3), mask([5, 2])
-    context, weights = attention(query, keys, words)
+    context, weights = attention(query, keys, words.unsqueeze(1))
     for n, length in ((0, 5), (1, 2)):
         own = keys[n, :length]
         expected = (query[n] @ attention.U.weight @ own.T).softmax(1)
@@ -201,9 +201,55 @@ def test_dot_attention_by_hand():
         torch.testing.assert_close(context[n], expected @ own, atol=1e-6, rtol=0)
     assert not weights[1, :, 2:].any()
     keys[1, 2:] = torch.nan  # what may not be used does not matter, whatever it holds
-    again = attention(query, keys, words)
+    again = attention(query, keys, words.unsqueeze(1))
     assert torch.equal(again[0], context)
-    assert torch.equal(attention(query, keys, words, projected=attention.project_keys(keys, words))[0], context)
+    for share in attention.project_keys(keys, words), attention.project_keys(keys):
+        assert torch.equal(attention(query, keys, words.unsqueeze(1), projected=share)[0], context)
+
+
+@pytest.mark.parametrize("number", [torch.nan, torch.inf, 3e38])
+@pytest.mark.parametrize("attention", ["dot", "additive"])
+def test_what_the_memory_holds_at_padding_reaches_no_gradient(attention, number):
+    torch.manual_seed(0)
+    decoder, memory, words = Decoder(TARGET, 8, 20, 6, attention=attention), torch.randn(2, 5, 6), mask([5, 2])
+    tokens, vectors = torch.randint(4, TARGET, (2, 3)), torch.randn(2, 6)
+
+    def outcome(number):
+        given = memory.masked_fill(~words.unsqueeze(2), number)
+        scores, _ = decoder(tokens, decoder.start(given, words, vectors))
+        return [scores, *torch.autograd.grad(scores.square().sum(), list(decoder.parameters()))]
+
+    for found, expected in zip(outcome(number), outcome(1.0), strict=True):
+        assert torch.equal(found, expected)
+
+
+def test_a_causal_mask_of_dot_attention_lets_nothing_through():
+    attention, x, causal = DotAttention(3, 3), torch.randn(4, 4, 3), torch.ones(4, 4, dtype=torch.bool).tril()
+    with pytest.raises(ValueError, match=r"^mask must have three dimensions, got \(4, 4\): pass mask.unsqueeze"):
+        attention(x, x, causal)
+    _, weights = attention(x, x, causal.unsqueeze(0))
+    assert not weights[:, ~causal].any()
+    torch.testing.assert_close(weights[3, 2, :3], (x[3, 2] @ attention.U.weight @ x[3, :3].T).softmax(0))
+
+
+@models
+def test_lists_are_as_good_as_tensors(make):
+    torch.manual_seed(0)
+    model, (ids, lengths) = make(), sentences(3)
+    before = torch.randint(4, TARGET, (3, 4))
+    expected = model(ids, lengths, before)
+    assert torch.equal(model(ids.tolist(), lengths.tolist(), before.tolist()), expected)
+    assert greedy(model, ids.tolist(), lengths.tolist(), 4) == greedy(model, ids, lengths, 4)
+
+
+@models
+def test_tokens_are_moved_to_where_the_weights_are(make):
+    model, (ids, lengths) = make().to("meta"), sentences(3)
+    tokens = torch.randint(4, TARGET, (3, 4))
+    assert model(ids, lengths, tokens).device.type == "meta"
+    _, state = model.step(tokens[:, 0], model.start(ids, lengths))
+    log_p, _ = model.step(tokens[:, 1], state)
+    assert (log_p.device.type, log_p.shape) == ("meta", (3, TARGET))
 
 
 @models
@@ -265,6 +311,9 @@ def test_weights_are_its_own_in_a_copy():
             r"^keys must have the shape .*key_dim = 3\), got \(1, 2, 4\)",
         ),
         (lambda: recurrent("dot").start(torch.tensor([[SOURCE]])), IndexError, "ids must lie between 0"),
+        (lambda: transformer()(*sentences(), [[TARGET]] * 7), IndexError, "^ids must lie between 0"),
+        (lambda: transformer()(*sentences(), [[2**70]] * 7), IndexError, "^tokens must fit into int64"),
+        (lambda: transformer()(*sentences(), [[0.5]] * 7), TypeError, "^tokens must be integers"),
     ],
 )
 def test_errors(call, error, message):

@@ -1,8 +1,10 @@
 """The diagrams can be read, and have their equations' letters; run as programs, they compute what the networks do."""
 
+import importlib
 import inspect
 import math
 import re
+import sys
 from collections import Counter
 from functools import cache
 from itertools import combinations, pairwise
@@ -50,6 +52,15 @@ def draw(name, **options) -> Sheet:
     assert getattr(diagrams, name)(**options) is None, "else a notebook would show it twice"
     assert len(plt.get_fignums()) == 1
     return plt.gcf()
+
+
+def test_without_matplotlib_one_sentence_names_the_extra(monkeypatch):
+    for name in ("scratch.diagrams", "scratch._drawing"):
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)  # importing it raises, as if it were not installed
+    with pytest.raises(ImportError, match=r"^scratch.diagrams needs matplotlib, .*\[chapters\]") as caught:
+        importlib.import_module("scratch.diagrams")
+    assert caught.value.__suppress_context__
 
 
 # --- They can be read -----------------------------------------------------------------------------------------------

@@ -276,7 +276,6 @@ ONE_HOTS = {
     "have changed places": lambda ids, size: functional.one_hot(ids, size).mT,
     "run together": lambda ids, size: functional.one_hot(ids.flatten(), size),
     "1 too many in front": lambda ids, size: functional.one_hot(ids, size)[None],
-    "Each row is zeros but": lambda ids, size: functional.one_hot(ids, size + 1),
     "A single id": lambda ids, size: torch.stack([torch.eye(size)[i] for i in ids]),
 }
 
@@ -550,7 +549,6 @@ ATTENTIONS = {
     "in another order": lambda *given: attend()(*given)[::-1],
     "There is no softmax": attend(softmax=lambda scores: scores),
     "not divided by √dim. The mask is inverted": attend("none", allow=lambda mask: ~mask),
-    "scores, scale, softmax over the keys": transposed,
 }
 
 
@@ -691,6 +689,41 @@ def test_each_mistake_fails_with_the_hint_that_fits(check, hint, mine):
     assert not report
     assert hint in told(report), report
     assert "FAILS" in str(report)
+
+
+def misspelt(*arguments):
+    return torch.sofmax(arguments[0], -1)
+
+
+@pytest.mark.parametrize(
+    ("check", "mine", "message"),
+    [
+        (exercise.one_hot, lambda ids, size: functional.one_hot(ids, size + 1), "vectors has the shape (4, 8)"),
+        (exercise.word2vec_gradient, nothing, "returns None"),
+        (exercise.word2vec_gradient, lambda center, context, labels: center, "returns 1 thing"),
+        (exercise.positional, lambda length, dim: "sine", "table must be a tensor, got str"),
+        (exercise.lstm_cell, misspelt, "raises AttributeError"),
+        (exercise.attention, transposed, "raises RuntimeError"),
+    ],
+)
+def test_what_gives_no_numbers_yet_gets_no_hint_on_numbers(check, mine, message):
+    report = check(mine)
+    assert report.results[0].message.startswith(message)
+    assert report.results[0].look_at == ""
+
+
+def test_a_cause_told_before_is_told_again_where_two_fit():
+    """With one neighbour, labels that are all 0 and labels read the wrong way round give the same gradient."""
+
+    def forgotten(center, context, labels):
+        error = (context @ center).sigmoid()
+        return error @ context, error.outer(center)
+
+    report = exercise.word2vec_gradient(forgotten)
+    cause = report["neighbour_and_negatives"].look_at
+    assert "taken for negatives" in cause
+    assert told(report) == cause
+    assert report["one_neighbour"].message.endswith("same cause")
 
 
 @pytest.mark.parametrize("size", [1e-3, 1e-2, 0.1, 1.0])

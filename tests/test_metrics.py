@@ -99,6 +99,7 @@ def test_t_interval_refuses_too_few(values):
         (lambda: spearman([1j, 2], [1, 2]), TypeError, "x must be a list of numbers"),
         (lambda: t_interval([1, float("nan")]), ValueError, "values must be finite numbers, got nan"),
         (lambda: t_interval("ab"), TypeError, "values must be a list of numbers, got 'ab'"),
+        (lambda: interval("mean", [1, 2]), TypeError, r"^statistic must be callable, got 'mean' \(str\)$"),
         (lambda: interval(np.mean, []), ValueError, r"samples must have one length, at least 1, got \[0\]"),
         (lambda: interval(np.mean), ValueError, r"samples must have one length, at least 1, got \[\]"),
         (lambda: interval(np.mean, 3), ValueError, "samples must have one length"),

@@ -269,3 +269,12 @@ def test_the_lstm_by_hand_reads_as_the_others_do(monkeypatch, bidirectional):
         output, last = network(x, [6, 2, 3])
         found.append([output, *last, *gradients(network, (output, *last), x, 0)[1]])
     close(found[0], found[1], 1e-12)
+
+
+@pytest.mark.parametrize("module", [RNN, LSTM, GRU, RNNCell, LSTMCell, GRUCell])
+def test_pythons_own_errors_name_the_class(module):
+    """Such as for torch's options in torch's order."""
+    with pytest.raises(TypeError, match=rf"^{module.__name__}.__init__\(\) takes .* positional arguments"):
+        module(10, 20, 2, 0.5)
+    with pytest.raises(TypeError, match=rf"^{module.__name__}.__init__\(\) missing .* 'hidden_dim'"):
+        module(10)

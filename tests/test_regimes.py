@@ -12,13 +12,17 @@ import pytest
 import torch
 from torch import nn
 from torch.func import functional_call, grad, vmap
+from torch.nn.functional import linear
 from torch.nn.functional import one_hot as torch_one_hot
 from torch.nn.functional import scaled_dot_product_attention as torch_attention
 
 from scratch.attention import AdditiveAttention, MultiHeadAttention, scaled_dot_product_attention
 from scratch.contextual import BiLM, MaskedLM
+from scratch.contrastive import info_nce
+from scratch.decoder import Decoder, DecoderLayer, DotAttention, EncoderDecoder, TransformerDecoder
 from scratch.encoder import Encoder, EncoderLayer, TransformerEncoder
 from scratch.input_layer import InputLayer
+from scratch.lora import LoRA
 from scratch.one_hot import one_hot
 from scratch.position import LearnedPosition, SinusoidalPosition, sinusoidal
 from scratch.recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
@@ -125,6 +129,73 @@ def embedded_layer(inner, ids, lengths=None):
     return cut(inner["layers"][0](x, src_key_padding_mask=padding), lengths)
 
 
+def dot(inner, query, keys, mask):
+    scores = (query @ inner["U"](keys).mT).masked_fill(~mask, -torch.inf)
+    return scores.softmax(2) @ keys
+
+
+def looks_back(inner, x, memory, mask):
+    causal = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool, device=x.device).triu(1)
+    return inner(x, memory, causal, memory_key_padding_mask=~mask.squeeze(1))
+
+
+def our_layer(inner, x, memory, mask):
+    return inner(x, memory, torch.ones(1, x.shape[1], x.shape[1], dtype=torch.bool, device=x.device).tril(), mask)
+
+
+def translate(inner, ids, lengths, before):
+    """An LSTM that begins with the encoder's last state and looks back at all of its states."""
+    memory = embedded_lstm(inner["encoder"], ids, lengths)
+    last = (lengths - 1).view(-1, 1, 1).expand(-1, 1, memory.shape[2])
+    decoder = inner["decoder"]
+    h, c = (x.unsqueeze(0).contiguous() for x in decoder["begin"](memory.gather(1, last)[:, 0]).tanh().chunk(2, 1))
+    output, _ = decoder["lstm"](decoder["embedding"](before), (h, c))
+    mask = (torch.arange(3, device=lengths.device) < lengths.unsqueeze(1)).unsqueeze(1)
+    if "W" in decoder["attention"]:
+        scores = decoder["attention"]["W"](output).unsqueeze(2) + decoder["attention"]["U"](memory).unsqueeze(1)
+        scores = decoder["attention"]["v"](torch.tanh(scores)).squeeze(3).masked_fill(~mask, -torch.inf)
+        context = scores.softmax(2) @ memory
+    else:
+        context = dot(decoder["attention"], output, memory, mask)
+    return decoder["output"](decoder["combine"](torch.cat([output, context], 2)).tanh())
+
+
+def translate_by_layers(inner, ids, lengths, before):
+    memory = embedded_layer(inner["encoder"], ids, lengths)
+    mask = (torch.arange(3, device=lengths.device) < lengths.unsqueeze(1)).unsqueeze(1)
+    decoder = inner["decoder"]
+    return decoder["output"](looks_back(decoder["layers"][0], input_layer(decoder["input"], before), memory, mask))
+
+
+class Thin(nn.Module):
+    """A frozen layer and, beside it, a product of two linear maps, by LoRA's names."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(4, 5).requires_grad_(False)
+        self.A, self.B = nn.Parameter(torch.zeros(2, 4)), nn.Parameter(torch.zeros(5, 2))
+
+    def forward(self, x):
+        return self.linear(x) + 2 * linear(linear(x, self.A), self.B)
+
+
+def our_thin():
+    """With a B that is not zero, as after some training."""
+    layer = LoRA(nn.Linear(4, 5), rank=2, alpha=4)
+    nn.init.normal_(layer.B)
+    return layer
+
+
+def contrast(_, queries, keys):
+    return info_nce(queries, keys, 0.5, symmetric=True)
+
+
+def their_contrast(_, queries, keys):
+    """By torch's cosines and softmax, whose diagonal is what one wants."""
+    scores = torch.cosine_similarity(queries.unsqueeze(1), keys, dim=2) / 0.5
+    return -(scores.log_softmax(1).diagonal() + scores.log_softmax(0).diagonal()).mean() / 2
+
+
 def words():
     return nn.Embedding(9, 4, padding_idx=0)
 
@@ -153,10 +224,32 @@ def their_transformer():
     return {"input": nn.ModuleDict(their_input()), "layers": nn.ModuleList([their_layer()])}
 
 
+def our_translator(attention):
+    return EncoderDecoder(Encoder(9, 4, 5, 1), Decoder(9, 4, 6, 5, attention=attention))
+
+
+def their_translator(attention):
+    attention = {name: nn.Linear(*sizes, bias=False) for name, sizes in attention.items()}
+    decoder = {"embedding": words(), "lstm": nn.LSTM(4, 6, batch_first=True), "begin": nn.Linear(5, 12)}
+    decoder |= {"attention": nn.ModuleDict(attention), "combine": nn.Linear(11, 6), "output": nn.Linear(6, 9)}
+    return {"encoder": nn.ModuleDict(their_encoder()), "decoder": nn.ModuleDict(decoder)}
+
+
+def our_transformers():
+    return EncoderDecoder(our_transformer(), TransformerDecoder(9, 4, 1, 2, 8, max_length=6))
+
+
+def their_transformers():
+    layer = nn.TransformerDecoderLayer(4, 2, 8, 0.0, batch_first=True)
+    decoder = {"input": nn.ModuleDict(their_input()), "layers": nn.ModuleList([layer]), "output": nn.Linear(4, 9)}
+    return {"encoder": nn.ModuleDict(their_transformer()), "decoder": nn.ModuleDict(decoder)}
+
+
 torch.manual_seed(0)
 X, QUERY = torch.randn(2, 3, 4), torch.randn(2, 4)
 IDS, LENGTHS = torch.tensor([[4, 5, 6], [7, 8, 0]]), torch.tensor([3, 2])
 MASK = torch.tensor([[[True, True, True]], [[True, True, False]]])
+BEFORE = torch.tensor([[2, 6, 5, 4], [2, 8, 0, 0]])
 CASES = {  # name: ours, torch's or None, inputs
     "RNNCell": ((whole, RNNCell(4, 5)), (whole, nn.RNNCell(4, 5)), (QUERY,)),
     "LSTMCell": ((first, LSTMCell(4, 5)), (first, nn.LSTMCell(4, 5)), (QUERY,)),
@@ -182,6 +275,29 @@ CASES = {  # name: ours, torch's or None, inputs
     "TransformerEncoder": ((states, our_transformer()), (embedded_layer, their_transformer()), (IDS,)),
     "TransformerEncoder, lengths": ((states, our_transformer()), (embedded_layer, their_transformer()), (IDS, LENGTHS)),
     "InputLayer": ((whole, InputLayer(9, 4, 6)), (input_layer, their_input()), (IDS,)),
+    "DotAttention": ((first, DotAttention(4, 4)), (dot, {"U": nn.Linear(4, 4, bias=False)}), (X, X, MASK)),
+    "DecoderLayer": (
+        (our_layer, DecoderLayer(4, 2, 8)),
+        (looks_back, nn.TransformerDecoderLayer(4, 2, 8, 0.0, batch_first=True)),
+        (X, X, MASK),
+    ),
+    "EncoderDecoder, dot": (
+        (whole, our_translator("dot")),
+        (translate, their_translator({"U": (5, 6)})),
+        (IDS, LENGTHS, BEFORE),
+    ),
+    "EncoderDecoder, additive": (
+        (whole, our_translator("additive")),
+        (translate, their_translator({"W": (6, 6), "U": (5, 6), "v": (6, 1)})),
+        (IDS, LENGTHS, BEFORE),
+    ),
+    "EncoderDecoder, Transformers": (
+        (whole, our_transformers()),
+        (translate_by_layers, their_transformers()),
+        (IDS, LENGTHS, BEFORE),
+    ),
+    "LoRA": ((whole, our_thin()), (whole, Thin()), (X,)),
+    "info_nce": ((contrast,), (their_contrast,), (X[0], X[1])),
     "SinusoidalPosition": ((whole, SinusoidalPosition(6, 4)), (whole, Places()), (X,)),
     "LearnedPosition": ((whole, LearnedPosition(6, 4)), (learned, LearnedPosition(6, 4)), (X,)),
     "BiLM": ((layers, BiLM(9, 4)), None, (IDS, LENGTHS)),

@@ -5,7 +5,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from gensim.models import Word2Vec
+from gensim.models import Doc2Vec, FastText, Word2Vec
 from gensim.test.utils import datapath
 from scipy.special import expit
 
@@ -15,6 +15,7 @@ from scratch.replay import RandomStream, replay, sigmoid
 
 with open(datapath("lee_background.cor"), encoding="utf-8") as file:
     DOCUMENTS = [line.split() for line in file][:12]  # 2,200 words of news
+EQUAL = [["a", "b", "c", "d"]] * 9  # max_final_vocab=3 leaves none of four equals
 MODES = dict(zip(("sg-hs", "sg-neg", "cbow-hs", "cbow-neg"), product((1, 0), (1, 0)), strict=True))
 
 
@@ -157,9 +158,10 @@ def test_mutations_are_noticed(mutant, monkeypatch):
     [
         (untrained(window=5, shrink_windows=False), DOCUMENTS, "shrink_windows=True, got .*shrink_windows=False"),
         (untrained("cbow-neg", cbow_mean=0), DOCUMENTS, "cbow_mean=1 .* got .*cbow_mean=0"),
-        (untrained(), DOCUMENTS[1:], "vocabulary from these sentences .* got 12 sentences in model, 11 given"),
+        (untrained(), DOCUMENTS[1:], "^sentences must be those .* from, got 11, and a model that has seen 12$"),
         (untrained(workers=3), DOCUMENTS, "model must have workers=1, got 3"),
-        (Word2Vec(min_count=1, workers=1), [], "got 0 sentences"),
+        (Word2Vec(min_count=1, workers=1), [], "^model must have words in its vocabulary, got none$"),
+        (untrained(documents=EQUAL, max_final_vocab=3), EQUAL, "^model must have words in its vocabulary, got none$"),
         (untrained(batch_words=20_000), DOCUMENTS, "batch_words of at most 10,000, got 20000"),
         (untrained(batch_words=100), DOCUMENTS, "at most batch_words = 100 words, got one of"),
     ],
@@ -172,7 +174,14 @@ def test_errors(model, sentences, message):
 def test_trained_model_is_refused():
     model = untrained()
     trained(model)
-    with pytest.raises(ValueError, match="trained 1 times"):
+    with pytest.raises(ValueError, match=r"^model must not be trained yet, got one trained 1 times$"):
+        replay(model, DOCUMENTS)
+
+
+@pytest.mark.parametrize("model", [None, untrained().wv, FastText(min_count=1, workers=1), Doc2Vec(min_count=1)])
+def test_what_is_no_word2vec_is_refused(model):
+    """FastText and Doc2Vec are derived from Word2Vec, and trained otherwise."""
+    with pytest.raises(TypeError, match=rf"^model must be a gensim Word2Vec, got {type(model).__name__}$"):
         replay(model, DOCUMENTS)
 
 

@@ -98,6 +98,23 @@ def test_a_sentence_gets_the_same_alone_and_in_a_batch(seed, sentences, width):
     assert [beams(model, row.unsqueeze(0), None, 5, width, 0.7)[0] for row in ids] == together
 
 
+@pytest.mark.parametrize("width", [259, 1000, 10**9, 2**70])
+def test_a_beam_is_no_wider_than_what_there_is(width):
+    """Of six tokens there are 1 + 5 + 25 texts that end within three, and 125 that are cut off there."""
+    model, ids = Table(1), torch.tensor([[3], [7]])
+    for sentence, texts in zip((3, 7), beams(model, ids, None, 3, width), strict=True):
+        judged = {text: model.score(sentence, text) for text in all_texts(6, 3)}
+        assert [text for text, _ in texts] == [bare(text) for text in sorted(judged, key=judged.get, reverse=True)]
+        assert len(texts) == 156
+
+
+def test_a_beam_between_the_usual_and_all_there_is():
+    model, ids = Table(2), torch.tensor([[5]])
+    (every,), (some,) = (beams(model, ids, None, 3, width) for width in (10**9, 100))
+    assert len(some) == 100
+    assert some[:9] == every[:9]
+
+
 def test_a_longer_text_gains_by_the_penalty():
     model = Table(0)
     model.log_p[:] = -9.0

@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn.utils.rnn import pad_sequence
 
 from scratch.text import Vocabulary, mask, pad, tokenize
@@ -184,6 +185,18 @@ def test_mask_stays_on_the_lengths_device():
     assert mask(torch.ones(2, dtype=torch.int64, device="cpu"), 3).device.type == "cpu"
 
 
+def test_mask_without_numbers_needs_a_width():
+    assert mask(torch.ones(2, dtype=torch.int64, device="meta"), 3).shape == (2, 3)
+    with FakeTensorMode(), pytest.raises(ValueError, match=r"^width must be given where lengths have no numbers"):
+        mask(torch.ones(2, dtype=torch.int64))
+
+    @torch.compile(backend="eager")
+    def compiled(lengths):
+        return mask(lengths) | False
+
+    assert torch.equal(compiled(torch.tensor([3, 1])), mask([3, 1]))
+
+
 @pytest.mark.parametrize(
     ("lengths", "width", "error", "message"),
     [
@@ -192,6 +205,9 @@ def test_mask_stays_on_the_lengths_device():
         ([1.0], 3, TypeError, "lengths must be integers, got torch.float32"),
         ([1], -1, ValueError, "width must be at least 0, got -1"),
         ([1], 2.0, TypeError, "width must be an int, got 2.0 (float)"),
+        ([1, 1], 10**12, ValueError, f"width must be at most {2**30 - 1}, for less than 2 ** 31 cells, got {10**12}"),
+        (["a"], None, TypeError, "lengths must be integers, got ['a'] (list)"),
+        (torch.ones(2, device="meta").long(), None, ValueError, "width must be given where lengths have no numbers"),
     ],
 )
 def test_mask_refuses(lengths, width, error, message):

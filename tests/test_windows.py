@@ -83,6 +83,25 @@ def test_windows_refuse_a_window_of_zero():
         windows([[1]], 0)
 
 
+@pytest.mark.parametrize("window", [10**9, 2**70])
+def test_windows_that_no_memory_holds_are_refused(window):
+    most = (2**31 - 1) // 6
+    with pytest.raises(ValueError, match=rf"^window must be at most {most}, .* got {window}$"):
+        windows([[1, 2], [3]], window)
+    with pytest.raises(ValueError, match=r"^window must be at most"):
+        windows([], 2**70)
+
+
+def test_only_the_result_is_as_wide_as_the_window():
+    """What is beyond every sentence's end costs no more than the -1 that stands there."""
+    with torch.profiler.profile(profile_memory=True) as seen:
+        _, contexts = windows([[1, 2], [3]], 10**5)
+    assert contexts[:, 10**5 - 1 : 10**5 + 1].tolist() == [[-1, 2], [1, -1], [-1, -1]]
+    assert sum(contexts.flatten() != -1) == 2
+    taken = sum(max(event.self_cpu_memory_usage, 0) for event in seen.key_averages())
+    assert taken < 1.5 * contexts.nbytes
+
+
 @given(SENTENCES, st.integers(1, 3))
 def test_windows_of_iterators_tensors_and_other_integers_are_those_of_lists(sentences, window):
     expected = windows(sentences, window)
@@ -98,6 +117,7 @@ def test_windows_of_iterators_tensors_and_other_integers_are_those_of_lists(sent
     ("sentences", "error", "message"),
     [
         ([[1.7]], TypeError, r"^sentences must be integers, got 1.7 \(float\)$"),
+        ([[True]], TypeError, r"^sentences must be integers, got True \(bool\)$"),
         ([["cat"]], TypeError, r"^sentences must be integers, got 'cat' \(str\)$"),
         ([[2**70]], IndexError, r"^sentences must lie between 0 and \d+, .*, got 1180591620717411303424$"),
         (["the cat"], TypeError, "^sentences must be lists of ids, got a str among them"),

@@ -263,6 +263,13 @@ def test_divergence_is_a_clear_error():
         train((ROYAL + ANIMAL) * 30, dim=8, min_count=1, subsample=0, epochs=30, learning_rate=50, batch_size=512)
 
 
+def test_too_many_negatives_are_named_where_they_make_it_diverge():
+    options = {"dim": 8, "min_count": 1, "subsample": 0, "epochs": 5}
+    train((ROYAL + ANIMAL) * 30, **options)
+    with pytest.raises(FloatingPointError, match=r"lower learning_rate=0.025, negative=1000000, or the batch size$"):
+        train((ROYAL + ANIMAL) * 30, negative=10**6, **options)
+
+
 def test_keyed_vectors_keep_rows_and_counts():
     vectors = keyed_vectors({"the": 7, "cat": 2}, torch.tensor([[1.0, 2.0], [3.0, 4.0]], dtype=torch.float64))
     assert vectors["cat"].tolist() == [3, 4]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import numbers
 import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -161,6 +161,8 @@ def known_ids(name: str, ids: Iterable[int], size: int) -> list[int]:
     checked = []
     for i in ids:
         try:
+            if type(i) is not int and getattr(i, "dtype", type(i)) in (bool, torch.bool):
+                raise TypeError
             checked.append(operator.index(i))
         except TypeError:
             raise TypeError(f"{name} must be integers, got {i!r:.40} ({type(i).__name__})") from None
@@ -176,9 +178,9 @@ def ids_below(name: str, ids: Tensor | Sequence | np.ndarray | int, vocab_size: 
     Traceback (most recent call last):
     IndexError: ids must lie between 0 and vocab_size - 1 = 8, got 9
 
-    Raises TypeError or IndexError with the argument's `name` otherwise.
+    Raises TypeError or IndexError with the argument's `name` otherwise, ValueError for lists of several lengths.
     """
-    ids = _integers(name, ids)
+    ids = integers(name, ids, IndexError)
     if not readable(ids):
         return ids
     outside = ids[(ids < least) | (ids >= vocab_size)]
@@ -196,7 +198,7 @@ def lengths_within(lengths: Tensor | list[int], width: int, batch: int, least: i
 
     Raises TypeError or ValueError otherwise.
     """
-    lengths = _integers("lengths", lengths)
+    lengths = integers("lengths", lengths)
     if lengths.shape != (batch,):
         raise ValueError(f"lengths must have the shape (batch,) = ({batch},), got {tuple(lengths.shape)}")
     if not readable(lengths):
@@ -221,18 +223,58 @@ def batch_of_vectors(name: str, x: Tensor, dim_name: str, dim: int) -> Tensor:
     return x
 
 
-def _integers(name: str, values: Tensor | Sequence | np.ndarray | int) -> Tensor:
-    """The values as an int64 tensor: a tensor of integers, or a list, or lists of lists of one length, of them."""
+def room_for(name: str, value: int, each: int) -> int:
+    """Return `value` if a table that has `each` cells for each of so many has fewer than 2**31.
+
+    >>> room_for("width", 10**12, each=4)
+    Traceback (most recent call last):
+    ValueError: width must be at most 536870911, for less than 2 ** 31 cells, got 1000000000000
+
+    Raises ValueError with the argument's `name` otherwise.
+    """
+    most = (2**31 - 1) // max(each, 1)
+    if value > most:
+        raise ValueError(f"{name} must be at most {most}, for less than 2 ** 31 cells, got {value}")
+    return value
+
+
+def integers(
+    name: str, values: Tensor | Sequence | np.ndarray | int, too_large: type[Exception] = ValueError
+) -> Tensor:
+    """The values as an int64 tensor: a tensor of integers, or a list, or lists of lists of one length, of them.
+
+    >>> integers("ids", [[1, 2], [3]])
+    Traceback (most recent call last):
+    ValueError: ids must be a tensor or lists of one length, got [[1, 2], [3]] (list)
+
+    Raises that, or TypeError for anything but integers, or `too_large` for one that does not fit into int64.
+    """
     if not isinstance(values, Tensor):
         try:
             values = torch.as_tensor(values)
         except (TypeError, ValueError, RuntimeError, OverflowError):
-            raise TypeError(f"{name} must be integers, got {values!r:.40} ({type(values).__name__})") from None
+            got, inner = f"got {values!r:.40} ({type(values).__name__})", list(_inner(values))
+            if not all(isinstance(i, numbers.Integral) for i in inner):
+                raise TypeError(f"{name} must be integers, {got}") from None
+            if largest := next((i for i in inner if not -(2**63) <= i < 2**63), 0):
+                raise too_large(f"{name} must fit into int64, got {largest}") from None
+            raise ValueError(f"{name} must be a tensor or lists of one length, {got}") from None
         if not values.numel():  # torch takes an empty list for floats
             values = values.long()
     if values.is_floating_point() or values.is_complex() or values.dtype == torch.bool:
         raise TypeError(f"{name} must be integers, got {values.dtype}")
     return values.long()
+
+
+def _inner(values: object) -> Iterator:
+    """What stands in lists of lists, arrays or tensors, in a row."""
+    if isinstance(values, Tensor | np.ndarray):
+        values = values.tolist()
+    if not isinstance(values, list | tuple):
+        yield values
+    else:
+        for value in values:
+            yield from _inner(value)
 
 
 def readable(values: Tensor) -> bool:

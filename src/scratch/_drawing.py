@@ -12,10 +12,13 @@ from itertools import pairwise, takewhile
 from math import cos, dist, hypot, radians, sin
 from typing import cast
 
-import matplotlib.pyplot as plt
-from matplotlib.figure import Figure
-from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Polygon
-from matplotlib.path import Path
+try:
+    import matplotlib.pyplot as plt
+    from matplotlib.figure import Figure
+    from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Polygon
+    from matplotlib.path import Path
+except ModuleNotFoundError:
+    raise ImportError("scratch.diagrams needs matplotlib, which from-one-hot-to-encoder[chapters] installs") from None
 
 Point = tuple[float, float]
 

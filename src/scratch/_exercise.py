@@ -60,20 +60,22 @@ class Exercise:
                     found = taken(call(*given), expected, self.outputs)
                     message = difference(found, expected, self.outputs, types=name.endswith("precision"))
                     message = message or self._changed(arguments, given)
-                    cause = "" if agree(found, expected) else self._cause(found, arguments)
+                    look_at = look_at if results or "has the shape" not in message else ""
+                    cause = "" if agree(found, expected) else self._cause(found, arguments, first)
                 except NotImplementedError:
                     if not results:
                         return Report((Result(self.title, None, "not written yet"),), {self.title: True})
                     message = "not written yet"
                 except Exception as error:
                     message = str(error) if isinstance(error, OutputError) else raised(error)
+                    look_at = look_at if results else ""
                 if not message:
                     results.append(Result(name, True))
                 elif message in first:
                     results.append(Result(name, False, f"as in {first[message]}"))
                 elif cause in first:
                     results.append(Result(name, False, f"{message}, same cause"))
-                else:  # what has failed before may be the cause here as well: then no guesses
+                else:  # what failed before may be the cause here as well: then no guesses, nor before it runs
                     results.append(Result(name, False, message, cause or ("" if first else look_at)))
                 first = dict.fromkeys(filter(None, (message, cause)), name) | first
         return Report(tuple(results), {r.name: True for r in results if r.name not in choices})
@@ -84,22 +86,22 @@ class Exercise:
         changed = [name for name, a, b in rows if isinstance(a, Tensor) and not torch.equal(a, b)]
         return f"changes {changed[0]} in place: `c *= f` writes into the caller's tensor" if changed else ""
 
-    def _cause(self, found: Outputs, arguments: tuple) -> str:
-        """What to tell of the mistake, or of the two, that give just what was found; "" if none does."""
+    def _cause(self, found: Outputs, arguments: tuple, before: dict[str, str]) -> str:
+        """What to tell of the mistake, or of the two, that give just what was found, rather told before; or ""."""
         right = self.formula(*arguments)
         expected = taken(right, right, self.outputs)
         if agree(found, expected, off=1e-5):
             return "As far off as single precision rounds: is something float32 on the way, or an ε another?"
-        for told, outputs in chain(_misplaced(right), self._mistaken(arguments)):
+        for told, outputs in chain(_misplaced(right), self._mistaken(arguments, before)):
             made = taken(outputs, outputs, self.outputs)
             if agree(found, made, off=CAUSE) and not agree(expected, made, off=CAUSE):
                 return told
         return ""
 
-    def _mistaken(self, arguments: tuple) -> Iterator[tuple[str, Any]]:
+    def _mistaken(self, arguments: tuple, before: dict[str, str]) -> Iterator[tuple[str, Any]]:
         ones = list(self.mistakes.items())
         twos = [(f"{a} {b}", p | q) for (a, p), (b, q) in combinations(ones, 2) if not p.keys() & q.keys()]
-        for told, mistake in ones + twos:
+        for told, mistake in sorted(ones + twos, key=lambda one: one[0] not in before):
             try:
                 yield told, self.formula(*arguments, **mistake)
             except (RuntimeError, IndexError, ValueError, ArithmeticError):  # it cannot be made in this case

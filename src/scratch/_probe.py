@@ -126,8 +126,12 @@ def check_arguments(encode: Encode) -> None:
     if any(argument.kind is argument.VAR_POSITIONAL for argument in arguments):
         return
     names = [a.name for a in arguments if a.kind in (a.POSITIONAL_ONLY, a.POSITIONAL_OR_KEYWORD)]
+    by_name = [a.name for a in arguments if a.kind is a.KEYWORD_ONLY]
     if len(names) < 2:
         write = "lambda ids, lengths: model(ids), and use the lengths wherever padding could come in"
+        if lengths := next((n for n in by_name if "len" in n), None):
+            names += ["*", *by_name]
+            write = f"lambda ids, lengths: model(ids, {lengths}=lengths)"
         raise TypeError(f"encode must take (ids, lengths), but {name} takes ({', '.join(names)}): write {write}")
     if any(other in names[1] for other in NO_LENGTHS):
         write = "a function of (ids, lengths) that calls it"
@@ -137,6 +141,10 @@ def check_arguments(encode: Encode) -> None:
             write += ".last_hidden_state, with mask from scratch.text"
         but = f"but the second argument of {name} is {names[1]}"
         raise TypeError(f"encode must take (ids, lengths), {but}: write {write}")
+    required = [a.name for a in arguments if a.default is a.empty and a.name in (*names[2:], *by_name)]
+    if required:
+        also = f"but {name} also asks for {', '.join(required)}"
+        raise TypeError(f"encode must take (ids, lengths), {also}: write a function of (ids, lengths) that gives it")
 
 
 def weights(encode: Encode) -> Iterator[Tensor]:

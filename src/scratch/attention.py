@@ -52,8 +52,7 @@ def scaled_dot_product_attention(
     Raises TypeError or ValueError for a mask that is not boolean or shapes that do not fit.
     """
     _check(query, key, value, mask)
-    if mask is not None:
-        key, value = _unseen_as_zeros(mask, key), _unseen_as_zeros(mask, value)
+    key, value = unseen_as_zeros(mask, key, value)
     scores = query * query.shape[-1] ** -0.5 @ key.transpose(-1, -2)  # (…, queries, keys)
     weights = masked_softmax(scores, mask)
     return weights @ value, weights
@@ -88,36 +87,42 @@ class AdditiveAttention(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """query (batch, query_dim), keys (batch, length, key_dim), mask (batch, length), True where a key may be used.
 
-        `projected` is what `project_keys(keys, mask)` returned, if it is there already. Returns the context (batch,
+        `projected` is what `project_keys` returned for these keys, if it is there already. Returns the context (batch,
         key_dim) and the weights (batch, length). Keys that may not be used do not matter, whatever numbers they hold.
         A query (batch, queries, query_dim) asks several times at once: (batch, queries, key_dim) and (batch, queries,
+        length). Then the mask has three dimensions, too, as for `MultiHeadAttention`: that of padding is (batch, 1,
         length).
         """
-        keys, projected = self._checked(query, keys, mask, projected)
+        mask, keys, projected = self._checked(query, keys, mask, projected)
         queries = self.W(query if query.ndim == 3 else query.unsqueeze(1)).unsqueeze(2)  # (batch, queries, 1, hidden)
         scores = self.v(torch.tanh(queries + projected.unsqueeze(1))).squeeze(3)  # (batch, queries, length)
-        weights = masked_softmax(scores, None if mask is None else mask.unsqueeze(1))
+        weights = masked_softmax(scores, mask)
         context = weights @ keys  # (batch, queries, key_dim)
         return (context, weights) if query.ndim == 3 else (context.squeeze(1), weights.squeeze(1))
 
     def project_keys(self, keys: Tensor, mask: Tensor | None = None) -> Tensor:
-        """keys (batch, length, key_dim) -> their share of the scores' network (batch, length, hidden_dim)."""
+        """keys (batch, length, key_dim), mask (batch, length) -> their share of a score (batch, length, hidden_dim)."""
         return self.U(zeros_at(mask, batch_of_vectors("keys", keys, "key_dim", self.key_dim)))
 
     def _checked(
         self, query: Tensor, keys: Tensor, mask: Tensor | None, projected: Tensor | None
-    ) -> tuple[Tensor, Tensor]:
-        """The keys and their share, with zeros where the mask is False (0 · NaN would be NaN); or an error."""
+    ) -> tuple[Tensor | None, Tensor, Tensor]:
+        """The mask of three dimensions, the keys and their share, with zeros where it is False; or an error."""
         batch, length, _ = batch_of_vectors("keys", keys, "key_dim", self.key_dim).shape
         if isinstance(query, Tensor) and query.ndim == 3:
             _has_shape("query", query, "(batch, queries, query_dim)", (batch, query.shape[1], self.query_dim))
         else:
             _has_shape("query", query, "(batch, query_dim)", (batch, self.query_dim))
-        keys = zeros_at(mask, keys)
+        if mask is not None and query.ndim == 2:
+            mask = _mask_of_places(mask, keys).unsqueeze(1)  # (batch, 1, length)
+        elif mask is not None:
+            mask = mask_of_pairs(mask, (batch, query.shape[1], length))
         if projected is None:
-            return keys, self.U(keys)
+            (keys,) = unseen_as_zeros(mask, keys)
+            return mask, keys, self.U(keys)
         _has_shape("projected", projected, "(batch, length, hidden_dim)", (batch, length, self.hidden_dim))
-        return keys, zeros_at(mask, projected)
+        keys, projected = unseen_as_zeros(mask, keys, projected)
+        return mask, keys, projected
 
 
 class MultiHeadAttention(nn.Module):
@@ -157,9 +162,9 @@ class MultiHeadAttention(nn.Module):
             if len(batch_of_vectors(name, x, "dim", self.dim)) != len(query):
                 raise ValueError(f"{name} must have the query's batch, {len(query)}, got {len(x)}")
         if mask is not None:
-            mask = _mask_of_pairs(mask, (len(query), query.shape[1], key.shape[1]))
+            mask = mask_of_pairs(mask, (len(query), query.shape[1], key.shape[1]))
             if key is not query:
-                key, value = _unseen_as_zeros(mask, key), _unseen_as_zeros(mask, value)
+                key, value = unseen_as_zeros(mask, key, value)
             mask = mask.unsqueeze(1)  # (batch, 1, queries, keys): for all heads alike
         q, k, v = self._projected(query, key, value)  # (batch, heads, length, dim / heads) each
         output, weights = scaled_dot_product_attention(q, k, v, mask)
@@ -175,8 +180,15 @@ class MultiHeadAttention(nn.Module):
         return [x.unflatten(2, (self.heads, -1)).transpose(1, 2) for x in parts]
 
 
-def _mask_of_pairs(mask: Tensor, shape: tuple[int, int, int]) -> Tensor:
-    """The mask, if it has three dimensions and broadcasts to (batch, queries, keys)."""
+def mask_of_pairs(mask: Tensor, shape: tuple[int, int, int]) -> Tensor:
+    """The mask, if it has three dimensions and broadcasts to the shape (batch, queries, keys).
+
+    >>> words = torch.tensor([[True, True], [True, False]])  # of two sentences: or which of two keys two queries see?
+    >>> mask_of_pairs(words.unsqueeze(1), (2, 2, 2)).shape
+    torch.Size([2, 1, 2])
+
+    Raises TypeError or ValueError otherwise; a mask of two dimensions could mean two things.
+    """
     if _booleans(mask, mask).ndim == 2:
         hint = "mask.unsqueeze(1) if its rows are sentences, mask.unsqueeze(0) if they are queries"
         raise ValueError(f"mask must have three dimensions, got {tuple(mask.shape)}: pass {hint}")
@@ -198,10 +210,17 @@ def _broadcasts(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
     return len(shape) <= len(to) and all(a in (1, b) for a, b in zip(shape[::-1], to[::-1], strict=False))
 
 
-def _unseen_as_zeros(mask: Tensor, x: Tensor) -> Tensor:
-    """x (…, keys, dim), with zeros at keys that no query may see: a weight of 0 times NaN would be NaN."""
-    seen = torch.atleast_2d(_booleans(mask, x)).any(-2)  # (…, keys)
-    return x.masked_fill(~seen.unsqueeze(-1), 0)
+def unseen_as_zeros(mask: Tensor | None, *vectors: Tensor) -> tuple[Tensor, ...]:
+    """Each (…, keys, dim), with zeros at keys that no query may see: a weight of 0 times NaN would be NaN.
+
+    >>> unseen_as_zeros(torch.tensor([[[True, False], [True, False]]]), torch.ones(1, 2, 1))
+    (tensor([[[1.],
+             [0.]]]),)
+    """
+    if mask is None:
+        return vectors
+    seen = torch.atleast_2d(_booleans(mask, vectors[0])).any(-2)  # (…, keys)
+    return tuple(x.masked_fill(~seen.unsqueeze(-1), 0) for x in vectors)
 
 
 def _has_shape(name: str, x: Tensor, words: str, shape: tuple[int, ...]) -> None:
@@ -216,12 +235,15 @@ def zeros_at(mask: Tensor | None, x: Tensor) -> Tensor:
     >>> zeros_at(torch.tensor([[True, False]]), torch.ones(1, 2, 1)).flatten()
     tensor([1., 0.])
     """
-    if mask is None:
-        return x
-    hidden = ~_booleans(mask, x)
-    if hidden.shape != x.shape[:2]:
+    return x if mask is None else x.masked_fill(~_mask_of_places(mask, x).unsqueeze(2), 0)
+
+
+def _mask_of_places(mask: Tensor, x: Tensor) -> Tensor:
+    """The mask, on the device of x (batch, length, dim), if it has the shape (batch, length)."""
+    mask = _booleans(mask, x)
+    if mask.shape != x.shape[:2]:
         raise ValueError(f"mask must have the shape (batch, length) = {tuple(x.shape[:2])}, got {tuple(mask.shape)}")
-    return x.masked_fill(hidden.unsqueeze(2), 0)
+    return mask
 
 
 def _check(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> None:

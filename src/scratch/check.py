@@ -35,6 +35,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -75,7 +76,11 @@ def check_encoder(
     asked |= {} if empty is None else {"empty_rows": flag("empty", empty)}
     asked |= {} if ordered is None else {"permutation_equivariance": not flag("ordered", ordered)}
     asked |= {} if causal is None else {"causality": flag("causal", causal)}
-    return Report(tuple(check(encode, vocab_size, pad_id, device=device) for check in promises + choices), asked)
+    first, *others = (check(encode, vocab_size, pad_id, device=device) for check in promises + choices)
+    if not first:  # what moves by itself moves whatever is done to it
+        own = [r.holds or not r.look_at or r.name == "finite_outputs" for r in others]
+        others = [r if o else replace(r, look_at="Repeatability first.") for r, o in zip(others, own, strict=True)]
+    return Report((first, *others), asked)
 
 
 def repeatability(encode: Encode, vocab_size: int, pad_id: int = 0, *, device: Device = None) -> Result:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from scratch import corpora
-from scratch._arguments import at_least, at_least_1, ids_below, lengths_within, readable, share_of_1
+from scratch._arguments import at_least, at_least_1, ids_below, integers, lengths_within, readable, share_of_1
 from scratch.text import Vocabulary, mask
 
 
@@ -222,9 +222,9 @@ def _batch(ids: Tensor, lengths: Tensor, vocab_size: int) -> tuple[Tensor, Tenso
 
 def _segments(segments: Tensor, ids: Tensor) -> Tensor:
     """The segments (batch, length), each 0 or 1, on the ids' device."""
-    segments = ids_below("segments", segments, 2**62)
+    segments = integers("segments", segments)
     if segments.shape != ids.shape:
         raise ValueError(f"segments must have the shape {tuple(ids.shape)} of ids, got {tuple(segments.shape)}")
-    if readable(segments) and (segments > 1).any():
-        raise ValueError(f"segments must be 0 or 1, got {segments.max()}")
+    if readable(segments) and len(others := segments[(segments != 0) & (segments != 1)]):
+        raise ValueError(f"segments must be 0 or 1, got {others[0]}")
     return segments.to(ids.device)

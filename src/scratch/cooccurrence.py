@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from itertools import chain
 
@@ -10,7 +9,7 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import svds
 
-from scratch._arguments import at_least_1, known_ids, positive
+from scratch._arguments import at_least_1, finite, known_ids, positive
 
 _CHUNK = 1_000_000  # places of the text that are counted at once: what bounds the memory
 
@@ -83,21 +82,32 @@ def positive_cells(counts: sparse.sparray) -> sparse.coo_array:
 
     Raises ValueError if a count is negative or not finite or if all are zero, TypeError for what is no matrix.
     """
-    try:
-        cells = sparse.coo_array(counts, dtype=np.float64, copy=True)
-    except (TypeError, ValueError):
-        cells = None
-    if cells is None or cells.ndim != 2:
-        raise TypeError(f"counts must be a matrix of numbers, got {type(counts).__name__}")
+    cells = _matrix("counts", counts, sparse.coo_array)
     cells.sum_duplicates()
     cells.eliminate_zeros()
-    if not cells.nnz:
-        raise ValueError(f"counts must not all be zero, got a matrix {cells.shape} of zeros")
-    if not np.isfinite(cells.data).all():
-        raise ValueError(f"counts must be finite, got {cells.data[~np.isfinite(cells.data)][0]}")
+    _finite("counts", cells)
     if cells.data.min() < 0:
         raise ValueError(f"counts must not be negative, got {cells.data.min()}")
     return cells
+
+
+def _matrix(name: str, given: sparse.sparray, kind: type[sparse.sparray]) -> sparse.sparray:
+    """A copy of what was given, sparse or dense, as one kind of sparse matrix of float64, or TypeError."""
+    try:
+        matrix = kind(given, dtype=np.float64, copy=True)
+    except (TypeError, ValueError):
+        matrix = None
+    if matrix is None or matrix.ndim != 2:
+        raise TypeError(f"{name} must be a matrix of numbers, got {type(given).__name__}")
+    return matrix
+
+
+def _finite(name: str, matrix: sparse.sparray) -> None:
+    """ValueError if a number is not finite, or all are zero."""
+    if not matrix.data.any():
+        raise ValueError(f"{name} must not all be zero, got a matrix {matrix.shape} of zeros")
+    if not np.isfinite(matrix.data).all():
+        raise ValueError(f"{name} must be finite, got {matrix.data[~np.isfinite(matrix.data)][0]}")
 
 
 def ppmi(counts: sparse.sparray, smoothing: float = 1.0) -> sparse.csr_array:
@@ -117,13 +127,18 @@ def ppmi(counts: sparse.sparray, smoothing: float = 1.0) -> sparse.csr_array:
     if not positive("smoothing", smoothing) <= 1:
         raise ValueError(f"smoothing must be above 0 and at most 1, got {smoothing}")
     cells = positive_cells(counts)
-    word = cells.sum(axis=1)  # (V,)
-    context = cells.sum(axis=0) ** smoothing  # (V',)
-    i, j = cells.coords
+    (word, i), (context, j) = (_sums(place, cells.data) for place in cells.coords)
+    context = context**smoothing
     expected = word[i] * (context[j] / context.sum())  # the count if words fell independently
-    pmi = sparse.csr_array((np.maximum(np.log(cells.data / expected), 0), (i, j)), cells.shape)
+    pmi = sparse.csr_array((np.maximum(np.log(cells.data / expected), 0), cells.coords), cells.shape)
     pmi.eliminate_zeros()
     return pmi
+
+
+def _sums(place: np.ndarray, data: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The sum of each row, or column, that has something in it, and which of these sums each cell belongs to."""
+    _, number = np.unique(place, return_inverse=True)
+    return np.bincount(number, weights=data), number
 
 
 def svd_vectors(matrix: sparse.sparray, dim: int, power: float = 0.5) -> np.ndarray:
@@ -138,16 +153,17 @@ def svd_vectors(matrix: sparse.sparray, dim: int, power: float = 0.5) -> np.ndar
            [3., 0.],
            [0., 2.]])
 
-    Raises ValueError if `dim` is not between 1 and min(V, V') - 1, or if `power` is not finite.
+    Raises ValueError if `dim` is not between 1 and min(V, V') - 1, or if `power` or a number in the matrix is not
+    finite, or if all are zero; TypeError if an argument is of the wrong kind.
     """
-    if not math.isfinite(power):
-        raise ValueError(f"power must be finite, got {power}")
-    least = min(matrix.shape)
+    power, numbers = finite("power", power), _matrix("matrix", matrix, sparse.csr_array)
+    _finite("matrix", numbers)
+    least = min(numbers.shape)
     dim = at_least_1("dim", dim)
     if dim >= least:
         raise ValueError(f"dim must be below {least}, the smaller side of the matrix, got {dim}")
     start = np.random.default_rng(0).standard_normal(least)
-    u, sigma, _ = svds(sparse.csr_array(matrix, dtype=np.float64), k=dim, v0=start)  # ARPACK
+    u, sigma, _ = svds(numbers, k=dim, v0=start)  # ARPACK
     order = np.argsort(-sigma, kind="stable")
     u, sigma = u[:, order], sigma[order]  # (V, dim), (dim,)
     largest = np.abs(u).argmax(axis=0)  # (dim,)

@@ -6,8 +6,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
-from scratch._arguments import at_least_1, batch_of_vectors, flag, ids_below, share_below_1
-from scratch.attention import AdditiveAttention, MultiHeadAttention, masked_softmax, zeros_at
+from scratch._arguments import at_least_1, batch_of_vectors, flag, ids_below, integers, share_below_1
+from scratch.attention import (
+    AdditiveAttention,
+    MultiHeadAttention,
+    mask_of_pairs,
+    masked_softmax,
+    unseen_as_zeros,
+    zeros_at,
+)
 from scratch.encoder import Encoder, Stack, TransformerEncoder
 from scratch.recurrent import LSTM
 from scratch.search import State
@@ -37,19 +44,26 @@ class DotAttention(nn.Module):
     def forward(
         self, query: Tensor, keys: Tensor, mask: Tensor | None = None, *, projected: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """query (batch, queries, query_dim), keys (batch, length, key_dim), mask (batch, length) -> context, weights.
+        """query (batch, queries, query_dim), keys (batch, length, key_dim) -> context, weights.
 
-        context (batch, queries, key_dim), weights (batch, queries, length).
+        mask: of three dimensions, as for `MultiHeadAttention`; that of padding is (batch, 1, length). context (batch,
+        queries, key_dim), weights (batch, queries, length).
         """
-        batch_of_vectors("query", query, "query_dim", self.query_dim)
-        keys = zeros_at(mask, batch_of_vectors("keys", keys, "key_dim", self.key_dim))
-        projected = self.U(keys) if projected is None else projected
+        queries = batch_of_vectors("query", query, "query_dim", self.query_dim).shape[1]
+        batch, length, _ = batch_of_vectors("keys", keys, "key_dim", self.key_dim).shape
+        if mask is not None:
+            mask = mask_of_pairs(mask, (batch, queries, length))
+        if projected is None:
+            (keys,) = unseen_as_zeros(mask, keys)
+            projected = self.U(keys)
+        else:
+            keys, projected = unseen_as_zeros(mask, keys, projected)
         scores = query @ projected.transpose(1, 2)  # (batch, queries, length)
-        weights = masked_softmax(scores, None if mask is None else mask.unsqueeze(1))
+        weights = masked_softmax(scores, mask)
         return weights @ keys, weights
 
     def project_keys(self, keys: Tensor, mask: Tensor | None = None) -> Tensor:
-        """keys (batch, length, key_dim) -> U k (batch, length, query_dim)."""
+        """keys (batch, length, key_dim), mask (batch, length) -> U k (batch, length, query_dim)."""
         return self.U(zeros_at(mask, keys))
 
 
@@ -90,13 +104,13 @@ class Decoder(nn.Module):
         h, c = self.begin(vectors).tanh().chunk(2, 1)
         state = {"h": h, "c": c}
         if self.attention is not None:
-            state |= {"memory": memory, "keys": self.attention.project_keys(memory)}
-            state |= {} if words is None else {"words": words}
+            state |= {"memory": memory, "keys": self.attention.project_keys(memory, words)}
+            state |= {} if words is None else {"words": words.unsqueeze(1)}  # (batch, 1, length)
         return state
 
     def forward(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
         """tokens (batch, steps), the ones before each guess -> scores (batch, steps, vocab_size), and the state."""
-        tokens = ids_below("tokens", tokens, self.vocab_size)
+        tokens = ids_below("tokens", tokens, self.vocab_size).to(self.embedding.weight.device)
         start = state["h"].unsqueeze(0), state["c"].unsqueeze(0)
         output, (h, c) = self.lstm(self.embedding(tokens), state=start)  # (batch, steps, hidden_dim)
         found = output
@@ -164,17 +178,17 @@ class TransformerDecoder(Stack):
     def start(self, memory: Tensor, words: Tensor | None, vectors: Tensor) -> State:
         """memory (batch, length, dim), words (batch, length) True at words; vectors are not looked at."""
         state = {"memory": memory, "written": torch.zeros(len(memory), 0, dtype=torch.long, device=memory.device)}
-        return state if words is None else state | {"words": words}
+        return state if words is None else state | {"words": words.unsqueeze(1)}  # (batch, 1, length)
 
     def forward(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
         """tokens (batch, steps), the ones before each guess -> scores (batch, steps, vocab_size), and the state."""
+        tokens = integers("tokens", tokens, IndexError).to(state["written"].device)
         written = torch.cat([state["written"], tokens], 1)  # all of it is read anew
         steps = written.shape[1]
         causal = torch.ones(1, steps, steps, dtype=torch.bool, device=written.device).tril()
-        words = state["words"].unsqueeze(1) if "words" in state else None  # (batch, 1, length)
         x = self.input(written)
         for layer in self.layers:
-            x = layer(x, state["memory"], causal, words)
+            x = layer(x, state["memory"], causal, state.get("words"))
         return self.output(self.norm(x[:, -tokens.shape[1] :])), state | {"written": written}
 
 
@@ -197,7 +211,7 @@ class EncoderDecoder(nn.Module):
     def start(self, ids: Tensor, lengths: Tensor | None = None) -> State:
         """ids (batch, length), lengths (batch,) -> the state before the first token."""
         memory, vectors = self.encoder.read(ids, lengths)
-        return self.decoder.start(memory, None if lengths is None else mask(lengths, ids.shape[1]), vectors)
+        return self.decoder.start(memory, None if lengths is None else mask(lengths, memory.shape[1]), vectors)
 
     def forward(self, ids: Tensor, lengths: Tensor | None, before: Tensor) -> Tensor:
         """before (batch, steps): `<bos>` and the right tokens but for the last -> scores (batch, steps, tokens)."""

@@ -6,7 +6,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
-from scratch._arguments import at_least_1, batch_of_vectors, flag, ids_below, lengths_within, readable, share_below_1
+from scratch._arguments import (
+    at_least_1,
+    batch_of_vectors,
+    flag,
+    ids_below,
+    integers,
+    lengths_within,
+    readable,
+    share_below_1,
+)
 from scratch.attention import MultiHeadAttention
 from scratch.input_layer import InputLayer
 from scratch.recurrent import LSTM
@@ -178,7 +187,7 @@ class TransformerEncoder(Stack):
         states = self.states(ids, lengths)  # (batch, length, dim)
         if lengths is None:
             return states, states.mean(1)
-        return states, states.sum(1) / torch.as_tensor(lengths).to(states).unsqueeze(1)
+        return states, states.sum(1) / integers("lengths", lengths).to(states).unsqueeze(1)
 
     def _read(self, ids: Tensor, words: Tensor | None) -> Tensor:
         x = self.input(ids)  # (batch, length, dim)

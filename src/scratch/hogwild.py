@@ -23,6 +23,7 @@ def descend(
     total: int,
     workers: int,
     learning_rate: float,
+    or_lower: str = "",
 ) -> None:
     """Call `step(batch, size)` for every batch; the step's size falls linearly from `learning_rate` to 0.
 
@@ -30,7 +31,7 @@ def descend(
     … PyTorch lets other threads run while it computes, so that they really run side by side; its own threads are
     switched off meanwhile, since for steps as small as these they get into each other's way. Raises
     FloatingPointError if an entry of `table` is found to be a thousand or more, or nan: vectors that still learn are
-    far smaller.
+    far smaller. `or_lower` is what else its message should name.
 
     >>> x = torch.tensor([1.0])
     >>> descend([[x] * 2], lambda batch, size: x.sub_(size * x), x, total=1, workers=1, learning_rate=0.5)
@@ -51,7 +52,7 @@ def descend(
                             if not largest < 1e3:  # not: so that nan is caught, too
                                 raise FloatingPointError(
                                     f"training diverged, a vector has an entry of {largest:.0e}: "
-                                    f"lower learning_rate={learning_rate} or the batch size"
+                                    f"lower learning_rate={learning_rate}{or_lower} or the batch size"
                                 )
 
                 list(pool.map(work, range(min(workers, len(batches)))))

@@ -44,11 +44,14 @@ def interval(
 
     samples: n things each that belong together, as lists or arrays (n, …); the same n indices, drawn with repetition,
     are taken of each. The interval of a difference is that of a statistic which takes both samples and subtracts.
-    Raises ValueError if the lengths differ or there is nothing, or if a size is out of range.
+    Raises ValueError if the lengths differ or there is nothing, or if a size is out of range, TypeError for a statistic
+    that cannot be called.
 
     >>> interval(np.mean, np.array([0, 0, 1, 1, 1, 1, 1, 1, 1, 1]))
     (0.5, 1.0)
     """
+    if not callable(statistic):
+        raise TypeError(f"statistic must be callable, got {statistic!r:.40} ({type(statistic).__name__})")
     draws, seed = at_least_1("draws", draws), seed_value("seed", seed)
     samples = tuple(np.asarray(sample) for sample in samples)
     lengths = [len(sample) if sample.ndim else 0 for sample in samples]

@@ -14,8 +14,8 @@ def one_hot(ids: Tensor | Sequence | int, vocab_size: int) -> Tensor:
     """Vectors of zeros with a single one, at each id's place.
 
     ids (...): integers; a tensor, a number or (nested) lists. Returns (..., vocab_size) float32, on `ids`' device.
-    Raises TypeError if `ids` or `vocab_size` are no integers, ValueError if `vocab_size` is below 1 or from 2**61,
-    IndexError for an id outside 0 … vocab_size - 1.
+    Raises TypeError if `ids` or `vocab_size` are no integers, ValueError if `vocab_size` is below 1 or from 2**61 or if
+    lists have several lengths, IndexError for an id outside 0 … vocab_size - 1.
 
     >>> one_hot([2, 0], vocab_size=4)
     tensor([[0., 0., 1., 0.],

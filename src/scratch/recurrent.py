@@ -18,6 +18,7 @@ from torch.nn.functional import linear, pad
 
 from scratch._arguments import at_least_1, batch_of_vectors, flag, floats, lengths_within, readable
 from scratch.bptt import lstm_steps
+from scratch.text import mask
 
 State = tuple[Tensor, ...]  # of a step: (h,), or for the LSTM (h, c)
 Outside = Tensor | tuple[Tensor, Tensor]  # the same for a caller: h, or (h, c)
@@ -157,11 +158,17 @@ class RNNCell(_Cell):
 
     kind = PLAIN
 
+    def __init__(self, input_dim: int, hidden_dim: int):  # here, so that Python's own errors name RNNCell
+        super().__init__(input_dim, hidden_dim)
+
 
 class LSTMCell(_Cell):
     """One step of an LSTM; see `lstm_step`."""
 
     kind = LONG_SHORT
+
+    def __init__(self, input_dim: int, hidden_dim: int):
+        super().__init__(input_dim, hidden_dim)
 
 
 class GRUCell(_Cell):
@@ -246,11 +253,17 @@ class RNN(_Network):
 
     kind = PLAIN
 
+    def __init__(self, input_dim: int, hidden_dim: int, num_layers: int = 1, *, bidirectional: bool = False):
+        super().__init__(input_dim, hidden_dim, num_layers, bidirectional=bidirectional)
+
 
 class LSTM(_Network):
     """LSTM layers, as `torch.nn.LSTM(…, batch_first=True)`; see `lstm_step`."""
 
     kind = LONG_SHORT
+
+    def __init__(self, input_dim: int, hidden_dim: int, num_layers: int = 1, *, bidirectional: bool = False):
+        super().__init__(input_dim, hidden_dim, num_layers, bidirectional=bidirectional)
 
     def _read(self, x: Tensor, state: State, words: Tensor | None, suffix: str) -> tuple[Tensor, State]:
         """The same with its gradient by hand, which is faster, where nothing but plain numbers is asked for."""
@@ -269,6 +282,9 @@ class GRU(_Network):
     """GRU layers, as `torch.nn.GRU(…, batch_first=True)`; see `gru_step`."""
 
     kind = GATED
+
+    def __init__(self, input_dim: int, hidden_dim: int, num_layers: int = 1, *, bidirectional: bool = False):
+        super().__init__(input_dim, hidden_dim, num_layers, bidirectional=bidirectional)
 
 
 def _outside(state: State) -> Outside:
@@ -307,7 +323,7 @@ def _words(lengths: Tensor | None, longest: int) -> Tensor | None:
     """Which places hold a word, (batch, longest), or None if all do."""
     if lengths is None or (readable(lengths) and int(lengths.min()) == longest):
         return None
-    return torch.arange(longest, device=lengths.device) < lengths.unsqueeze(1)
+    return mask(lengths, longest)
 
 
 def _reversed(x: Tensor, lengths: Tensor | None) -> Tensor:

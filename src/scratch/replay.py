@@ -77,7 +77,8 @@ def replay(model: Word2Vec, sentences: Sequence[Sequence[str]]) -> tuple[np.ndar
     >>> bool(abs(W - model.wv.vectors).max() < 1e-6 and abs(U - model.syn1neg).max() < 1e-6)
     True
 
-    Raises ValueError for a model or sentences that it does not know how to replay.
+    Raises TypeError for what is no Word2Vec, such as FastText, which is trained otherwise, or no list, ValueError for a
+    model or sentences that it does not know how to replay.
     """
     _check(model, sentences)
     W = model.wv.vectors.copy()  # (V, d) the same start
@@ -180,6 +181,8 @@ def _rate(model: Word2Vec, epochs_done: float) -> np.float32:
 def _check(model: Word2Vec, sentences: Sequence[Sequence[str]]) -> None:
     if not isinstance(sentences, Sequence) or isinstance(sentences, str):  # they are read once an epoch
         raise TypeError(f"sentences must be a list of lists of tokens, got a {type(sentences).__name__}")
+    if type(model) is not Word2Vec:  # what is derived from it is trained otherwise
+        raise TypeError(f"model must be a gensim Word2Vec, got {type(model).__name__}")
     if bool(model.hs) == bool(model.negative) or not (model.sg or model.cbow_mean) or not model.shrink_windows:
         raise ValueError(
             "model must have either hs=1 or negative > 0, cbow_mean=1 and shrink_windows=True, got "
@@ -188,11 +191,13 @@ def _check(model: Word2Vec, sentences: Sequence[Sequence[str]]) -> None:
         )
     if model.workers != 1:  # with more, gensim's jobs are done in any order
         raise ValueError(f"model must have workers=1, got {model.workers}")
-    if not len(model.wv) or model.train_count or model.corpus_count != len(sentences):
-        raise ValueError(
-            "model must have built its vocabulary from these sentences and not be trained yet, got "
-            f"{model.corpus_count} sentences in model, {len(sentences)} given, trained {model.train_count} times"
-        )
+    if not len(model.wv):  # not built yet, or min_count or max_final_vocab left nothing
+        raise ValueError("model must have words in its vocabulary, got none")
+    if model.train_count:
+        raise ValueError(f"model must not be trained yet, got one trained {model.train_count} times")
+    if model.corpus_count != len(sentences):
+        built = f"got {len(sentences)}, and a model that has seen {model.corpus_count}"
+        raise ValueError(f"sentences must be those that the model built its vocabulary from, {built}")
     if model.batch_words > 10_000:  # what is beyond, gensim cuts off
         raise ValueError(f"model must have batch_words of at most 10,000, got {model.batch_words}")
     if (longest := max(map(len, sentences), default=0)) > model.batch_words:

@@ -20,6 +20,7 @@ __all__ = ["Writer", "beam_search", "beams", "greedy"]
 
 State = dict[str, Tensor]
 BOS, EOS, PAD = Vocabulary.bos_id, Vocabulary.eos_id, Vocabulary.pad_id
+USUAL = 64  # a wider beam grows with the beginnings that there are
 
 
 class Writer(Protocol):
@@ -99,6 +100,7 @@ def beams(
     """
     max_length, width = at_least_1("max_length", max_length), at_least_1("width", width)
     power = finite("length_penalty", length_penalty)
+    most, width = width, min(width, USUAL)
     state = {name: part.repeat_interleave(width, 0) for name, part in model.start(ids, lengths).items()}
     place = torch.arange(len(ids), device=_device(state)).unsqueeze(1)  # (batch, 1)
     texts = torch.full((len(ids), width, 1), BOS, device=place.device)  # (batch, width, 1 + steps)
@@ -113,12 +115,15 @@ def beams(
         size = size.masked_fill(~ended, n)
         total = log_p.unsqueeze(2) + torch.where(ended.unsqueeze(2), stay, more)  # (batch, width, tokens)
         judged = total / ((5 + size.unsqueeze(2)) / 6) ** power
+        before = width
+        if most > USUAL:
+            width = min(most, max(USUAL, int((judged > -math.inf).sum((1, 2)).max())))
         best = judged.flatten(1).topk(width).indices  # (batch, width)
         parent, token = best // total.shape[2], best % total.shape[2]
         log_p = total.flatten(1).gather(1, best)
         size, ended = size.gather(1, parent), ended.gather(1, parent) | (token == EOS)
         texts = torch.cat([texts.take_along_dim(parent.unsqueeze(2), 1), token.unsqueeze(2)], 2)
-        state = _rows(state, (parent + width * place).flatten())
+        state = _rows(state, (parent + before * place).flatten())
         if (ended | log_p.isinf()).all():
             break
     return [

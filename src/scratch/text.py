@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from scratch._arguments import at_least, at_least_1, known_ids, lengths_within
+from scratch._arguments import at_least, at_least_1, integers, known_ids, lengths_within, readable, room_for
 from scratch.byte_pairs import BytePairEncoder as BytePairEncoder  # subwords belong to text, too: found here as well
 
 _TOKEN = re.compile(r"[a-z]+(?:'[a-z]+)?")
@@ -138,15 +138,17 @@ def mask(lengths: Tensor | Sequence[int], width: int | None = None) -> Tensor:
     tensor([[ True,  True,  True],
             [ True, False, False]])
 
-    Raises TypeError if `lengths` are no integers, ValueError for one below 0 or above `width`.
+    Raises TypeError if `lengths` are no integers, ValueError for one below 0 or above `width`, for 2**31 places or
+    more, and without a width if there are no numbers to read, as on the meta device.
     """
-    if not isinstance(lengths, Tensor):
-        lengths = torch.as_tensor(lengths)  # which would move a tensor to the default device
-    if not lengths.numel():  # torch takes an empty list for floats
-        lengths = lengths.long()
+    lengths = integers("lengths", lengths)
     if width is None:
+        if not readable(lengths) and not torch.compiler.is_compiling():
+            raise ValueError("width must be given where lengths have no numbers to read, as on meta, got None")
         width = int(lengths.max()) if lengths.numel() else 0
-    lengths = lengths_within(lengths, at_least("width", width, 0), len(lengths) if lengths.ndim else 0, least=0)
+    batch = len(lengths) if lengths.ndim else 0
+    width = room_for("width", at_least("width", width, 0), batch)
+    lengths = lengths_within(lengths, width, batch, least=0)
     return torch.arange(width, device=lengths.device) < lengths.unsqueeze(1)
 
 

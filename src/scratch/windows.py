@@ -7,8 +7,9 @@ from collections.abc import Iterable
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
-from scratch._arguments import at_least_1, known_ids
+from scratch._arguments import at_least_1, known_ids, room_for
 
 
 def windows(sentences: Iterable[Iterable[int]], window: int) -> tuple[Tensor, Tensor]:
@@ -16,7 +17,8 @@ def windows(sentences: Iterable[Iterable[int]], window: int) -> tuple[Tensor, Te
 
     sentences: lists, tensors (length,) or other iterables of ids. Returns centres (n,) and contexts (n, 2 * window),
     the ids to the left and to the right in their order, -1 where the sentence has ended. Raises TypeError for an id
-    that is no integer, IndexError for a negative one, ValueError if `window < 1`.
+    that is no integer, IndexError for a negative one, ValueError if `window < 1` or so large that contexts would hold
+    2**31 ids or more.
 
     >>> windows([[7, 8, 9]], window=1)
     (tensor([7, 8, 9]), tensor([[-1,  8],
@@ -26,9 +28,11 @@ def windows(sentences: Iterable[Iterable[int]], window: int) -> tuple[Tensor, Te
     window = at_least_1("window", window)
     rows = [list(sentence) for sentence in _each("sentences", sentences, "ids")]  # read once: they may be generators
     text = torch.tensor(known_ids("sentences", (i for row in rows for i in row), 2**63), dtype=torch.long)
+    room_for("window", window, each=2 * len(text))
     left, right = _to_the_ends(torch.tensor([len(row) for row in rows], dtype=torch.long))
-    everywhere = torch.arange(len(text))
-    return text, neighbours(text, left.clamp(max=window), right.clamp(max=window), window, everywhere)
+    near = min(window, reach(left, right))  # what is further off is beyond every sentence's end
+    around = neighbours(text, left.clamp(max=near), right.clamp(max=near), near, torch.arange(len(text)))
+    return text, pad(around, (window - near, window - near), value=-1)
 
 
 def neighbours(text: Tensor, left: Tensor, right: Tensor, window: int, places: Tensor) -> Tensor:

@@ -139,7 +139,8 @@ def train(
             seen += int(left.sum() + right.sum())
             yield way.batches(drawn, left, right)
 
-    descend(batches_of_epochs(), way.step, W, total=epochs, workers=workers, learning_rate=size)
+    named = f", negative={negative}," if loss == "negative" else ""
+    descend(batches_of_epochs(), way.step, W, total=epochs, workers=workers, learning_rate=size, or_lower=named)
     if not seen:
         raise ValueError(f"subsample={subsample} left no word with a neighbour: these sentences need subsample=0")
     return keyed_vectors(counts, W)
