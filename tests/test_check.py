@@ -576,3 +576,185 @@ def test_padding_is_0_unless_another_id_is_named(check):
 def test_errors(check, encode, arguments, error, message):
     with pytest.raises(error, match=message):
         check(encode, *arguments)
+
+
+# --- What each check is asked, and what it says, to the letter ---
+
+ALL = (repeatability, finite_outputs, padding_invariance, batch_consistency, sensitivity)
+ALL += (empty_rows, permutation_equivariance, causality)
+
+
+def summed(seen=None, vocab_size=V):
+    """An encoder that adds up rows of a table; `seen(place, lengths)` says which places it looks at."""
+    table = nn.Embedding(vocab_size, DIM)
+
+    def encode(ids, lengths):
+        place = torch.arange(ids.shape[1]).expand(ids.shape)
+        looks = mask(ids, lengths) if seen is None else mask(ids, lengths) & seen(place, lengths.unsqueeze(1))
+        return (table(ids) * looks.unsqueeze(2)).sum(1)
+
+    return encode
+
+
+def states_of(change):
+    """An encoder with a state for each word, changed by `change(states, lengths)`."""
+    table = nn.Embedding(V, DIM)
+    return lambda ids, lengths: change(table(ids) * mask(ids, lengths).unsqueeze(2), lengths)
+
+
+@pytest.mark.parametrize("check", ALL, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("pad_id", [None, 0, 3])
+def test_padding_is_the_pad_id_and_no_word_is(check, pad_id):
+    encode, pads, words = summed(vocab_size=10), set(), set()
+
+    def heard(ids, lengths):
+        here = mask(ids, lengths)
+        pads.update(ids[~here].tolist())
+        words.update(ids[here].tolist())
+        return encode(ids, lengths)
+
+    check(heard, 10, **({} if pad_id is None else {"pad_id": pad_id}))
+    assert pads <= {pad_id or 0}
+    assert words
+    assert (pad_id or 0) not in words
+
+
+@pytest.mark.parametrize("check", [*ALL, check_encoder], ids=lambda check: check.__name__)
+def test_ids_are_made_where_one_says(check):
+    seen = set()
+
+    def encode(ids, lengths):
+        seen.add(ids.device.type)
+        return torch.zeros(len(ids), 3)
+
+    check(encode, V, device="meta")
+    assert seen == {"meta"}
+
+
+@pytest.mark.parametrize("name", ["ordered", "causal", "empty"])
+def test_what_is_asked_for_is_true_or_false(name):
+    with pytest.raises(TypeError, match=f"^{name} must be True or False"):
+        check_encoder(summed(), V, **{name: "yes"})
+
+
+def always_raises(ids, lengths):
+    raise ValueError("always")
+
+
+def moved_by(pads):
+    """Adds one where so many pads follow the longest sentence."""
+    encode = summed()
+    return lambda ids, lengths: encode(ids, lengths) + (ids.shape[1] - lengths.max() == pads)
+
+
+def with_an_empty_row(change):
+    encode = summed()
+    return lambda ids, lengths: change(encode(ids, lengths)) if (lengths == 0).any() else encode(ids, lengths)
+
+
+def refuses(vectors):
+    raise KeyError("no words")
+
+
+CUT = "Is something cut off at an end? Is there a maximal length, a mask that is made from ids, a constant?"
+SAYS = {
+    "dropout": (
+        repeatability,
+        lambda: (lambda encode: lambda ids, lengths: nn.functional.dropout(encode(ids, lengths)))(summed()),
+        False,
+        r"\d words? moves? .* in a second run",
+        "Is it in training mode, with dropout (call .eval())? Does it keep a state from call to call?",
+    ),
+    "NaN": (
+        finite_outputs,
+        lambda: lambda ids, lengths: torch.full((len(ids), 2), math.nan),
+        False,
+        "NaN or infinity for ordinary sentences",
+        "Overflow? A division by zero?",
+    ),
+    "NaN at pads": (
+        finite_outputs,
+        lambda: states_of(lambda x, lengths: x.masked_fill(~mask(x, lengths).unsqueeze(2), math.nan)),
+        False,
+        "NaN or infinity at padding only",
+        "Give zeros there: multiplied by a mask, NaN stays NaN, and one sum spreads it to all words.",
+    ),
+    "one pad": (padding_invariance, lambda: moved_by(1), False, "1 word moves by .* with 1 pad", None),
+    "three pads": (padding_invariance, lambda: moved_by(3), False, "1 word moves by .* with 3 pads", None),
+    "cut at five": (
+        sensitivity,
+        lambda: summed(lambda place, lengths: place < 5),
+        False,
+        "no word at place 5, 6 of 0 … 6 changes anything",
+        CUT,
+    ),
+    "deaf at the end of seven": (
+        sensitivity,
+        lambda: summed(lambda place, lengths: (place != 6) | (lengths != 7)),
+        False,
+        "no word at place 6 of 0 … 6 changes anything",
+        CUT,
+    ),
+    "deaf at the end of fifteen": (
+        sensitivity,
+        lambda: summed(lambda place, lengths: (place != 14) | (lengths != 15)),
+        False,
+        "no word at place 14 of 0 … 14 changes anything",
+        CUT,
+    ),
+    "constant": (
+        sensitivity,
+        lambda: lambda ids, lengths: torch.ones(len(ids), 2),
+        False,
+        "no word changes anything",
+        CUT,
+    ),
+    "refuses": (empty_rows, lambda: with_an_empty_row(refuses), True, "refuses a row without words: KeyError", ""),
+    "moves others": (
+        empty_rows,
+        lambda: with_an_empty_row(lambda vectors: vectors + 1),
+        False,
+        "a row without words changes other rows",
+        "What is computed over the whole batch?",
+    ),
+    "a later word": (
+        causality,
+        lambda: states_of(lambda x, lengths: x.flip(1).cumsum(1).flip(1)),
+        False,
+        "states before place 6 change with the word there",
+        "",
+    ),
+    "places from the end": (
+        causality,
+        lambda: states_of(lambda x, lengths: x + (lengths[:, None] - torch.arange(x.shape[1])).unsqueeze(2)),
+        False,
+        "states before place 6 change if the text ends there",
+        "",
+    ),
+    "raises, a promise": (repeatability, lambda: always_raises, False, "raises ValueError: always", None),
+    "raises, a choice": (causality, lambda: always_raises, None, "raises ValueError: always", None),
+}
+
+
+@pytest.mark.parametrize("name", SAYS)
+def test_what_a_check_says(name):
+    check, make, holds, message, look_at = SAYS[name]
+    found = check(make(), V)
+    assert found.holds is holds
+    assert re.fullmatch(message, found.message)
+    assert look_at in (None, found.look_at)
+
+
+@pytest.mark.parametrize(
+    ("vocab_size", "id_"), [(257, 1), (257, 256), (258, 200), (1000, 1), (1000, 128), (1000, 999), (5000, 77)]
+)
+def test_a_dropped_id_is_found_among_those_tried(vocab_size, id_):
+    table, tried = nn.Embedding(vocab_size, DIM), set()
+
+    def encode(ids, lengths):
+        tried.update(ids.flatten().tolist())
+        return (table(ids) * (mask(ids, lengths) & (ids != id_)).unsqueeze(2)).sum(1)
+
+    found = sensitivity(encode, vocab_size)
+    assert (found.holds, found.message) == (False, f"the id {id_} changes nothing")
+    assert len(tried) <= 300

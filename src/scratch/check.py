@@ -263,7 +263,8 @@ def _heard(probe: Probe, length: int, place: int) -> bool:
 def _dropped(probe: Probe) -> int | None:
     """An id that, appended to whatever word, changes nothing, while most ids do; 256 ids are tried."""
     words = sorted(probe.words)
-    words = words if len(words) <= 256 else words[:128] + words[-1:127:-1][:: len(words) // 128]
+    if len(words) > 256:  # the first 128, and as many of the others, from the last on
+        words = words[:128] + [words[-1 - i * (len(words) - 128) // 128] for i in range(128)]
 
     def moves(pairs: list[tuple[int, int]]) -> Tensor:  # -> (views, pairs)
         alone = probe([[first] for first, _ in pairs], pads=1)
