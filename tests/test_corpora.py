@@ -22,6 +22,7 @@ from scratch.corpora import (
     load,
     load_analogies,
     load_arrays,
+    load_integrations,
     load_pairs,
     load_ratings,
     load_results,
@@ -136,6 +137,15 @@ def test_no_source_and_no_integration_is_in_two_splits(name):
         assert home == {0 if digit <= 7 else 1 if digit == 8 else 2}
 
 
+@pytest.mark.parametrize("name", PAIRS)
+def test_each_pair_has_its_integration(name):
+    lines = lzma.decompress((corpora._DATA / SETS[name]["file"]).read_bytes()).decode().splitlines()
+    found = zip(load_pairs(name), load_integrations(name), strict=True)
+    again = [(*pair, integration) for pairs, owners in found for pair, integration in zip(pairs, owners, strict=True)]
+    assert len(again) == len(lines)
+    assert set(again) == {tuple(line.split("\t")) for line in lines}
+
+
 def test_chinese_is_chinese():
     assert all(any("\u4e00" <= c <= "\u9fff" for c in target) for split in load_pairs("en-zh") for _, target in split)
 
@@ -184,6 +194,7 @@ def test_arrays_are_as_many_numbers_as_the_manifest_says():
     [
         (load, [*TEXTS, "english"]),
         (load_pairs, PAIRS),
+        (load_integrations, PAIRS),
         (load_ratings, ["wordsim-353", "simlex-999"]),
         (load_analogies, ["google-analogies"]),
         (load_arrays, ["contextual"]),

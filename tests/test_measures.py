@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from rouge_score import rouge_scorer
 from sacrebleu.metrics import BLEU, CHRF
 
-from scratch.metrics import bleu, chrf, mean_reciprocal_rank, recall_at_k, rouge
+from scratch.metrics import bleu, bleu_counts, bleu_of_counts, chrf, mean_reciprocal_rank, recall_at_k, rouge
 
 WORD = st.sampled_from("a b c the cat 猫 坐 😀 ' é".split())
 TEXT = st.lists(WORD, max_size=9)
@@ -22,6 +22,19 @@ def test_bleu_equals_sacrebleus(pairs, order):
     theirs = BLEU(tokenize="none", smooth_method="exp", max_ngram_order=order, force=True)
     expected = theirs.corpus_score([" ".join(h) for h in hypotheses], [[" ".join(r) for r in references]]).score
     assert bleu(hypotheses, references, order) == pytest.approx(expected, abs=1e-9)
+
+
+@given(PAIRS, st.lists(st.integers(0, 99), min_size=1, max_size=9))
+def test_counts_are_sacrebleus_and_those_of_any_pairs_give_their_bleu(pairs, picks):
+    hypotheses, references = zip(*pairs, strict=True)
+    counts = bleu_counts(hypotheses, references)
+    assert counts.shape == (len(pairs), 10)
+    for (hypothesis, reference), row in zip(pairs, counts.tolist(), strict=True):
+        theirs = BLEU(tokenize="none", force=True).corpus_score([" ".join(hypothesis)], [[" ".join(reference)]])
+        assert row == [*theirs.counts, *theirs.totals, theirs.sys_len, theirs.ref_len]
+    picks = [pick % len(pairs) for pick in picks]  # as a bootstrap draws them
+    expected = bleu([hypotheses[i] for i in picks], [references[i] for i in picks])
+    assert bleu_of_counts(counts[picks].sum(0)) == pytest.approx(expected, abs=1e-9)
 
 
 @settings(max_examples=1000)

@@ -95,18 +95,38 @@ def bleu(hypotheses: Sequence[Sequence[str]], references: Sequence[Sequence[str]
 
     Raises TypeError for a text that is no list of tokens, ValueError if the numbers differ or there is none.
     """
+    return bleu_of_counts(bleu_counts(hypotheses, references, order).sum(0))
+
+
+def bleu_counts(hypotheses: Sequence[Sequence[str]], references: Sequence[Sequence[str]], order: int = 4) -> np.ndarray:
+    """What BLEU adds up over a corpus, for each pair: (n, 2 · order + 2) integers.
+
+    They are the n-grams found in the reference, n = 1 … order; all n-grams; the lengths of hypothesis and reference.
+    Sums over any of the pairs give `bleu_of_counts` of these, as a bootstrap needs it. Raises what `bleu` raises.
+
+    >>> bleu_counts([["a", "cat"]], [["the", "cat"]], order=2)
+    array([[1, 0, 2, 1, 2, 2]])
+    """
     order = at_least_1("order", order)
-    pairs = _token_pairs(hypotheses, references)
-    hits, total = np.zeros(order), np.zeros(order)
-    for hypothesis, reference in pairs:
-        for n in range(1, order + 1):
-            found, wanted = _ngrams(hypothesis, n), _ngrams(reference, n)
-            hits[n - 1] += (found & wanted).total()
-            total[n - 1] += found.total()
+    rows = []
+    for hypothesis, reference in _token_pairs(hypotheses, references):
+        grams = [(_ngrams(hypothesis, n), _ngrams(reference, n)) for n in range(1, order + 1)]
+        hits = [(found & wanted).total() for found, wanted in grams]
+        rows.append([*hits, *(found.total() for found, _ in grams), len(hypothesis), len(reference)])
+    return np.array(rows)
+
+
+def bleu_of_counts(counts: np.ndarray) -> float:
+    """The BLEU of a corpus from its counts (2 · order + 2,), summed over its pairs: see `bleu` and `bleu_counts`.
+
+    >>> counts = bleu_counts(["the cat sat on a mat".split()], ["the cat sat on the mat".split()])
+    >>> round(bleu_of_counts(counts.sum(0)), 1)
+    53.7
+    """
+    (hits, total), (ours, theirs) = counts[:-2].reshape(2, -1), counts[-2:]
     if not hits.any() or not total.all():
         return 0.0
     precisions = np.where(hits > 0, hits, 0.5 ** np.cumsum(hits == 0)) / total
-    ours, theirs = (sum(map(len, texts)) for texts in zip(*pairs, strict=True))
     penalty = min(1.0, math.exp(1 - theirs / ours))
     return float(100 * penalty * math.exp(np.log(precisions).mean()))
 

@@ -1,0 +1,465 @@
+"""Which way of translating is best, for the same time? The ladder of the chapter on translation.
+
+    python benchmarks/translation.py zh-plain zh-rates zh-seeds  # Chinese: an hour and three quarters of one core
+    python benchmarks/translation.py fr-plain fr-rates fr-seeds  # French: the same
+
+Each training is a process of its own on one thread and ends when it has used SECONDS of processor time, whatever else
+the machine does; the step size falls to zero by then. Adam, weights averaged over the last some two hundred steps,
+sentences of like length in a batch. *plain*: what needs no network. *rates*: each rung with several step sizes, for
+half of the time, judged on the validation strings. *seeds*: each rung at the best of its rates, judged on the test
+strings, with all that it wrote.
+
+The file, src/scratch/results/translation.json, is written after each training. What is in it is not trained again, so
+that the benchmark can be stopped and goes on where it was. `texts` gives a row's translations, from which all scores
+follow. BLEU counts Chinese characters (sacrebleu's tokenizer "zh") or French words ("13a").
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import lzma
+import os
+import random
+import re
+import time
+from collections import Counter
+from collections.abc import Iterator
+from functools import cache, partial
+from statistics import mean
+
+os.environ["OMP_NUM_THREADS"] = "1"  # before torch is there
+
+import common
+import numpy as np
+import torch
+from sacrebleu.metrics import BLEU
+from torch import Tensor, nn
+
+from scratch._arguments import ids_below
+from scratch.alignment import IBM1
+from scratch.attention import AdditiveAttention
+from scratch.copying import CopyingDecoder, CopyingEncoderDecoder, decode, encode
+from scratch.corpora import load, load_pairs
+from scratch.decoder import Decoder, EncoderDecoder, TransformerDecoder
+from scratch.encoder import Encoder, TransformerEncoder
+from scratch.metrics import bleu, chrf
+from scratch.ngram import KneserNey
+from scratch.recurrent import LSTMCell
+from scratch.search import State, beam_search, greedy
+from scratch.text import Vocabulary, pad
+
+SECONDS, BATCH, LONGEST = 60.0, 32, 60  # of training; sentences a step; tokens written at most
+EMBEDDING, HIDDEN = 64, 128  # of an LSTM
+DIM, HEADS = 96, 4  # of a Transformer: about as many weights
+SMALL = 0.1  # the deviation of an LSTM's random rows
+WARMUP, CLIP, AVERAGE = 0.05, 5.0, 0.995  # a share of the time; of the gradient's norm; of the averaged weights, a step
+RATES = (0.0025, 0.005, 0.01, 0.02)
+CHOOSING, SEEDS = 2, 5
+WEIGHTS = (0.1, 0.2, 0.3, 0.5, 0.8)  # of the language model beside IBM Model 1
+BEAMED, BATCHES = ("dot", "dot, copy"), (1, 8, 64)
+LATIN = r"[^\W㐀-鿿]+"
+WORDS = {"zh": re.compile(rf"{LATIN}(?:[-.'’/_]{LATIN})*|\S"), "fr": re.compile(r"\w+(?:[-./_]\w+)*['’]?|\S")}
+
+
+def split(language: str, text: str) -> list[str]:
+    """The tokens of a text: words, marks and, in Chinese, characters."""
+    return WORDS[language].findall(text)
+
+
+def joined(language: str, tokens: list[str]) -> str:
+    """The text of tokens: `split` backwards, for nearly all texts."""
+    text = " ".join(tokens)
+    if language == "zh":
+        text = re.sub(r"(?<=[㐀-鿿]) (?=[㐀-鿿])", "", text)
+        return re.sub(r" ?([，。！？：；（）“”、…/+]) ?", r"\1", text)
+    return re.sub(r"(?<=['’]) | (?=[.,)…])|(?<=\() ", "", text)
+
+
+def score(language: str, texts: list[str], references: list[str]) -> dict[str, float]:
+    """BLEU and chrF of translations."""
+    found, wanted = (tokens(language, which) for which in (texts, references))
+    return {"bleu": round(bleu(found, wanted), 2), "chrf": round(chrf(texts, references), 2)}
+
+
+def tokens(language: str, texts: list[str]) -> list[list[str]]:
+    """What BLEU counts in each text: sacrebleu's tokens."""
+    cut = BLEU(tokenize={"zh": "zh", "fr": "13a"}[language]).tokenizer
+    return [cut(text).split() for text in texts]
+
+
+class Data:
+    """The pairs of a language as ids, in one numbering: first what the targets are made of, then the sources' rest."""
+
+    def __init__(self, language: str, often: int = 2):
+        pairs, self.language = load_pairs(f"en-{language}"), language
+        self.splits = dict(zip(("train", "validation", "test"), pairs, strict=True))
+        self.inside = Counter(word for source, _ in pairs[0] for word in split(language, source)[1:])
+        source = Vocabulary.from_tokens((word for text, _ in pairs[0] for word in self.read(text)), often)
+        target = Vocabulary.from_tokens((word for _, text in pairs[0] for word in split(language, text)), often)
+        rest = {word: n for word, n in source.counts.items() if word not in target}
+        self.vocabulary, self.written = Vocabulary(target.counts | rest), len(target)
+
+    def read(self, source: str) -> list[str]:
+        """The words of a source, the first of them without its capital if it has none inside of other sources."""
+        first, *rest = split(self.language, source)
+        return [first.lower() if self.inside[first.lower()] > self.inside[first] else first, *rest]
+
+    def rows(self, copies: bool) -> list[tuple[list[int], list[int]]]:
+        """The training pairs as ids of source and target; without copies, all that is not written is `<unk>`."""
+        rows = []
+        for source, target in self.splits["train"]:
+            ids, others = encode(self.vocabulary, self.read(source))
+            wanted, _ = encode(self.vocabulary, split(self.language, target), others)
+            can = {*range(self.written), *(ids if copies else ())}
+            rows.append((self.known(ids, copies), [i if i in can else Vocabulary.unk_id for i in wanted]))
+        return rows
+
+    def known(self, ids: list[int], copies: bool) -> list[int]:
+        """A source's ids, as a model that copies or one that does not reads them."""
+        return ids if copies else [i if i < len(self.vocabulary) else Vocabulary.unk_id for i in ids]
+
+    def translate(self, model: EncoderDecoder, which: str, search=greedy, batch: int = BATCH) -> list[str]:
+        """What the model makes of the sources of a split."""
+        copies, texts = isinstance(model, CopyingEncoderDecoder), []
+        sources = [encode(self.vocabulary, self.read(source)) for source, _ in self.splits[which]]
+        for start in range(0, len(sources), batch):
+            some = sources[start : start + batch]
+            written = search(model, *pad([self.known(ids, copies) for ids, _ in some]), LONGEST)
+            for ids, (_, others) in zip(written, some, strict=True):
+                texts.append(joined(self.language, [w for w in decode(self.vocabulary, ids, others) if w != "<unk>"]))
+        return texts
+
+
+@cache
+def data(language: str) -> Data:
+    return Data(language)
+
+
+class InputFeeding(nn.Module):
+    """Bahdanau's decoder: attention asks with the last state and its find is fed into the LSTM, so step by step.
+
+    As `Decoder`, for `EncoderDecoder`. Source: Bahdanau et al. 2015, arXiv 1409.0473, appendix A.1, with an LSTM in
+    place of the gated unit, and `Decoder`'s layers around it.
+    """
+
+    def __init__(self, vocab_size: int, embedding_dim: int, hidden_dim: int, memory_dim: int):
+        super().__init__()
+        self.embedding = nn.Embedding(vocab_size, embedding_dim, padding_idx=0)
+        self.cell = LSTMCell(embedding_dim + memory_dim, hidden_dim)
+        self.attention = AdditiveAttention(hidden_dim, memory_dim, hidden_dim)
+        self.begin = nn.Linear(memory_dim, 2 * hidden_dim)
+        self.combine = nn.Linear(hidden_dim + memory_dim, hidden_dim)
+        self.output = nn.Linear(hidden_dim, vocab_size)
+
+    def start(self, memory: Tensor, words: Tensor | None, vectors: Tensor) -> State:
+        h, c = self.begin(vectors).tanh().chunk(2, 1)
+        state = {"h": h, "c": c, "memory": memory, "keys": self.attention.project_keys(memory)}
+        return state if words is None else state | {"words": words}
+
+    def forward(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
+        h, c, found = state["h"], state["c"], []
+        for x in self.embedding(ids_below("tokens", tokens, self.embedding.num_embeddings)).unbind(1):
+            context, _ = self.attention(h, state["memory"], state.get("words"), projected=state["keys"])
+            h, c = self.cell(torch.cat([x, context], 1), (h, c))
+            found.append(torch.cat([h, context], 1))
+        return self.output(self.combine(torch.stack(found, 1)).tanh()), state | {"h": h, "c": c}
+
+
+def lstm(decoder, *more, **options):
+    """Makes an LSTM that reads both ways, with this decoder."""
+
+    def make(read: int, written: int) -> EncoderDecoder:
+        encoder = Encoder(read, EMBEDDING, HIDDEN, 1, bidirectional=True)
+        whole = CopyingEncoderDecoder if decoder is CopyingDecoder else EncoderDecoder
+        return whole(encoder, decoder(written, EMBEDDING, HIDDEN, 2 * HIDDEN, *more, **options))
+
+    return make
+
+
+def transformer(read: int, written: int) -> EncoderDecoder:
+    sizes = (DIM, 2, HEADS, 2 * DIM)
+    return EncoderDecoder(
+        TransformerEncoder(read, *sizes, norm_first=True), TransformerDecoder(written, *sizes, norm_first=True)
+    )
+
+
+def mixed(read: int, written: int) -> EncoderDecoder:
+    encoder = TransformerEncoder(read, DIM, 2, HEADS, 2 * DIM, norm_first=True)
+    return EncoderDecoder(encoder, Decoder(written, EMBEDDING, HIDDEN, DIM))
+
+
+RUNGS = {
+    "no attention": lstm(Decoder, attention=None),
+    "additive, input feeding": lstm(InputFeeding),
+    "additive, all steps at once": lstm(Decoder, attention="additive"),
+    "dot": lstm(Decoder),
+    "dot, word2vec": lstm(Decoder),
+    "dot, copy": lstm(CopyingDecoder),
+    "Transformer": transformer,
+    "Transformer, LSTM decoder": mixed,
+}
+
+
+def batches(rows: list, rng: random.Random) -> Iterator[tuple[Tensor, ...]]:
+    """Without end: sources, their lengths, what stands before each guess, and what is right."""
+    while True:
+        order = sorted(range(len(rows)), key=lambda i: (len(rows[i][0]), len(rows[i][1]), rng.random()))
+        parts = [order[start : start + BATCH] for start in range(0, len(order), BATCH)]
+        rng.shuffle(parts)
+        for part in parts:
+            targets = [rows[i][1] for i in part]
+            before, after = ([[2, *t] for t in targets], [[*t, 3] for t in targets])
+            yield *pad([rows[i][0] for i in part]), pad(before)[0], pad(after)[0]
+
+
+def train(job: dict) -> tuple[EncoderDecoder, dict]:
+    """The model of a job's rung, trained for the job's seconds of processor time, and how it went."""
+    book, seed, rate, seconds = data(job["language"]), job["seed"], job["rate"], job["seconds"]
+    torch.manual_seed(seed)
+    model = RUNGS[job["rung"]](len(book.vocabulary), book.written)
+    begin(model)
+    if job["rung"] == "dot, word2vec":
+        begin_with_word2vec(model.encoder.embedding, book)
+    copies = isinstance(model, CopyingEncoderDecoder)
+    rows, weights = book.rows(copies), list(model.parameters())
+    averaged = [w.detach().clone() for w in weights]
+    optimizer = torch.optim.Adam(weights, lr=rate, fused=True)
+    start, losses, steps = time.process_time(), [], 0
+    for ids, lengths, before, after in batches(rows, random.Random(seed)):
+        share = (time.process_time() - start) / seconds
+        if share >= 1:
+            break
+        optimizer.param_groups[0]["lr"] = rate * min(1.0, share / WARMUP + 1e-3) * (1 - share)
+        if copies:
+            loss = -model.log_p(ids, lengths, before, after)[after > 0].mean()
+        else:
+            scores = model(ids, lengths, before).flatten(0, 1)
+            loss = nn.functional.cross_entropy(scores, after.flatten(), ignore_index=0)
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(weights, CLIP)
+        optimizer.step()
+        torch._foreach_lerp_(averaged, [w.data for w in weights], 1 - min(AVERAGE, (1 + steps) / (10 + steps)))
+        losses.append(loss.item())
+        steps += 1
+    for weight, value in zip(weights, averaged, strict=True):
+        weight.data = value
+    epochs = steps * BATCH / len(rows)
+    return model, {
+        "parameters": sum(w.numel() for w in weights),
+        "steps": steps,
+        "epochs": round(epochs, 1),
+        "loss": round(mean(losses[-100:]), 3) if losses else None,
+    }
+
+
+def begin(model: EncoderDecoder) -> None:
+    """Random rows of an LSTM's words small, layers beside it large: it learns several times sooner.
+
+    A word that is seldom seen stays near zero, and so disturbs little; and what is found reaches the guess at once.
+    """
+    for part in (model.encoder, model.decoder):
+        if hasattr(part, "embedding"):
+            part.embedding.weight.data *= SMALL
+    if not isinstance(model.decoder, TransformerDecoder):
+        for layer in model.decoder.modules():
+            if isinstance(layer, nn.Linear):
+                nn.init.kaiming_uniform_(layer.weight, nonlinearity="tanh")
+
+
+def begin_with_word2vec(table: nn.Embedding, book: Data) -> None:
+    """For words that the English corpora have, in lower case, word2vec's vectors, of the size of random rows."""
+    vectors = english()
+    rows = {i: w.lower() for i, w in enumerate(book.vocabulary.tokens) if w.lower() in vectors}
+    found = torch.tensor(vectors[list(rows.values())])
+    table.weight.data[list(rows)] = found / found.std() * SMALL
+
+
+@cache
+def english():
+    """Word2vec's vectors of the shipped English corpora."""
+    from gensim.models import KeyedVectors
+
+    from scratch import word2vec
+
+    file = common.RESULTS.parents[2] / ".cache" / f"translation-{EMBEDDING}.kv"
+    if not file.exists():
+        file.parent.mkdir(exist_ok=True)
+        word2vec.train(load("english"), dim=EMBEDDING).save(str(file))
+    return KeyedVectors.load(str(file))
+
+
+class Memory:
+    """A translation memory: the translation of the training source that is most alike, by its words' tf-idf."""
+
+    def __init__(self, pairs: list[tuple[str, str]]):
+        from sklearn.feature_extraction.text import TfidfVectorizer
+
+        self.index = TfidfVectorizer(analyzer=lambda text: split("fr", text.lower()), sublinear_tf=True)
+        self.table, self.targets = self.index.fit_transform([source for source, _ in pairs]), [t for _, t in pairs]
+
+    def translate(self, sources: list[str]) -> list[str]:
+        alike = self.index.transform(sources) @ self.table.T  # (sources, pairs), sparse
+        return [self.targets[i] for i in np.asarray(alike.argmax(1)).flatten()]
+
+
+class Words:
+    """IBM Model 1 with a language model: of each word's translations the ones that follow each other best."""
+
+    CHOICES = 6  # of each word
+
+    def __init__(self, book: Data):
+        self.language, self.read, pairs = book.language, book.read, book.splits["train"]
+        pairs = [(self.read(source), self.cut(target)) for source, target in pairs]
+        self.model = IBM1(pairs)
+        self.vocabulary = Vocabulary.from_tokens(word for _, target in pairs for word in target)
+        sentences = [[2, *self.vocabulary.encode(target), 3] for _, target in pairs]
+        self.follows = KneserNey(sentences, 2, len(self.vocabulary))
+
+    def cut(self, text: str) -> list[str]:
+        """The words of a target, Chinese ones as jieba finds them."""
+        if self.language == "fr":
+            return split("fr", text)
+        import jieba
+
+        jieba.setLogLevel(60)
+        return [word for word in jieba.lcut(text) if word.strip()]
+
+    def translate(self, sources: list[str], weight: float) -> list[str]:
+        """With a weight of 0, the likeliest translation of each word; otherwise log t + weight · log p(word | last)."""
+        texts = []
+        for source in sources:
+            ways = {2: (0.0, [])}  # the best way to end in a word: its score and its words
+            for a in self.read(source):
+                known = (w for w in (a, a.lower()) if self.model.lexicon(w))
+                choices = self.model.lexicon(next(known, a), self.CHOICES if weight else 1) or [(a, 1.0)]
+                ids, last = self.vocabulary.encode(word for word, _ in choices), list(ways)
+                p = self.follows.probability(np.array([(i, j) for j in ids for i in last])).reshape(len(ids), -1)
+                total = np.array([ways[i][0] for i in last]) + weight * np.log(p)  # (choices, ways)
+                new = {}
+                for (word, t), i, row in zip(choices, ids, total, strict=True):
+                    best = int(row.argmax())
+                    new[i] = (float(row[best] + np.log(t)), [*ways[last[best]][1], word])
+                ways = new
+            text = joined(self.language, split(self.language, " ".join(max(ways.values())[1])))
+            texts.append(text[:1].upper() + text[1:] if source[0].isupper() else text)
+        return texts
+
+
+def packed(texts: list[str]) -> str:
+    """Texts as a row keeps them, in some twelve thousand characters."""
+    return base64.b85encode(lzma.compress("\n".join(texts).encode(), preset=9)).decode()
+
+
+def texts(row: dict, which: str = "texts") -> list[str]:
+    """The translations of the test sources that a row holds."""
+    return lzma.decompress(base64.b85decode(row[which])).decode().split("\n")
+
+
+def plain(language: str) -> list[dict]:
+    """The ways without a network: their processor seconds, and their scores; the language model's weight is chosen."""
+    splits, rows = data(language).splits, []
+    sources, references = ({which: [pair[side] for pair in splits[which]] for which in splits} for side in (0, 1))
+
+    def row(way: str, start: float, translate, **more) -> dict:
+        found = {which: translate(sources[which]) for which in ("validation", "test")}
+        scores = {which: score(language, found[which], references[which]) for which in found}
+        return (
+            {"way": way, "seconds": round(time.process_time() - start, 1)}
+            | more
+            | scores
+            | {"texts": packed(found["test"])}
+        )
+
+    start = time.process_time()
+    memory = Memory(splits["train"])
+    rows.append(row("memory", start, memory.translate))
+    start = time.process_time()
+    words = Words(data(language))
+    rows.append(row("IBM 1", start, lambda some: words.translate(some, 0.0)))
+    found = {w: words.translate(sources["validation"], w) for w in WEIGHTS}
+    scores = {w: score(language, found[w], references["validation"])["bleu"] for w in WEIGHTS}
+    best = max(scores, key=scores.get)
+    rows.append(row("IBM 1, bigrams", start, lambda some: words.translate(some, best), weight=best, tried=scores))
+    return rows
+
+
+def run(job: dict) -> dict:
+    """One training, and its scores; if the job asks for the test, with all that it wrote."""
+    torch.set_num_threads(1)
+    language = job["language"]
+    model, how = train(job)
+    book = data(language)
+    references = {which: [target for _, target in pairs] for which, pairs in book.splits.items()}
+    row = job | how | {"validation": score(language, book.translate(model, "validation"), references["validation"])}
+    if job.get("final"):
+        written = book.translate(model, "test")
+        row |= {"test": score(language, written, references["test"]), "texts": packed(written)}
+        if job["rung"] in BEAMED:
+            beam = book.translate(model, "test", beam_search)
+            row |= {"beam": score(language, beam, references["test"]), "beam texts": packed(beam)}
+        if job["seed"] == 0:  # how many texts are others in batches of other sizes
+            row["changed"] = {n: sum(map(str.__ne__, written, book.translate(model, "test", batch=n))) for n in BATCHES}
+    return row
+
+
+def trained(part: str, jobs: list[dict]) -> list[dict]:
+    """The rows of these jobs: the file's, and new ones, which are in the file as soon as they are there."""
+    file = common.RESULTS / "translation.json"
+    stored = json.loads(file.read_text("utf-8")) if file.exists() else {}
+    rows = stored.setdefault(part, [])
+    found = []
+    for job in jobs:
+        row = next((row for row in rows if job.items() <= row.items()), None)
+        if row is None:
+            row = common.apart(__file__, job)
+            rows.append(row)
+            file.write_text(json.dumps(stored, indent=1) + "\n", "utf-8")
+            print(part, {name: value for name, value in row.items() if not name.endswith("texts")}, flush=True)
+        found.append(row)
+    return found
+
+
+def rates(language: str) -> list[dict]:
+    """Each rung with each step size, for half of the time; while the best lies at the border, one more beyond it."""
+    found = []
+    for rung in RUNGS:
+        tried = list(RATES)
+        while True:
+            job = {"language": language, "rung": rung, "seconds": SECONDS / 2}
+            jobs = [job | {"rate": rate, "seed": seed} for rate in tried for seed in range(CHOOSING)]
+            rows = trained(f"{language}-rates", jobs)
+            rate = best(rows)
+            if min(tried) < rate < max(tried):
+                break
+            tried = sorted([*tried, rate / 2 if rate == min(tried) else rate * 2])
+        found += rows
+    return found
+
+
+def best(rows: list[dict]) -> float:
+    """The step size with the best BLEU on validation, a mean over seeds."""
+    return max(
+        {row["rate"] for row in rows},
+        key=lambda rate: mean(row["validation"]["bleu"] for row in rows if row["rate"] == rate),
+    )
+
+
+def seeds(language: str) -> list[dict]:
+    """Each rung at its best step size, SEEDS times, with what it makes of the test strings."""
+    tried = rates(language)
+    job = {"language": language, "seconds": SECONDS, "final": True}
+    chosen = {rung: best([row for row in tried if row["rung"] == rung]) for rung in RUNGS}
+    jobs = [job | {"rung": rung, "rate": chosen[rung], "seed": seed} for seed in range(SEEDS) for rung in RUNGS]
+    return trained(f"{language}-seeds", jobs)
+
+
+if __name__ == "__main__":
+    parts = {
+        f"{language}-{part.__name__}": partial(part, language) for language in WORDS for part in (plain, rates, seeds)
+    }
+    settings = {"seconds": SECONDS, "batch": BATCH, "rates": RATES, "seeds that choose": CHOOSING, "seeds": SEEDS}
+    common.run_parts(
+        __doc__, "translation", parts, ("torch", "numpy", "sacrebleu", "scikit-learn", "jieba"), settings, run
+    )

@@ -1,0 +1,160 @@
+"""The benchmark of translation: every rung learns, is judged by what it wrote, and is not trained twice."""
+
+import json
+import random
+
+import common
+import numpy as np
+import pytest
+import sacrebleu
+import torch
+import translation
+from gensim.models import KeyedVectors
+
+from scratch.alignment import IBM1
+from scratch.corpora import load_pairs
+from scratch.metrics import bleu
+from scratch.search import greedy
+from scratch.text import pad
+
+
+@pytest.fixture
+def small(monkeypatch, tmp_path):
+    """Few pairs, narrow networks, a moment of training; the jobs that were run."""
+    pairs = {
+        name: tuple(part[:n] for part, n in zip(load_pairs(name), (60, 8, 12), strict=True))
+        for name in ("en-zh", "en-fr")
+    }
+    vectors = KeyedVectors(8)
+    vectors.add_vectors(["the", "device"], np.eye(2, 8, dtype="float32"))
+    changes = {"load_pairs": pairs.get, "SECONDS": 0.2, "SEEDS": 1, "EMBEDDING": 8, "HIDDEN": 8, "DIM": 8, "HEADS": 2}
+    changes |= {"LONGEST": 12, "english": lambda: vectors}
+    for name, value in changes.items():
+        monkeypatch.setattr(translation, name, value)
+    monkeypatch.setattr(common, "RESULTS", tmp_path)
+    jobs = []
+
+    def apart(script, job):
+        jobs.append(job)
+        return json.loads(json.dumps(translation.run(job)))
+
+    monkeypatch.setattr(common, "apart", apart)
+    translation.data.cache_clear()
+    yield jobs
+    translation.data.cache_clear()
+
+
+@pytest.mark.parametrize("language", ["zh", "fr"])
+def test_every_rung_is_trained_once_and_judged_by_what_it_wrote(small, monkeypatch, language):
+    chosen = dict(zip(translation.RUNGS, np.linspace(0.005, 0.01, len(translation.RUNGS)).tolist(), strict=True))
+    tried = [{"rung": rung, "rate": rate, "validation": {"bleu": rate}} for rung, rate in chosen.items()]
+    monkeypatch.setattr(translation, "rates", lambda _: tried)
+    rows = translation.seeds(language)
+    assert [(row["rung"], row["seed"], row["rate"]) for row in rows] == [
+        (rung, seed, rate) for seed in (0,) for rung, rate in chosen.items()
+    ]
+    references = [target for _, target in translation.data(language).splits["test"]]
+    for row in rows:
+        written = translation.texts(row)
+        theirs = sacrebleu.corpus_bleu(written, [references], tokenize={"zh": "zh", "fr": "13a"}[language])
+        assert row["test"]["bleu"] == pytest.approx(theirs.score, abs=0.006)
+        assert row["test"]["chrf"] == pytest.approx(sacrebleu.corpus_chrf(written, [references]).score, abs=0.006)
+        assert row["steps"] > 0
+        assert row.get("changed", {}) == ({"1": 0, "8": 0, "64": 0} if row["seed"] == 0 else {})
+        assert ("beam texts" in row) == (row["rung"] in translation.BEAMED)
+    assert len(small) == len(rows)
+    assert translation.seeds(language) == rows
+    assert len(small) == len(rows)  # nothing was trained again
+    stored = json.loads((common.RESULTS / "translation.json").read_text("utf-8"))
+    assert stored == {f"{language}-seeds": rows}
+
+
+def test_a_step_size_is_sought_beyond_the_border(monkeypatch):
+    asked = []
+
+    def trained(part, jobs):
+        asked.append(sorted({job["rate"] for job in jobs}))
+        best = {"dot": 0.01, "Transformer": 0.00125}[jobs[0]["rung"]]
+        return [job | {"validation": {"bleu": -abs(np.log(job["rate"] / best)) + job["seed"]}} for job in jobs]
+
+    monkeypatch.setattr(translation, "trained", trained)
+    monkeypatch.setattr(translation, "RUNGS", ["dot", "Transformer"])
+    rows = translation.rates("zh")
+    first = sorted(translation.RATES)
+    assert asked == [first, first, [0.00125, *first], [0.000625, 0.00125, *first]]
+    assert translation.best([row for row in rows if row["rung"] == "Transformer"]) == 0.00125
+
+
+def test_training_lasts_as_long_as_it_may_and_longer_is_better(small):
+    translation.data("zh")
+    job = {"language": "zh", "rung": "dot, copy", "rate": 0.01, "seed": 0}
+    (_, short), (model, long) = (translation.train(job | {"seconds": seconds}) for seconds in (0.2, 2.0))
+    assert long["steps"] > 3 * short["steps"]
+    assert long["loss"] < short["loss"] - 1
+    assert isinstance(model, translation.CopyingEncoderDecoder)
+
+
+@pytest.mark.parametrize("language", ["zh", "fr"])
+def test_tokens_are_put_together_as_they_were(language):
+    """What BLEU counts in a text is the same before and after."""
+    targets = [target for _, target in load_pairs(f"en-{language}")[0]][::7]
+    again = [translation.joined(language, translation.split(language, target)) for target in targets]
+    before, after = (translation.tokens(language, texts) for texts in (targets, again))
+    assert bleu(after, before) > 99.8
+
+
+def test_ids_have_one_numbering_and_a_target_only_what_can_be_said(small):
+    book = translation.data("zh")
+    known, written = len(book.vocabulary), book.written
+    assert written < known
+    for copies in (False, True):
+        for source, target in book.rows(copies):
+            assert copies or max(source) < known
+            assert all(i < written or (copies and i in source) for i in target)
+    assert book.rows(True) != book.rows(False)
+    assert book.read("The device") == ["the", "device"]
+    assert book.read("Zigbee device") == ["Zigbee", "device"]
+
+
+def test_batches_are_all_rows_by_length():
+    rows = [([4] * (1 + i % 3), [5 + i] * (1 + i % 2)) for i in range(100)]
+    some = translation.batches(rows, random.Random(0))
+    seen = []
+    for _ in range(-(-len(rows) // translation.BATCH)):
+        _, lengths, before, after = next(some)
+        assert lengths.max() - lengths.min() <= 1
+        assert (before[:, 0] == 2).all()
+        for row, end in zip(after.tolist(), before.ne(0).sum(1).tolist(), strict=True):
+            assert row[end - 1] == 3
+            seen.append(row[0])
+        assert torch.equal(before[:, 1:], after[:, :-1].masked_fill(after[:, :-1] == 3, 0))
+    assert sorted(seen) == list(range(5, 105))
+
+
+def test_input_feeding_is_the_same_step_by_step_and_in_any_batch():
+    torch.manual_seed(0)
+    model = translation.RUNGS["additive, input feeding"](12, 9).double()
+    ids, lengths = pad([[4, 5, 6], [7], [8, 4]])
+    before = torch.randint(4, 9, (3, 5))
+    at_once, state = model(ids, lengths, before).log_softmax(2), model.start(ids, lengths)
+    for t in range(5):
+        log_p, state = model.step(before[:, t], state)
+        torch.testing.assert_close(log_p, at_once[:, t], atol=1e-12, rtol=0)
+    alone = [greedy(model, ids[i : i + 1, :n], lengths[i : i + 1], 6)[0] for i, n in enumerate(lengths)]
+    assert greedy(model, ids, lengths, 6) == alone
+
+
+def test_what_needs_no_network():
+    pairs = [("A lamp", "一盏灯"), ("A fan", "一台风扇"), ("The lamp", "灯"), ("Fan speed", "风扇速度")]
+    memory = translation.Memory(pairs)
+    assert memory.translate(["a lamp", "Hue fan speed"]) == ["一盏灯", "风扇速度"]
+    book = translation.Data.__new__(translation.Data)
+    book.language, book.splits, book.inside = "zh", {"train": pairs}, {"lamp": 1, "fan": 1, "a": 1, "the": 1}
+    book.read = lambda text: text.lower().split()
+    words = translation.Words(book)
+    assert words.translate(["a lamp", "Hue fan"], 0.0) == [
+        "".join(words.model.translate("a lamp".split())),
+        "Hue " + "".join(words.model.translate(["fan"])),
+    ]
+    assert isinstance(words.model, IBM1)
+    assert len(words.translate(["a lamp"], 0.3)) == 1
