@@ -1,7 +1,9 @@
 """The benchmark of translation: every rung learns, is judged by what it wrote, and is not trained twice."""
 
+import itertools
 import json
 import random
+from types import SimpleNamespace
 
 import common
 import numpy as np
@@ -20,7 +22,7 @@ from scratch.text import pad
 
 @pytest.fixture
 def small(monkeypatch, tmp_path):
-    """Few pairs, narrow networks, a moment of training; the jobs that were run."""
+    """Few pairs, narrow networks, a moment of training on a clock that counts steps; the jobs that were run."""
     pairs = {
         name: tuple(part[:n] for part, n in zip(load_pairs(name), (60, 8, 12), strict=True))
         for name in ("en-zh", "en-fr")
@@ -28,7 +30,9 @@ def small(monkeypatch, tmp_path):
     vectors = KeyedVectors(8)
     vectors.add_vectors(["the", "device"], np.eye(2, 8, dtype="float32"))
     changes = {"load_pairs": pairs.get, "SECONDS": 0.2, "SEEDS": 1, "EMBEDDING": 8, "HIDDEN": 8, "DIM": 8, "HEADS": 2}
+    ticks = itertools.count()
     changes |= {"LONGEST": 12, "english": lambda: vectors}
+    changes["time"] = SimpleNamespace(process_time=lambda: next(ticks) / 100)  # a hundred steps a second
     for name, value in changes.items():
         monkeypatch.setattr(translation, name, value)
     monkeypatch.setattr(common, "RESULTS", tmp_path)
@@ -89,7 +93,7 @@ def test_training_lasts_as_long_as_it_may_and_longer_is_better(small):
     translation.data("zh")
     job = {"language": "zh", "rung": "dot, copy", "rate": 0.01, "seed": 0}
     (_, short), (model, long) = (translation.train(job | {"seconds": seconds}) for seconds in (0.2, 2.0))
-    assert long["steps"] > 3 * short["steps"]
+    assert (short["steps"], long["steps"]) == (19, 199)
     assert long["loss"] < short["loss"] - 1
     assert isinstance(model, translation.CopyingEncoderDecoder)
 
