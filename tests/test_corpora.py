@@ -22,6 +22,8 @@ from scratch.corpora import (
     load,
     load_analogies,
     load_arrays,
+    load_docstrings,
+    load_documentation,
     load_integrations,
     load_pairs,
     load_ratings,
@@ -150,6 +152,66 @@ def test_chinese_is_chinese():
     assert all(any("\u4e00" <= c <= "\u9fff" for c in target) for split in load_pairs("en-zh") for _, target in split)
 
 
+def test_docstrings_are_split_by_package_as_the_manifest_says():
+    splits = load_docstrings()
+    assert [len(split) for split in splits] == list(SETS["docstrings"]["splits"].values())
+    assert sum(map(len, splits)) == SETS["docstrings"]["lines"]
+    packages = [{module.split(".")[0] for *_, module in split} for split in splits]
+    assert sum(map(len, packages)) == len(set.union(*packages))  # in one split each
+    assert packages[1] == {"Bio", "BioSQL", "IPython", "tornado"}
+    assert packages[2] == {"django", "mypy", "mypyc", "networkx", "sqlalchemy"}
+    assert len(packages[0]) >= 18
+    rows = [row for split in splits for row in split]
+    for name, body, summary, _module in rows:
+        assert 20 <= len(body.split()) <= 300
+        assert 3 <= len(summary.split()) <= 30
+        assert split_sentences(summary) == [summary]
+        assert summary.endswith(".")
+        assert summary.rstrip(".").lower() not in body.lower()
+        assert all(part.isidentifier() for part in name.split("."))
+    texts = [{(body, summary) for _, body, summary, _ in split} for split in splits]
+    assert sum(map(len, texts)) == len(set.union(*texts)) == len(rows)
+    assert not {row[2] for row in splits[0]} & {row[2] for row in splits[2]}  # no summary is in training and test
+
+
+def test_documentation_is_passages_and_questions_as_the_manifest_says():
+    passages, questions = load_documentation()
+    assert len(passages) == SETS["documentation"]["lines"] == len({text for *_, text in passages})
+    assert all(12 <= len(text.split()) <= 150 for *_, text in passages)
+    answered = {asks: [i for _, answers in asked for i in answers] for asks, asked in questions.items()}
+    assert {asks: len(answers) for asks, answers in answered.items()} == SETS["documentation"]["splits"]
+    assert len({i for answers in answered.values() for i in answers}) == sum(map(len, answered.values()))
+    titles = Counter(title.lower() for _, title, _ in passages)
+    for asks, asked in questions.items():
+        assert len({question for question, _ in asked}) == len(asked)
+        for question, answers in asked:
+            assert all(passages[i][1] == question for i in answers)
+            assert asks == "faq" or (len(answers) == 1 and titles[question.lower()] == 1)
+    assert all(passages[i][0].startswith("faq/") for i in answered["faq"])
+    assert sum(question.endswith("?") for question, _ in questions["faq"]) >= 165
+    assert [answers for question, answers in questions["faq"] if len(answers) > 1 and question == "What is Python?"]
+
+
+def test_titles_are_split_by_module_as_the_page_says():
+    """Found without the script that did it: in some folders a page is on what stands before a hyphen, dot or digit."""
+    passages, questions = load_documentation()
+    for asks in ("train", "validation", "test"):
+        for _, (i,) in questions[asks]:
+            folder, _, page = passages[i][0].rpartition("/")
+            one_manual = folder in ("distributing", "distutils", "extending", "install", "installing", "tutorial")
+            module = folder if one_manual else "".join(itertools.takewhile(lambda c: c not in "-.0123456789", page))
+            digit = int(str(int(hashlib.sha256(module.encode()).hexdigest(), 16))[-1])
+            assert asks == ("train" if digit <= 4 else "validation" if digit == 5 else "test"), passages[i][0]
+            assert folder not in ("faq", "whatsnew")
+
+
+def test_a_title_is_not_in_front_of_its_own_passage():
+    passages, questions = load_documentation()
+    asked = [(question, passages[i][2]) for kind in questions.values() for question, answers in kind for i in answers]
+    front = [question for question, text in asked if text.lower().startswith(question.lower())]
+    assert len(front) < 0.05 * len(asked), front  # as in: Static methods provide a way …
+
+
 def test_ratings_agree_with_the_papers():
     related, similar = load_ratings("wordsim-353"), load_ratings("simlex-999")
     assert (len(related), len(similar)) == (353, 999)
@@ -210,15 +272,23 @@ def test_an_unknown_name_is_answered_with_the_known_ones(call, valid):
         call(8)
 
 
-def test_a_damaged_file_is_refused(tmp_path, monkeypatch):
-    file = SETS["en-fr"]["file"]
+@pytest.mark.parametrize(
+    ("name", "call"),
+    [
+        ("en-fr", lambda: load_pairs("en-fr")),
+        ("docstrings", load_docstrings),
+        ("documentation", load_documentation),
+    ],
+)
+def test_a_damaged_file_is_refused(tmp_path, monkeypatch, name, call):
+    file = SETS[name]["file"]
     data = bytearray((corpora._DATA / file).read_bytes())
     data[len(data) // 2] ^= 1
     (tmp_path / file).write_bytes(data)
     corpora._sets()  # the manifest is read before the folder changes
     monkeypatch.setattr(corpora, "_DATA", tmp_path)
-    with pytest.raises(OSError, match=rf"en-fr\.tsv\.xz is damaged: .* expected {SETS['en-fr']['sha256']}$"):
-        load_pairs("en-fr")
+    with pytest.raises(OSError, match=rf"{name}\.tsv\.xz is damaged: .* expected {SETS[name]['sha256']}$"):
+        call()
 
 
 # --- Downloads, from a server of our own ----------------------------------------------------------------------------

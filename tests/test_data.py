@@ -1,9 +1,11 @@
 """The shipped data: files, manifest, notice and page agree; and scripts/data.py makes the same bytes every time."""
 
+import doctest
 import hashlib
 import json
 import lzma
 import os
+import random
 import re
 import subprocess
 import sys
@@ -11,6 +13,8 @@ import zipfile
 from pathlib import Path
 
 import data
+import docstrings
+import documentation
 import pytest
 from gensim.test.utils import datapath
 
@@ -20,6 +24,7 @@ SETS = json.loads((FOLDER / "manifest.json").read_text("utf-8"))["sets"]
 SHIPPED = [record for record in SETS if record["file"].endswith(".xz")]
 OWN = [record for record in SETS if record["name"] in ("senses", "contextual")]
 GENSIM = [record for record in SETS if record["source"].get("package") == "gensim"]
+LICENCES = ("LICENSE-APACHE-2.0.txt", "LICENSE-PYTHON.txt", "LICENSES-DOCSTRINGS.txt")
 NOTICE = (FOLDER / "NOTICE.md").read_text("utf-8")
 BOOK = ROOT / "book"
 PAGE = (BOOK / "data.md").read_text("utf-8")
@@ -30,6 +35,8 @@ USES = {  # what a chapter that uses a set has in its code
     "wikipedia": rf'"wikipedia"|{ENGLISH}',
     "en-zh": 'load_pairs\\("en-zh"\\)',
     "en-fr": 'load_pairs\\("en-fr"\\)',
+    "docstrings": r"load_docstrings\(",
+    "documentation": r"load_documentation\(",
     "wordsim-353": '"wordsim-353"',
     "simlex-999": '"simlex-999"',
     "google-analogies": r'\banalogies\(|"analogies"',
@@ -44,9 +51,9 @@ def named(records):
 
 
 def test_the_folder_holds_what_the_manifest_says_and_nothing_else():
-    assert len(SHIPPED) == 4
+    assert len(SHIPPED) == 6
     files = {path.name for path in FOLDER.iterdir()}
-    papers = {"manifest.json", "NOTICE.md", "LICENSE-APACHE-2.0.txt"}
+    papers = {"manifest.json", "NOTICE.md", *LICENCES}
     assert files == papers | {record["file"] for record in (*SHIPPED, *OWN)}
     assert len({record["name"] for record in SETS}) == len(SETS)
 
@@ -57,10 +64,13 @@ def test_a_shipped_file_is_the_one_in_the_manifest(record):
     assert hashlib.sha256(packed).hexdigest() == record["sha256"]
     raw = lzma.decompress(packed)
     assert (len(packed), len(raw), raw.count(b"\n")) == (record["bytes"], record["raw_bytes"], record["lines"])
-    text = raw.decode("utf-8")
+    text = raw.decode("utf-8").replace("\ufffd (U+FFFD", "")  # the manual on codecs shows it
     assert text.endswith("\n")
-    assert not re.search(r"[\r\x00-\x08\x80-\x9f\ufffd]|â€|Ã.|&[a-z]+;|  ", text)  # mojibake, entities, double spaces
-    assert {line.count("\t") for line in text.splitlines()} == {2 if record["kind"] == "pairs" else 0}
+    assert not re.search(r"[\r\x00-\x08\x80-\x9f\ufffd]|â€|Ã.|  ", text)  # mojibake, double spaces
+    entities = re.findall(r"&[a-z]+;", text)
+    assert not entities or (record["name"] == "documentation" and len(entities) < 9)  # a manual may speak of them
+    tabs = {"text": 0, "pairs": 2, "docstrings": 4, "documentation": 3}
+    assert {line.count("\t") for line in text.removesuffix("\n").split("\n")} == {tabs[record["kind"]]}
 
 
 @named(OWN)
@@ -92,7 +102,7 @@ def test_the_page_tells_of_every_set(record):
     assert f"{record['bytes']:,}" in terms["Size"]
     count = record.get("numbers") or (record["lines"] if record["lines"] > 1 else record["tokens"])
     assert f"{count:,}" in terms["Size"]
-    if record["kind"] in ("text", "pairs"):
+    if record["kind"] in ("text", "pairs", "docstrings", "documentation"):
         assert f"{record['tokens']:,}" in terms["Size"]
         assert f"{record['raw_bytes']:,}" in terms["Size"]
     for size in record.get("splits", {}).values():
@@ -128,9 +138,25 @@ def test_the_notice_holds_the_licences_that_must_be_passed_on():
     apache = (FOLDER / "LICENSE-APACHE-2.0.txt").read_text("utf-8")
     assert "Apache License" in apache
     assert "END OF TERMS AND CONDITIONS" in apache
+    python = (FOLDER / "LICENSE-PYTHON.txt").read_text("utf-8")
+    assert "PYTHON SOFTWARE FOUNDATION LICENSE VERSION 2" in python
     for version, *_ in data.PACKAGES.values():
         assert version in words
         assert version in PAGE
+
+
+def test_the_licence_of_every_package_with_docstrings_is_passed_on():
+    parts = re.split(r"={100}\n(.*)\n={100}\n", (FOLDER / "LICENSES-DOCSTRINGS.txt").read_text("utf-8"))[1:]
+    texts = dict(zip(parts[::2], parts[1::2], strict=True))
+    for package, (version, *_) in docstrings.PACKAGES.items():
+        own = [text for place, text in texts.items() if place.startswith(f"{package} {version}: ")]
+        assert any(re.search(r"copyright|As [\w-]+ [\d.]+: ", text, re.IGNORECASE) for text in own), package
+        assert f"{package} {version}" in " ".join(NOTICE.split())
+        assert f"{package} {version}" in " ".join(PAGE.split())
+    for text in texts.values():  # a text that stands above is named, and does stand there
+        named = re.match(r"As (.*), above\.", text.strip())
+        assert named is None or named[1] in texts
+    assert "binary distribution of" not in "".join(texts.values())
 
 
 # --- How the files are made -----------------------------------------------------------------------------------------
@@ -183,6 +209,192 @@ def wheels(tmp_path):
         return core, frontend
 
     return make
+
+
+def test_the_examples_of_the_scripts_are_true():
+    for script in (docstrings, documentation):
+        result = doctest.testmod(script)
+        assert result.attempted >= 2
+        assert result.failed == 0
+
+
+MODULE = '''"""Of the module: not taken."""
+class Lamp:
+    """A :class:`~home.Device` that gives light.
+
+    It knows whether it is **on**, how bright it is, and which of the :ref:`rooms <rooms>` of the
+    house it stands in; nothing else is known to it.
+
+    ``dim`` makes it darker, and ``light`` brighter, as long as it is on.
+
+    Parameters
+    ----------
+    room : str
+        The prose that stands here, and there are many words of it so that it would be long enough, is not taken.
+    """
+
+    async def dim(self):
+        """Make it darker [1]_.
+
+        Nothing happens if it is off; else it gives half of the light that it gave before, and goes on to give it:
+
+        - until it is dimmed again
+        """
+
+    def light(self):
+        """Make it brighter.
+
+        Nothing happens if it is off; otherwise it gives twice the light that it gave before, and goes on to give it.
+
+        The formula is :math:`2 l`, and the rest of this text comes after it.
+
+        So this paragraph is not taken.
+        """
+
+    def off(self):
+        """Switch it off. Or on.
+
+        The first paragraph has two sentences, so this docstring is left out, however long this body is, and it is long.
+        """
+
+    def blink(self):
+        """Make it blink.
+
+        To make it blink means to switch it on and off again and again, for which a whole number of seconds is waited.
+        """
+
+
+if True:
+
+    def room():
+        """Return the room
+
+        The first paragraph has no full stop, so this docstring is left out, however long this body is, and it is long.
+        """
+'''
+
+
+def test_docstrings_of_a_wheel_are_read_and_cleaned(tmp_path):
+    wheel = tmp_path / "home-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for name in ("home/__init__.py", "home/tests/__init__.py", "home/_vendor/lamp.py", "home/test_lamp.py"):
+            archive.writestr(name, MODULE)
+        archive.writestr("home/lamp.pyi", MODULE)
+    assert list(docstrings.pairs(wheel)) == [
+        (
+            "home",
+            "Lamp",
+            "It knows whether it is on, how bright it is, and which of the rooms of the house it stands in; nothing "
+            "else is known to it. dim makes it darker, and light brighter, as long as it is on.",
+            "A Device that gives light.",
+        ),
+        (
+            "home",
+            "Lamp.light",
+            "Nothing happens if it is off; otherwise it gives twice the light that it gave before, and goes on to "
+            "give it.",
+            "Make it brighter.",
+        ),
+    ]
+
+
+def test_near_duplicates_are_those_found_one_by_one():
+    chance = random.Random(0)
+    bodies = [" ".join(chance.choices("abc", k=chance.randint(1, 12))) for _ in range(60)]
+    runs = []
+    for body in bodies:
+        words = body.split()
+        runs.append({tuple(words[i : i + 3]) for i in range(max(1, len(words) - 2))})
+    for share in (0.3, 0.5, 1.0):
+        found = docstrings.near_duplicates(bodies, share)
+        assert sorted(found) == [
+            (i, j)
+            for i in range(60)
+            for j in range(i + 1, 60)
+            if len(runs[i] & runs[j]) >= share * min(len(runs[i]), len(runs[j]))
+        ]
+        assert 0 < len(found) < 60 * 59 / 2
+    many = ["one two three four"] + [f"{chance.random()}" * 0 + chr(97 + i % 26) * (i + 1) for i in range(1200)]
+    assert docstrings.near_duplicates([*many, "one two three four"]) == [(0, 1201)]  # across the blocks
+
+
+def test_of_near_duplicates_the_first_is_kept(tmp_path, monkeypatch):
+    body = "one two three four five six seven eight"
+    rows = {
+        "numpy": [("numpy", "f", body, "A."), ("numpy", "g", f"{body} nine ten", "B."), ("numpy", "h", "x y z", "C.")],
+        "django": [("django", "f", body, "D."), ("django", "g", "u v w", "E.")],
+    }
+    monkeypatch.setattr(docstrings, "pairs", rows.__getitem__)
+    assert docstrings.docstrings({name: name for name in rows}) == [
+        f"train\tnumpy\tf\t{body}\tA.",
+        "train\tnumpy\th\tx y z\tC.",
+        "test\tdjango\tg\tu v w\tE.",
+    ]
+
+
+def lines(name):
+    return lzma.decompress((FOLDER / f"{name}.tsv.xz").read_bytes()).decode().removesuffix("\n").split("\n")
+
+
+def test_no_body_of_a_docstring_is_a_near_duplicate_of_one_in_another_split():
+    kept = lines("docstrings")
+    assert docstrings.leaks(kept) == []
+    assert docstrings.near_duplicates([line.split("\t")[3] for line in kept]) == []  # nor in the same one
+    leak = kept[0].replace("train\t", "test\t", 1)  # and a leak is seen
+    assert docstrings.leaks([*kept, leak]) == [(kept[0], leak)]
+
+
+def test_titles_of_different_splits_ask_for_different_passages():
+    rows = [line.split("\t") for line in lines("documentation")]
+    asked = [row for row in rows if row[0] in ("train", "validation", "test")]
+    found = docstrings.near_duplicates([row[3] for row in asked])
+    assert found  # in one split there are some
+    assert [(i, j) for i, j in found if asked[i][0] != asked[j][0]] == []
+    homes = {row[0]: {documentation.module_of(other[1]) for other in asked if other[0] == row[0]} for row in asked}
+    assert not homes["train"] & (homes["validation"] | homes["test"]) | homes["validation"] & homes["test"]
+
+
+def test_sections_of_a_page_are_its_prose():
+    page = """<html><body><p>Outside.</p><section id="a"><h1><span>The “title”</span><a class="headerlink">¶</a></h1>
+    <div class="toctree-wrapper compound"><ul><li>Contents</li></ul></div><p>First<br>line, <code>a.b</code>.
+    <div class="highlight"><pre>x = 1</pre></div><ul><li>One<li>Two</ul>
+    <section id="b"><h2>Within</h2><dl><dt>f()</dt><dd><p>It&#8217;s f.</p>
+    <div class="availability"><p>Unix.</p></div></dd></dl></section><p>Last.</p></section></body></html>"""
+    assert documentation.sections(page) == [
+        ('The "title"', "First line, a.b. One Two Last."),
+        ("Within", "f() It's f."),
+    ]
+
+
+def test_a_title_asks_for_its_passage_if_it_can(monkeypatch):
+    def page(*titles):
+        body = "<p>{0} begins here, and {0} goes on to say what it is for, and by what {0} is meant.</p>"
+        return "".join(f"<section><h2>{title}</h2>{body.format(title.lower())}</section>" for title in titles)
+
+    pages = [
+        ("faq/general", page("What is it?")),
+        ("howto/logging-cookbook", page("4.1. Many handlers", "Short")),
+        ("library/logging", page("See also this", "Log a record") + "<section><h2>Too few</h2><p>Words.</p></section>"),
+        ("library/os", page("See also this")),  # the same passage again
+        ("library/ssl", page("See Also This") + page("Named groups").replace("begins", "starts")),
+        ("whatsnew/3.11", page("New in asyncio")),
+    ]
+    monkeypatch.setattr(documentation, "pages", lambda deb: iter(pages))
+    monkeypatch.setattr(documentation, "near_duplicates", lambda passages: [])
+    rows = [line.split("\t")[:3] for line in documentation.documentation(None)]
+    assert rows == [
+        ["faq", "faq/general", "What is it?"],
+        ["train", "howto/logging-cookbook", "Many handlers"],
+        ["-", "howto/logging-cookbook", "Short"],
+        ["train", "library/logging", "See also this"],
+        ["train", "library/logging", "Log a record"],
+        ["test", "library/ssl", "Named groups"],
+        ["-", "whatsnew/3.11", "New in asyncio"],
+    ]
+    assert [documentation.split_of(module) for module in ("logging", "csv", "ssl")] == ["train", "validation", "test"]
+    monkeypatch.setattr(documentation, "near_duplicates", lambda passages: [(1, 4), (4, 5), (0, 1)])
+    asks = [line.split("\t")[0] for line in documentation.documentation(None)]
+    assert asks == ["faq", "train", "-", "train", "-", "test", "-"]  # "Log a record" is nearly a passage of the test
 
 
 PACKED = "import sys, data; sys.stdout.buffer.write(data.pack(data.pairs(*map(data.Path, sys.argv[1:3]), 'fr')))"

@@ -1,4 +1,4 @@
-"""Real text to learn from: three English corpora, translated strings, and pairs of words that people have rated.
+"""Real text to learn from: English corpora, translated strings, docstrings, Python's documentation, words people rated.
 
 What is small and free to pass on lies in `scratch/data`, compressed; some sets are read in place from gensim, which
 brings them along; `fetch` downloads what is larger. `data/manifest.json` says for each set where it comes from, under
@@ -27,6 +27,10 @@ _ENGLISH = ("state-of-the-union", "wordnet", "wikipedia")
 _ABBREVIATION = re.compile(
     r"\b(?:[A-Za-z]|Mr|Mrs|Ms|Dr|St|Jr|Sr|No|Nos|vs|etc|Messrs|Gen|Col|Capt|Lt|Sgt|Gov|Sen|Rep|Hon|Prof|Rev)\.$"
 )
+
+Docstring = tuple[str, str, str, str]  # name, body, summary, module
+Passage = tuple[str, str, str]  # document, title, text
+Question = tuple[str, list[int]]  # the question, and the numbers of the passages that answer it
 
 
 def load(name: str) -> list[list[str]]:
@@ -88,6 +92,53 @@ def _by_split(name: str) -> list[list[list[str]]]:
         row = line.split("\t")
         splits[split_of(row[2])].append(row)
     return splits
+
+
+def load_docstrings() -> tuple[list[Docstring], list[Docstring], list[Docstring]]:
+    """Return the training, validation and test docstrings of Python packages, as (name, body, summary, module).
+
+    The summary is the docstring's first line, a sentence; the body is the prose after it, as far as no list, formula or
+    code interrupts it. The name is that of the function or class, as in `Class.method`, and the first part of the
+    module is the package, as it is imported. A package lies in one split only. No two bodies, in one split or in two,
+    share half of their runs of three words: half of those of the body that has fewer.
+
+    >>> train, validation, test = load_docstrings()
+    >>> name, body, summary, module = test[0]
+    >>> name, summary, module
+    ('map_actuals_to_formals', 'Calculate mapping between actual (caller) args and formals.', 'mypy.argmap')
+
+    Raises OSError if the file is damaged.
+    """
+    splits: dict[str, list[Docstring]] = {"train": [], "validation": [], "test": []}
+    for line in _lines(_read(_record("docstrings", "docstrings"))):
+        split, module, name, body, summary = line.split("\t")
+        splits[split].append((name, body, summary, module))
+    return splits["train"], splits["validation"], splits["test"]
+
+
+def load_documentation() -> tuple[list[Passage], dict[str, list[Question]]]:
+    """Return the passages of Python's documentation, and questions with the numbers of the passages that answer them.
+
+    A passage is (document, title, text): the first 150 words of a section, without its title and its code. The
+    questions are in four lists: "faq" has those that the FAQ asks, as its authors word them, for testing; "train",
+    "validation" and "test" have titles of other sections, each of which asks for the section's own passage. What is on
+    one module (`logging`, its handlers and its how-to) has its titles in one of the three.
+
+    >>> passages, questions = load_documentation()
+    >>> question, answers = questions["faq"][0]
+    >>> question, passages[answers[0]][0]
+    ('Why does Python use indentation for grouping of statements?', 'faq/design')
+
+    Raises OSError if the file is damaged.
+    """
+    passages: list[Passage] = []
+    questions: dict[str, dict[str, list[int]]] = {"train": {}, "validation": {}, "test": {}, "faq": {}}
+    for line in _lines(_read(_record("documentation", "documentation"))):
+        asks, document, title, text = line.split("\t")
+        if asks in questions:
+            questions[asks].setdefault(title, []).append(len(passages))
+        passages.append((document, title, text))
+    return passages, {asks: list(answers.items()) for asks, answers in questions.items()}
 
 
 def load_ratings(name: str) -> list[tuple[str, str, float]]:
