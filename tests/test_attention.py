@@ -297,3 +297,12 @@ X, HEADS = torch.zeros(2, 3, 4), MultiHeadAttention(4, 2)
 def test_errors(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [((2, 9), r"\(batch, query_dim\) = \(2, 3\)"), ((2, 5, 9), r"\(batch, queries, query_dim\) = \(2, 5, 3\)")],
+)
+def test_a_query_of_another_width_is_named_with_the_shape_that_fits(shape, expected):
+    with pytest.raises(ValueError, match=f"^query must have the shape {expected}, got"):
+        AdditiveAttention(3, 4, 6)(torch.zeros(shape), torch.zeros(2, 7, 4))
