@@ -14,13 +14,15 @@ one record a line, columns separated by tabs:
     LICENSE-….txt           as the packages have them
     senses.tsv              not made by this program but by hand: word, sense, corpus, sentence
     contextual.npz          not made by this program but by scripts/contextual.py
-    manifest.json           every set, these and those that are read elsewhere: file, SHA-256, sizes, licence, source
+    manifest.json           every set, these and those that are read elsewhere: file, SHA-256, sizes, licence, source;
+                            and how many of WordNet's glosses are of each kind of noun, in their order
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import gzip
 import hashlib
 import io
 import json
@@ -186,14 +188,38 @@ def paragraphs(speech: str) -> list[str]:
 # --- WordNet --------------------------------------------------------------------------------------------------------
 
 
+def unpacked(deb: Path) -> tarfile.TarFile:
+    """The files that a Debian package installs."""
+    tar = subprocess.run(["dpkg-deb", "--fsys-tarfile", deb], check=True, stdout=subprocess.PIPE).stdout
+    return tarfile.open(fileobj=io.BytesIO(tar))
+
+
+def synsets(archive: tarfile.TarFile, part: str) -> Iterator[str]:
+    """The lines of WordNet's data file of one part of speech, without the licence at its head."""
+    lines = archive.extractfile(f"./usr/share/wordnet/data.{part}").read().decode("ascii").splitlines()
+    return (line for line in lines if not line.startswith("  "))
+
+
 def wordnet(deb: Path) -> Iterator[str]:
     """The gloss of every synset; quotation marks that open as ` are written '."""
-    tar = subprocess.run(["dpkg-deb", "--fsys-tarfile", deb], check=True, stdout=subprocess.PIPE).stdout
-    with tarfile.open(fileobj=io.BytesIO(tar)) as archive:
+    with unpacked(deb) as archive:
         for part in ("noun", "verb", "adj", "adv"):
-            for line in archive.extractfile(f"./usr/share/wordnet/data.{part}").read().decode("ascii").splitlines():
-                if not line.startswith("  "):  # the licence, at the head of each file
-                    yield " ".join(line.split("|", 1)[1].replace("`", "'").split())
+            for line in synsets(archive, part):
+                yield " ".join(line.split("|", 1)[1].replace("`", "'").split())
+
+
+def kinds(deb: Path) -> dict[str, int]:
+    """How many nouns each file of WordNet's lexicographers holds: the files' names, in the order of the nouns.
+
+    The names are those of the manual page lexnames(5); a synset has its file's number as the second word of its line.
+    """
+    with unpacked(deb) as archive:
+        page = gzip.decompress(archive.extractfile("./usr/share/man/man5/lexnames.5WN.gz").read()).decode("ascii")
+        names = dict(re.findall(r"^(\d\d)\tnoun\.(\w+)", page, re.MULTILINE))
+        numbers = [line.split(maxsplit=2)[1] for line in synsets(archive, "noun")]
+    if numbers != sorted(numbers):
+        raise SystemExit(f"the nouns of {deb} do not stand in the order of their lexicographers' files")
+    return {names[number]: count for number, count in Counter(numbers).items()}
 
 
 # --- Home Assistant's strings ---------------------------------------------------------------------------------------
@@ -317,6 +343,8 @@ def build(work: Path, out: Path = OUT) -> None:
         source = {"package": between.join(sources), "version": between.join(PACKAGES[s][0] for s in sources)}
         record = {"name": name, "kind": kind, "file": file, "licence": licence, "source": source}
         record |= measure(data, [english(kind, line) for line in lines])
+        if name == "wordnet":
+            record["kinds"] = kinds(packages["wordnet-base"])
         if kind != "text":
             record["splits"] = splits(kind, lines)
         records.append(record)

@@ -25,6 +25,7 @@ from scratch.corpora import (
     load_docstrings,
     load_documentation,
     load_integrations,
+    load_kinds,
     load_pairs,
     load_ratings,
     load_results,
@@ -240,6 +241,55 @@ def test_senses_are_labelled_sentences_of_the_corpora():
         assert sentence.count(word) == 1
         assert tuple(sentence) in texts[corpus]
     assert len({tuple(sentence) for *_, sentence in rows}) == 192  # none twice
+
+
+@pytest.fixture(scope="module")
+def kinds():
+    return load_kinds()
+
+
+def test_definitions_are_those_of_the_nouns_with_the_kinds_that_the_manifest_counts(kinds):
+    assert [len(split) for split in kinds] == [76_064, 3_000, 3_000]
+    counts = SETS["wordnet"]["kinds"]
+    assert sum(counts.values()) == 82_115  # nouns in WordNet 3.0
+    assert Counter(kind for split in kinds for _, kind in split) == Counter(counts) - Counter({"Tops": counts["Tops"]})
+    assert [len({kind for _, kind in split}) for split in kinds] == [25, 25, 25]
+    # each begins a gloss among the first 82,115, and the token after it, if there is one, begins an example
+    glosses = {tuple(gloss[:n]) for gloss in loaded("wordnet")[:82_115] for n in range(1, len(gloss) + 1)}
+    assert all(tuple(tokens) in glosses for split in kinds for tokens, _ in split)
+
+
+def test_no_definition_is_in_two_splits(kinds):
+    families = [{tuple(tokens) for tokens, _ in split} for split in kinds]
+    assert sum(map(len, families)) == len(set.union(*families)) == 81_007
+    order = [hashlib.sha256(" ".join(tokens).encode()).hexdigest() for split in kinds[::-1] for tokens, _ in split]
+    assert order == sorted(order)  # as the docstring says: test, validation, training
+
+
+def test_what_is_known_of_the_kinds(kinds):
+    found = {}
+    for tokens, kind in itertools.chain(*kinds):
+        found.setdefault(" ".join(tokens), set()).add(kind)
+    assert found["female of domestic cattle"] == {"animal"}  # its gloss goes on after a colon, with an example
+    assert found["the music of mozart"] == {"communication"}
+    assert found["a variety of aster"] == {"plant"}
+    assert found["a grain of barley"] == {"food", "plant"}  # some belong to two
+    assert "an entity that has physical existence" not in found  # of Tops
+    assert "draw air into and expel out of the lungs" not in found  # a verb
+
+
+def test_kinds_follow_the_manifest(monkeypatch):
+    text = 'the top\na dog; "a dog barked"\na cat (as: "puss")\na dog\njoy\na verb'
+    monkeypatch.setattr(corpora, "_read", lambda record: text.encode())
+    monkeypatch.setitem(corpora._sets()["wordnet"], "kinds", {"Tops": 1, "animal": 3, "feeling": 1})
+    train, validation, test = load_kinds()
+    assert (train, validation) == ([], [])
+    assert sorted(test) == [
+        (["a", "cat", "as"], "animal"),
+        (["a", "dog"], "animal"),
+        (["a", "dog"], "animal"),
+        (["joy"], "feeling"),
+    ]
 
 
 def test_arrays_are_as_many_numbers_as_the_manifest_says():

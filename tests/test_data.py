@@ -1,6 +1,7 @@
 """The shipped data: files, manifest, notice and page agree; and scripts/data.py makes the same bytes every time."""
 
 import doctest
+import gzip
 import hashlib
 import json
 import lzma
@@ -31,7 +32,7 @@ PAGE = (BOOK / "data.md").read_text("utf-8")
 ENGLISH = r'load\("english"\)|load_results\("(?:glove|word2vec)"\)'  # of models trained on all three texts
 USES = {  # what a chapter that uses a set has in its code
     "state-of-the-union": rf'"state-of-the-union"|{ENGLISH}',
-    "wordnet": rf'"wordnet"|{ENGLISH}',
+    "wordnet": rf'"wordnet"|load_kinds\(|{ENGLISH}',
     "wikipedia": rf'"wikipedia"|{ENGLISH}',
     "en-zh": 'load_pairs\\("en-zh"\\)',
     "en-fr": 'load_pairs\\("en-fr"\\)',
@@ -107,6 +108,8 @@ def test_the_page_tells_of_every_set(record):
         assert f"{record['raw_bytes']:,}" in terms["Size"]
     for size in record.get("splits", {}).values():
         assert f"{size:,}" in terms["Size"]
+    for kind, size in record.get("kinds", {}).items():
+        assert f"{kind} {size:,}" in " ".join(PAGE.split())
     code = {
         path.relative_to(BOOK).with_suffix(".ipynb").as_posix(): "\n".join(
             line for line in path.read_text("utf-8").splitlines() if not line.startswith("#")
@@ -423,7 +426,53 @@ def test_a_package_that_is_not_the_named_one_is_refused(tmp_path, monkeypatch):
         data.obtain(tmp_path)
 
 
+def test_glosses_and_kinds_of_a_small_wordnet(tmp_path):
+    """On a package in the real one's shape."""
+    files = {
+        "usr/share/wordnet/data.noun": (
+            "  1 This software\n"
+            "00001740 03 n 01 entity 0 000 | all that `is'  \n"
+            '00001930 05 n 01 dog 0 000 | a pet; "a | dog"\n'
+            "00002137 05 n 01 cat 0 000 | a puss\n"
+        ),
+        "usr/share/wordnet/data.verb": "00001740 29 v 01 breathe 0 000 | draw air\n",
+        "usr/share/wordnet/data.adj": "",
+        "usr/share/wordnet/data.adv": "",
+    }
+    page = "00\tadj.all\tall\n03\tnoun.Tops\tunique\n05\tnoun.animal\tnouns\n29\tverb.body\tverbs\n"
+
+    def package(texts):
+        for name, text in texts.items():
+            path = tmp_path / "tree" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        manual = tmp_path / "tree" / "usr/share/man/man5/lexnames.5WN.gz"
+        manual.parent.mkdir(parents=True, exist_ok=True)
+        manual.write_bytes(gzip.compress(page.encode()))
+        (tmp_path / "tree" / "DEBIAN").mkdir(exist_ok=True)
+        (tmp_path / "tree" / "DEBIAN" / "control").write_text(
+            "Package: a\nVersion: 1\nArchitecture: all\nMaintainer: a <a@b>\nDescription: a\n"
+        )
+        subprocess.run(["dpkg-deb", "--build", tmp_path / "tree", tmp_path / "a.deb"], check=True, capture_output=True)
+        return tmp_path / "a.deb"
+
+    deb = package(files)
+    assert list(data.wordnet(deb)) == ["all that 'is'", 'a pet; "a | dog"', "a puss", "draw air"]
+    assert data.kinds(deb) == {"Tops": 1, "animal": 2}
+    lines = files["usr/share/wordnet/data.noun"].splitlines(keepends=True)
+    with pytest.raises(SystemExit, match="do not stand in the order of their lexicographers' files"):
+        data.kinds(package({"usr/share/wordnet/data.noun": "".join(lines[::-1])}))
+
+
 WORK = ROOT / ".cache" / "data"
+DEB = WORK / data.PACKAGES["wordnet-base"][1]
+
+
+@pytest.mark.skipif(not DEB.exists(), reason="WordNet's package is not in .cache/data")
+def test_the_kinds_in_the_manifest_are_the_packages():
+    record = next(record for record in SETS if record["name"] == "wordnet")
+    assert data.kinds(DEB) == record["kinds"]
+    assert list(data.kinds(DEB)) == list(record["kinds"])  # in this order
 
 
 @pytest.mark.skipif(

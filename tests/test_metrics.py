@@ -11,7 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
-from scratch.metrics import interval, spearman, t_interval
+from scratch.metrics import crossed_interval, interval, spearman, t_interval, verdict
 
 NUMBERS = st.one_of(st.integers(-3, 3), st.floats(-1e6, 1e6))  # small integers make ties
 
@@ -130,3 +130,67 @@ def test_the_interval_of_a_difference_is_paired():
     low, high = interval(lambda a, b: np.mean(b) - np.mean(a), first, second)
     assert 0.09 < low < high < 0.11
     assert interval(np.mean, first)[1] > interval(np.mean, second)[0]
+
+
+@pytest.mark.parametrize(
+    ("runs", "things", "by_run", "by_thing", "rest"),
+    [(5, 300, 0, 0, 1), (5, 300, 0.1, 0.5, 1), (5, 300, 0.5, 0.5, 1), (2, 100, 0.1, 0.5, 1), (3, 20, 1, 1, 1)],
+)
+def test_the_crossed_interval_holds_the_truth_in_95_of_100_cases_or_a_little_more(runs, things, by_run, by_thing, rest):
+    """The share in 1,000 draws, give or take two standard errors of .007; it does not hold it always."""
+    rng, shares = np.random.default_rng(0), []
+    for _ in range(1000):
+        values = (
+            rng.normal(0, by_run, (runs, 1)) + rng.normal(0, by_thing, things) + rng.normal(0, rest, (runs, things))
+        )
+        low, high = crossed_interval(values)
+        shares.append(low <= 0 <= high)
+    assert 0.936 < np.mean(shares) < 0.985
+
+
+def test_the_crossed_interval_is_that_of_runs_or_things_if_only_they_vary():
+    runs, things = np.array([0.1, 0.2, 0.4]), np.random.default_rng(0).normal(size=50)
+    assert crossed_interval(runs[:, None] + np.zeros(50)) == pytest.approx(t_interval(runs))
+    assert crossed_interval(np.zeros((3, 1)) + things) == pytest.approx(t_interval(things))
+    low, high = crossed_interval(runs[:, None] + things)
+    halves = [(b - a) / 2 for a, b in (t_interval(runs), t_interval(things))]
+    assert (high - low) / 2 == pytest.approx(np.hypot(*halves))
+    assert (high + low) / 2 == pytest.approx(runs.mean() + things.mean())
+    assert crossed_interval(np.ones((2, 2), int)) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("values", "error", "message"),
+    [
+        ([1, 2], ValueError, r"values must have the shape \(runs, things\), each 2 or more, got \(2,\)"),
+        ([[1, 2]], ValueError, r"each 2 or more, got \(1, 2\)"),
+        ([[1], [2]], ValueError, r"each 2 or more, got \(2, 1\)"),
+        ([[1, 2], [3, float("inf")]], ValueError, "values must be finite numbers, got inf"),
+        ([["a", "b"], ["c", "d"]], TypeError, "values must be a list of numbers"),
+    ],
+)
+def test_the_crossed_interval_names_bad_input(values, error, message):
+    with pytest.raises(error, match=message):
+        crossed_interval(values)
+
+
+def test_a_verdict_is_spoken_only_where_the_interval_is_on_one_side_of_0():
+    assert verdict(0.1, 0.2) == "better"
+    assert verdict(-0.2, -0.1) == "worse"
+    for low, high in ((-0.1, 0.2), (0.0, 0.2), (-0.1, 0.0), (0.0, 0.0)):
+        assert verdict(low, high) == "not distinguishable"
+    assert verdict(*t_interval([1, 1.1, 1.2])) == "better"
+
+
+@pytest.mark.parametrize(
+    ("ends", "error", "message"),
+    [
+        ((0.2, 0.1), ValueError, "low must not be above high, got 0.2 and 0.1"),
+        ((float("nan"), 1), ValueError, "low must be finite, got nan"),
+        ((0, float("nan")), ValueError, "high must be finite, got nan"),
+        (("a", 1), TypeError, "low must be a float, got 'a'"),
+    ],
+)
+def test_a_verdict_needs_an_interval(ends, error, message):
+    with pytest.raises(error, match=message):
+        verdict(*ends)

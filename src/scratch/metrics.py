@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from scipy import stats
 
-from scratch._arguments import at_least_1, positive, seed_value
+from scratch._arguments import at_least_1, finite, positive, seed_value
 
 
 def spearman(x: Sequence[float], y: Sequence[float]) -> float:
@@ -79,6 +79,51 @@ def t_interval(values: Sequence[float]) -> tuple[float, float]:
         raise ValueError(f"values must be finite numbers, got {given[~np.isfinite(given)][0]}")
     half = stats.t.ppf(0.975, len(given) - 1) * given.std(ddof=1) / np.sqrt(len(given))
     return float(given.mean() - half), float(given.mean() + half)
+
+
+def crossed_interval(values: Sequence[Sequence[float]] | np.ndarray) -> tuple[float, float]:
+    """The 95 % interval of a mean over runs and things, when both might have been others: seeds and test items, say.
+
+    values (runs, things), 2 or more of each: what each run scored on each thing; or by how much one method scored more
+    there than another. Runs vary about the mean, and so do things: the interval's half-width is the hypotenuse of
+    that of `t_interval` for the runs' means and of that for the things' means, from whose variance is taken what runs
+    and things leave over, since the first has it already. That covers the truth in 95 of 100 cases or a little more.
+    Source: Clark, "The language-as-fixed-effect fallacy", 1973, on why one must not leave out either.
+
+    >>> low, high = crossed_interval(np.array([[0.5, 0.6, 0.7, 0.6], [0.6, 0.7, 0.8, 0.7], [0.5, 0.7, 0.7, 0.6]]))
+    >>> round(low, 2), round(high, 2)
+    (0.46, 0.82)
+
+    Raises ValueError for another shape or a value that is not finite, TypeError for one that is no number.
+    """
+    given = _numbers("values", values)
+    if given.ndim != 2 or min(given.shape) < 2:
+        raise ValueError(f"values must have the shape (runs, things), each 2 or more, got {given.shape}")
+    if not np.isfinite(given).all():
+        raise ValueError(f"values must be finite numbers, got {given[~np.isfinite(given)][0]}")
+    runs, things, mean = given.mean(1), given.mean(0), given.mean()
+    rest = given - runs[:, None] - things + mean  # (runs, things)
+    left = (rest**2).sum() / (len(runs) - 1) / (len(things) - 1) / given.size
+    of_runs, of_things = runs.var(ddof=1) / len(runs), max(things.var(ddof=1) / len(things) - left, 0)
+    quantiles = stats.t.ppf(0.975, np.array(given.shape) - 1)
+    half = np.hypot(*(quantiles * np.sqrt([of_runs, of_things])))
+    return float(mean - half), float(mean + half)
+
+
+def verdict(low: float, high: float) -> str:
+    """What the interval of a difference, from `low` to `high`, lets one say: that the first is "better", or "worse".
+
+    It is "not distinguishable" unless all of the interval is on one side of 0. More is taken to be better.
+
+    >>> verdict(0.01, 0.05), verdict(-0.05, -0.01), verdict(-0.01, 0.05)
+    ('better', 'worse', 'not distinguishable')
+
+    Raises ValueError if the ends are not finite, or in the wrong order, TypeError if one is no number.
+    """
+    low, high = finite("low", low), finite("high", high)
+    if low > high:
+        raise ValueError(f"low must not be above high, got {low} and {high}")
+    return "better" if low > 0 else "worse" if high < 0 else "not distinguishable"
 
 
 def bleu(hypotheses: Sequence[Sequence[str]], references: Sequence[Sequence[str]], order: int = 4) -> float:
@@ -251,7 +296,7 @@ def _token_pairs(hypotheses: Sequence, references: Sequence) -> list[tuple[list[
     return [(list(a), list(b)) for a, b in zip(hypotheses, references, strict=True)]
 
 
-def _numbers(name: str, values: Sequence[float]) -> np.ndarray:
+def _numbers(name: str, values: Sequence | np.ndarray) -> np.ndarray:
     """The values as float64, if they are real numbers."""
     try:
         return np.asarray(values if hasattr(values, "__len__") else list(values), dtype=float)
