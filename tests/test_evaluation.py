@@ -146,3 +146,25 @@ def test_vectors_whose_keys_are_numbers_have_no_words():
     numbered.add_vectors([0, 1], np.eye(2, dtype=np.float32))
     with pytest.raises(ValueError, match="vectors must have both words of at least one pair"):
         similarity(numbered, "simlex-999")
+
+
+@pytest.mark.parametrize("name", ["exclude", "offset"])
+def test_a_wish_that_is_no_flag_is_named(vectors, name):
+    with pytest.raises(TypeError, match=f"^{name} must be True or False"):
+        analogies(vectors, **{name: "no"})
+
+
+@pytest.mark.parametrize("has", [(), ("key_to_index",), ("vectors",)])
+def test_what_has_half_of_it_is_no_keyed_vectors_either(has):
+    half = type("Half", (), dict.fromkeys(has, {}))()
+    for ask in (analogies, lambda some: similarity(some, "wordsim-353")):
+        with pytest.raises(TypeError, match="^vectors must be gensim KeyedVectors, got Half$"):
+            ask(half)
+
+
+def test_half_precision_is_ranked_in_single(vectors):
+    few = keyed(vectors.index_to_key, vectors.vectors)
+    few.vectors = few.vectors.astype(np.float16)
+    wide = keyed(vectors.index_to_key, few.vectors.astype(np.float32))
+    np.testing.assert_array_equal(similarity(few, "simlex-999")[1], similarity(wide, "simlex-999")[1])
+    assert similarity(few, "simlex-999")[1].dtype == similarity(wide, "simlex-999")[1].dtype
