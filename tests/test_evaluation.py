@@ -156,9 +156,9 @@ def test_a_wish_that_is_no_flag_is_named(vectors, name):
 
 @pytest.mark.parametrize("has", [(), ("key_to_index",), ("vectors",)])
 def test_what_has_half_of_it_is_no_keyed_vectors_either(has):
-    half = type("Half", (), dict.fromkeys(has, {}))()
+    half = type("Half", (), {key: {} for key in has})()
     for ask in (analogies, lambda some: similarity(some, "wordsim-353")):
-        with pytest.raises(TypeError, match="^vectors must be gensim KeyedVectors, got Half$"):
+        with pytest.raises(TypeError, match=r"^vectors must be gensim KeyedVectors, got Half$"):
             ask(half)
 
 
