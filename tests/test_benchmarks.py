@@ -20,6 +20,14 @@ from scratch.corpora import load_results
 from scratch.metrics import spearman, t_interval
 
 
+@pytest.fixture(autouse=True)
+def default_dtype():
+    """Chapters choose a type of their own; the next test shall not have it."""
+    before = torch.get_default_dtype()
+    yield
+    torch.set_default_dtype(before)
+
+
 def test_the_rungs_of_the_ladder_are_all_the_same_lstm(monkeypatch):
     monkeypatch.setattr(recurrent, "SHAPE", {"batch": 3, "length": 4, "hidden": 5, "layers": 2})
     networks = recurrent.rungs()["LSTM"]
@@ -80,11 +88,7 @@ def test_the_spellers_of_the_chapter_are_trained_and_examined(monkeypatch):
     grid = [("attention", 4, 1), ("one vector", 4, 1)]
     for name, value in {"GRID": grid, "CHOOSING": {1: 1}, "SEEDS": 2, "RATES": (0.01, 0.02)}.items():
         monkeypatch.setattr(bottleneck, name, value)
-    default = torch.get_default_dtype()
-    try:
-        rows = bottleneck.rows()
-    finally:
-        torch.set_default_dtype(default)
+    rows = bottleneck.rows()
     assert [row["kind"] for row in rows] == ["attention", "one vector"]
     assert rows[0]["parameters"] - rows[1]["parameters"] == 4 * 4 + 4 * 4 + 4  # W, U and v
     assert all([len(seed) for seed in row[test]] == [6, 6] for row in rows for test in ("unseen", "strings"))
@@ -106,11 +110,7 @@ def test_the_translation_memory_of_the_chapter_is_searched(monkeypatch):
     pairs = (("mean of words", "TF-IDF"), ("mean of words and TF-IDF", "skip-gram"))
     for name, value in (small | {"PAIRS": pairs, "load_pairs": lambda name: few}).items():
         monkeypatch.setattr(memory, name, value)
-    default = torch.get_default_dtype()
-    try:
-        found = memory.search()
-    finally:
-        torch.set_default_dtype(default)
+    found = memory.search()
     assert [(row["arm"], row["rate"]) for row in found["arms"]] == [("skip-gram", 0.01), ("mean of words", 0.1)]
     assert all(0 < any_sentence < 1 for row in found["arms"] for any_sentence, _ in row["scores"])
     assert all(pair["interval"][0] < pair["mean"] < pair["interval"][1] for pair in found["pairs"])

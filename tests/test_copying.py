@@ -4,11 +4,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from test_decoder import writes_the_same
 from torch.nn.functional import nll_loss
 
 from scratch.copying import CopyingDecoder, CopyingEncoderDecoder, decode, encode
 from scratch.encoder import Encoder, TransformerEncoder
-from scratch.search import beam_search, beams, greedy
+from scratch.search import beams, greedy
 from scratch.text import Vocabulary, pad
 from scratch.training import fit
 
@@ -35,7 +36,7 @@ def sentences(count=7, seed=0):
 
 
 @models
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(1, 5), st.integers(1, 4), st.booleans(), st.integers(0, 99))
 def test_it_is_the_papers_mixture_place_by_place(make, batch, steps, masked, seed):
     torch.manual_seed(seed)
@@ -148,10 +149,7 @@ def test_padding_and_the_batch_change_nothing(make):
         torch.testing.assert_close(alone[0], together[i, :, : alone.shape[2]], atol=1e-12, rtol=0)
         nowhere = together[i, :, alone.shape[2] :]  # ids that only other sentences have
         assert (nowhere == together.min()).all()
-    for search in (greedy, beam_search):
-        written = search(model, ids, lengths, 6)
-        assert search(model, wide, lengths, 6) == written
-        assert [search(model, ids[i : i + 1], lengths[i : i + 1], 6)[0] for i in range(9)] == written
+    writes_the_same(model, ids, lengths, wide)
 
 
 @models

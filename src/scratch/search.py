@@ -20,7 +20,6 @@ __all__ = ["Writer", "beam_search", "beams", "greedy"]
 
 State = dict[str, Tensor]
 BOS, EOS, PAD = Vocabulary.bos_id, Vocabulary.eos_id, Vocabulary.pad_id
-USUAL = 64  # a wider beam grows with the beginnings that there are
 
 
 class Writer(Protocol):
@@ -100,12 +99,11 @@ def beams(
     """
     max_length, width = at_least_1("max_length", max_length), at_least_1("width", width)
     power = finite("length_penalty", length_penalty)
-    most, width = width, min(width, USUAL)
-    state = {name: part.repeat_interleave(width, 0) for name, part in model.start(ids, lengths).items()}
+    most, width = width, 1  # at first there is one beginning, the empty one
+    state = model.start(ids, lengths)
     place = torch.arange(len(ids), device=_device(state)).unsqueeze(1)  # (batch, 1)
     texts = torch.full((len(ids), width, 1), BOS, device=place.device)  # (batch, width, 1 + steps)
-    log_p = torch.full((len(ids), width), -math.inf, device=place.device)
-    log_p[:, 0] = 0  # at first there is one beginning, the empty one
+    log_p = torch.zeros(len(ids), width, device=place.device)
     size, ended = torch.zeros_like(log_p), torch.zeros_like(log_p, dtype=torch.bool)
     for n in range(1, max_length + 1):
         more, state = model.step(texts[:, :, -1].flatten(), state)
@@ -115,9 +113,7 @@ def beams(
         size = size.masked_fill(~ended, n)
         total = log_p.unsqueeze(2) + torch.where(ended.unsqueeze(2), stay, more)  # (batch, width, tokens)
         judged = total / ((5 + size.unsqueeze(2)) / 6) ** power
-        before = width
-        if most > USUAL:
-            width = min(most, max(USUAL, int((judged > -math.inf).sum((1, 2)).max())))
+        before, width = width, min(most, max((judged > -math.inf).sum((1, 2)).tolist(), default=0))
         best = judged.flatten(1).topk(width).indices  # (batch, width)
         parent, token = best // total.shape[2], best % total.shape[2]
         log_p = total.flatten(1).gather(1, best)
