@@ -746,9 +746,9 @@ for name, (layers, company) in found.items():
         random = None
         if label != "company":
             random = mean_cosine(random_uses[name][label])
-        means = within.mean(), across.mean(), random, right.mean(), ends
+        means = right.mean(), within.mean(), across.mean(), random, ends
         rows.append((name, str(label), *means))
-names = dict.fromkeys(("within", "across", "random", "same sense"), ".2f")
+names = dict.fromkeys(("same sense", "within", "across", "random"), ".2f")
 Table(rows, {"model": "", "layer": "", **names, "95%": ""})
 
 # %% mystnb={"image": {"alt": "Lines over the layers 0 to 6. BiLM lies flat at its two layers, above 0.8. MaskedLM and MiniLM start below 0.6 at layer 0; MaskedLM climbs to above 0.85 at its layers 2 and 3, MiniLM to 0.95 at layer 3, and falls a little after it. The dotted lines of the companies run from 0.65 to 0.8, the grey line just below 0.5."}, "figure": {"caption": "How often the nearest use of the same word has the same sense, by layer. Bars: 95 % of bootstrap samples. Dotted, with its name: the company of each model’s own table. Grey: by lot.", "name": "fig-ctx-senses"}}
