@@ -37,7 +37,7 @@ RMS = Decimal(
     "0.3"
 )  # what a wrong axis label exceeds, and the same figure drawn twice does not
 FLOAT = re.compile(
-    r"(?<![\w.])[-+]?(?:\d*\.\d+(?:[eE][-+]?\d+)?(?!\d|\.\d)|\d+[eE][-+]?\d+(?!\w|\.\d))"
+    r"(?<![\w.])[-+−]?(?:\d*\.\d+(?:[eE][-+]?\d+)?(?!\d|\.\d)|\d+[eE][-+]?\d+(?!\w|\.\d))"
 )
 BAND = re.compile(r"(atol|rtol|rms)=(\d+(?:\.\d+)?(?:e-?\d+)?)")
 SECONDS = re.compile(r"\babout\s+(\d+)\s+(second|minute)")
@@ -88,7 +88,7 @@ def text_differences(old, new, bands):
             yield f"line {number}: stored {a!r:.300}, now {b!r:.300}"
             continue
         for x, y in zip(FLOAT.findall(a), FLOAT.findall(b), strict=True):
-            x, y = Decimal(x), Decimal(y)
+            x, y = (Decimal(number.replace("−", "-")) for number in (x, y))
             unit = Decimal(1).scaleb(min(x.as_tuple().exponent, y.as_tuple().exponent))
             allowed = max(unit, bands["atol"] + bands["rtol"] * abs(x))
             if abs(x - y) > allowed:

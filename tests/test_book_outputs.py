@@ -249,6 +249,7 @@ def test_the_longest_files_are_run_first(tmp_path):
         ("0.52.", "0.53."),  # the end of a sentence
         ("1.5x", "1.6x"),
         ("<td>0.52</td>", "<td>0.51</td>"),
+        ("−0.52", "−0.53"),
     ],
 )
 def test_texts_that_are_equal(old, new):

@@ -61,7 +61,11 @@ def test_words_left_numbers_right():
 @given(st.lists(st.tuples(st.text(), st.floats(allow_nan=False, allow_infinity=False), st.integers())))
 def test_any_row_is_shown(rows):
     table = Table(rows, {"<a>": "", "b & c": ".3f", "d": ","})
-    assert table.rows == [[text, f"{x:.3f}", f"{n:,}"] for text, x, n in rows]
+    shown = [[text, f"{x:.3f}", f"{n:,}"] for text, x, n in rows]
+    assert [[entry.replace("−", "-") for entry in row] for row in table.rows] == [
+        [entry.replace("−", "-") for entry in row] for row in shown
+    ]
+    assert not any(entry.startswith("-") for row in table.rows for entry in row[1:])
     assert table._repr_html_().count("<tr>") == len(rows) + 1
     assert "<a>" not in table._repr_html_()
 
@@ -70,7 +74,7 @@ def test_any_row_is_shown(rows):
     ("number", "form", "shown"),
     [
         (2.34e-10, ".1e", "2.3 × 10⁻¹⁰"),
-        (-0.00012, ".0e", "-10⁻⁴"),
+        (-0.00012, ".0e", "−10⁻⁴"),
         (1e6, ".0e", "10⁶"),
         (1e6, ".1e", "1.0 × 10⁶"),
         (3.2, ".0e", "3"),
@@ -87,8 +91,25 @@ def test_powers_of_ten_are_printed_as_in_a_book(number, form, shown):
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_a_power_of_ten_can_be_read_back(number):
     ((shown,),) = Table([(number,)], {"x": ".16e"}).rows
-    back = shown.translate(str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")).replace(" × 10", "e")
+    back = shown.translate(str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻−", "0123456789--")).replace(" × 10", "e")
     assert float(back) == number
+
+
+@pytest.mark.parametrize(
+    ("entry", "shown"),
+    [
+        (-0.5, "−0.5"),
+        ("-0.02 to +0.3", "−0.02 to +0.3"),
+        ("[-.1, -2]", "[−.1, −2]"),
+        ("-inf", "−inf"),
+        ("-1e-9", "−1e-9"),
+        ("WordSim-353 (-x)", "WordSim-353 (-x)"),
+        ("2-gram", "2-gram"),
+        ("f(x)-1", "f(x)-1"),  # a difference in code
+    ],
+)
+def test_a_number_has_a_minus_and_no_hyphen(entry, shown):
+    assert Table([(entry,)], {"x": "" if isinstance(entry, str) else ".1f"}).rows == [[shown]]
 
 
 def test_scalars_of_libraries():

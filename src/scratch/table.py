@@ -15,8 +15,8 @@ class Table:
     """Rows under named columns, each column with its own number of digits. As a cell's last line it shows as a table.
 
     `columns` has for each name what Python's `format` takes: ".2f", ",", ".0%", or "" for a thing as it is. Text stands
-    as it is under any format, and None is a dash. Words stand on the left of their column, numbers on the right; ".1e"
-    writes powers of ten as a book does.
+    as it is under any format, and None is a dash. Words stand on the left of their column, numbers on the right; as in
+    a book a number has a minus and no hyphen, in a text too, and ".1e" writes powers of ten.
     On a page (`_repr_html_`) and in a terminal (`repr`) the same characters stand.
 
     >>> Table([("LSTM", 4, 0.51234), ("GRU", 3, None)], {"network": "", "gates": "d", "kept": ".2f"})
@@ -67,12 +67,21 @@ def _shown(entry: object, column: tuple[str, str], row: int) -> str:
     if entry is None:
         return "–"
     if isinstance(entry, str):
-        return entry
+        return _with_minus(entry)
     try:
         shown = format(entry, form)
     except (TypeError, ValueError) as error:
         raise ValueError(f"row {row}, column {name!r}: {entry!r} can't be shown as {form!r} ({error})") from error
-    return _with_powers(shown) if form.endswith("e") else shown
+    return _with_minus(_with_powers(shown) if form.endswith("e") else shown)
+
+
+def _with_minus(text: str) -> str:
+    """A minus in place of the hyphen before each number.
+
+    >>> _with_minus("-0.5 to -.25, -inf, 2-gram, WordSim-353, 1e-9, a -1")
+    '−0.5 to −.25, −inf, 2-gram, WordSim-353, 1e-9, a −1'
+    """
+    return re.sub(r"(?<![\w.)\]])-(?=\.?\d|inf\b)", "−", text)
 
 
 def _with_powers(number: str) -> str:
