@@ -289,7 +289,7 @@ def measure(arguments, results):
 
 
 def table(results):
-    """One row a model: the three scores with their 95 % intervals, and the time."""
+    """One row a model: the three scores with their 95% intervals, and the time."""
     people = {name: np.array(about["ratings"]) for name, about in results["people"].items()}
     print(f"{'':<39}{'WordSim-353':>22}{'SimLex-999':>22}{'analogies %':>22}{'cpu s':>8}")
     for model, about in results["models"].items():

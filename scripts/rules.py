@@ -280,13 +280,15 @@ def unfinished(cells, words):
 
 def unseen(cells, words):
     """No line that begins with a per cent sign, which the pages take for a comment and leave out, or with a plus or a
-    star, which makes a list even within a formula."""
+    star, which makes a list even within a formula; and per cent stand at their number."""
     for number, cell in enumerate(cells):
         if cell.cell_type == "markdown" and (line := re.search(r"^(?:> ?)*%.*", cell.source, flags=re.MULTILINE)):
             yield f"cell {number}: the pages leave out {line[0]!r}"
         text = DISPLAY.sub("", cell.source) if cell.cell_type == "markdown" else ""
         if line := re.search(r"^(?:> ?)* *[+*] .*", text, flags=re.MULTILINE):
             yield f"cell {number}: becomes a list: {line[0]!r}"
+        if percent := re.search(r"\d %", text):
+            yield f"cell {number}: the book writes 95%, not {percent[0]!r}"
 
 
 def length(cells, words):

@@ -464,6 +464,16 @@ def test_search_finds_marks_and_shows(fresh, site, where):
         assert said == [], query
 
 
+def test_excerpts_of_formulas_show_no_commands(reader, site):
+    page = reader
+    page.goto(f"{site}/search.html?q=softmax")
+    excerpts = page.locator("#search-results p.context")
+    page.wait_for_function("document.querySelectorAll('#search-results p.context').length >= 20")
+    texts = excerpts.all_text_contents()
+    assert any("αj" in text or " _j " in text or "(13.1)" in text for text in texts), "no excerpt has a formula"
+    assert not [text for text in texts if "\\" in text]
+
+
 def test_a_page_that_was_not_searched_for_has_no_marks(reader, site):
     page = reader
     page.goto(f"{site}/search.html?q=vector")

@@ -56,6 +56,13 @@ document.querySelectorAll(".btn-language-button").forEach((button) => button.rem
     const query = new URLSearchParams(location.search).get("q") || "";
     const found = Object.assign(document.createElement("p"), { className: "visually-hidden", role: "status" });
     hits.before(found); // what the page shows in silence
+    const plain = (excerpt) => { // a formula's letters, without the commands that typeset it
+      const walker = document.createTreeWalker(excerpt, NodeFilter.SHOW_TEXT);
+      while (walker.nextNode()) {
+        const text = walker.currentNode;
+        if (text.data.includes("\\")) text.data = text.data.replace(/\\(?:[a-zA-Z]+|.)|[{}&]/g, " ").replace(/ {2,}/g, " ");
+      }
+    };
     new MutationObserver(() => {
       const summary = hits.querySelector(".search-summary")?.textContent ?? "";
       if (found.textContent !== summary) found.textContent = summary;
@@ -64,6 +71,7 @@ document.querySelectorAll(".btn-language-button").forEach((button) => button.rem
         to.searchParams.set("highlight", query);
         if (link.href !== to.href) link.href = to.href;
       }
+      for (const excerpt of hits.querySelectorAll("p.context")) plain(excerpt);
     }).observe(hits, { childList: true, subtree: true });
   }
 

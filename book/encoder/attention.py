@@ -363,7 +363,7 @@ diagrams.scaled_dot_product_attention()
 #
 # A key that has some weight is moved towards if it differs from the mean key. Which of the two wins, the factor or
 # the stuck finger? We measure what arrives, the size of all these vectors together, for 300 random queries with
-# ten keys each and with 64: its median, and the middle 90 % of the queries.
+# ten keys each and with 64: its median, and the middle 90% of the queries.
 
 
 # %%
@@ -385,8 +385,8 @@ for n in (10, 64):
                 arrives[name].append(sizes)
             parts = sizes.quantile(torch.tensor([0.05, 0.5, 0.95])).tolist()
             rows.append((n, d, name, *parts, largest.mean().item()))
-columns = {"keys": "d", "d": "d", "scores": "", "gradient: 5 %": ".2g"}
-Table(rows, columns | {"median": ".2g", "95 %": ".2g", "largest weight": ".2f"})
+columns = {"keys": "d", "d": "d", "scores": "", "gradient: 5%": ".2g"}
+Table(rows, columns | {"median": ".2g", "95%": ".2g", "largest weight": ".2f"})
 
 # %% mystnb={"image": {"alt": "The size of the gradient against the width d from 4 to 1,024, both on logarithmic axes. For scaled scores the line of the median is flat at about a third, in a narrow band. For unscaled ones the median rises slightly, then falls ever more steeply to below one thousandth, and the band around it gets very wide."}, "figure": {"caption": "What arrives at the query, with ten keys: median over 300 queries, and the band that holds the middle half of them.", "name": "fig-att-saturation"}}
 figure, axes = plt.subplots()

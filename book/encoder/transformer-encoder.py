@@ -893,7 +893,7 @@ from scratch.metrics import t_interval
 
 
 def difference(question, steps, one, two):
-    """The 95 % interval of how much more `one` has right than `two`, as a row."""
+    """The 95% interval of how much more `one` has right than `two`, as a row."""
     a, b = (exams[question, steps, name]["right"] for name in (one, two))
     ends = t_interval([x - y for x, y in zip(a, b, strict=True)])
     return question, steps, f"{one} − {two}", *ends
@@ -1112,10 +1112,10 @@ Table(rows, columns | dict.fromkeys(versions, ".2f"))
 # **6. With $d = 512$, $d_{\mathrm{ff}} = 2048$ and $T = 1024$ words: what share of a layer's multiplications compares and
 # mixes pairs of words?**
 #
-# - **A** 67 %
-# - **B** 25 %
-# - **C** 80 %
-# - **D** 50 %
+# - **A** 67%
+# - **B** 25%
+# - **C** 80%
+# - **D** 50%
 #
 # <details><summary>Answer</summary>
 #

@@ -14,7 +14,7 @@
 # # Wrong on purpose: a museum of bugs
 #
 # In July 2017 somebody trained a very small Transformer to translate: one layer, with a feed-forward net of
-# width 1. After ten epochs it predicted 98 % of the words of the validation set. Asked to translate, it
+# width 1. After ten epochs it predicted 98% of the words of the validation set. Asked to translate, it
 # [wrote nonsense](https://github.com/jadore801120/attention-is-all-you-need-pytorch/issues/19). No line had
 # crashed. What gave the bug away was that so poor a model was so good.
 #
@@ -924,7 +924,7 @@ Table(rows, columns | {"answers changed": ".2f"})
 # The same for all ten on both tasks, with five runs each and twice the test sentences, takes minutes, and was done
 # beforehand (`benchmarks/museum.py`). Each encoder took steps of its own best size, chosen on 2,000 sentences on
 # which it is not judged. Runs that begin alike are compared pairwise, wrong minus sound, and the table shows
-# Student's 95 % interval of the mean difference.
+# Student's 95% interval of the mean difference.
 
 # %%
 from IPython.display import display
@@ -1039,7 +1039,7 @@ Table(rows, columns | {"− sound Transformer": "", "here": ".2f"})
 #
 # ## Too good to be true
 #
-# Back to the 98 %. A language model of one layer, with the mask of exhibit 9, is to predict the next word
+# Back to the 98%. A language model of one layer, with the mask of exhibit 9, is to predict the next word
 # in the first nine words of a sentence, with a vocabulary of 500; words outside it are neither asked for
 # nor counted. We count hits for each place by itself, and print their mean over three seeds.
 

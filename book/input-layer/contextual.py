@@ -404,8 +404,8 @@ diagrams.bilm_and_masked_lm()
 
 
 # %% [markdown]
-# By BERT's rule 15 % of all tokens are *chosen*. A chosen one becomes the special token `[MASK]` in
-# 80 % of the cases, a random token in 10 %, and stays what it was in 10 %. Only chosen places are guessed
+# By BERT's rule 15% of all tokens are *chosen*. A chosen one becomes the special token `[MASK]` in
+# 80% of the cases, a random token in 10%, and stays what it was in 10%. Only chosen places are guessed
 # and enter the loss. Why not always `[MASK]`? Because there are no masks in the texts on which the
 # model will be used, and a network that is only ever asked where it sees one need not trouble about
 # other places. With the rule, every word may be a wrong one, so every place must be understood. Our `[MASK]` is
@@ -580,7 +580,7 @@ Table([fill(text) for text in texts], {"text": "", "guesses": ""})
 # too, loses to counting. The *yellow flowers* stand to the right of their gap, and it has used them; the last gap
 # defeats it. (Its loss cannot be compared with the BiLM's, which was asked about other places.)
 #
-# The game has a cost. A pass over a text asks for 15 % of its words, where the two directions of ELMo ask
+# The game has a cost. A pass over a text asks for 15% of its words, where the two directions of ELMo ask
 # for each word twice.
 #
 # ## A pretrained one: MiniLM
@@ -751,7 +751,7 @@ for name, (layers, company) in found.items():
 names = dict.fromkeys(("same sense", "within", "across", "random"), ".2f")
 Table(rows, {"model": "", "layer": "", **names, "95%": ""})
 
-# %% mystnb={"image": {"alt": "Lines over the layers 0 to 6. BiLM lies flat at its two layers, above 0.8. MaskedLM and MiniLM start below 0.6 at layer 0; MaskedLM climbs to above 0.85 at its layers 2 and 3, MiniLM to 0.95 at layer 3, and falls a little after it. The dotted lines of the companies run from 0.65 to 0.8, the grey line just below 0.5."}, "figure": {"caption": "How often the nearest use of the same word has the same sense, by layer. Bars: 95 % of bootstrap samples. Dotted, with its name: the company of each model’s own table. Grey: by lot.", "name": "fig-ctx-senses"}}
+# %% mystnb={"image": {"alt": "Lines over the layers 0 to 6. BiLM lies flat at its two layers, above 0.8. MaskedLM and MiniLM start below 0.6 at layer 0; MaskedLM climbs to above 0.85 at its layers 2 and 3, MiniLM to 0.95 at layer 3, and falls a little after it. The dotted lines of the companies run from 0.65 to 0.8, the grey line just below 0.5."}, "figure": {"caption": "How often the nearest use of the same word has the same sense, by layer. Bars: 95% of bootstrap samples. Dotted, with its name: the company of each model’s own table. Grey: by lot.", "name": "fig-ctx-senses"}}
 figure, axes = plt.subplots(figsize=(5, 3.3))
 for i, name in enumerate(found):
     layers = [label for key, label in results if key == name and label != "company"]
@@ -978,14 +978,14 @@ plt.show()
 # - **A** 0: what is visible is not asked.
 # - **B** 30.
 # - **C** 150.
-# - **D** 200, the 20 % that are not hidden.
+# - **D** 200, the 20% that are not hidden.
 #
 # <details><summary>Answer</summary>
 #
 # - **A ✗** Then the model could take every visible word as it is.
 # - **B ✓** Of the 150 that are chosen a tenth is replaced by a random token and a tenth stays: twice 15. All are asked.
 # - **C ✗** So many are chosen. Most of them are hidden.
-# - **D ✗** The 20 % are of the chosen ones, not of all words.
+# - **D ✗** The 20% are of the chosen ones, not of all words.
 #
 # </details>
 
@@ -1009,9 +1009,9 @@ plt.show()
 # **7. Layer 0 of a Transformer holds the word, always the same one, and its place. With six uses of each of two senses
 # and no help from the place, how often has the nearest use the same sense?**
 #
-# - **A** 50 %, as there are two senses.
-# - **B** 100 %, since all cosines are 1.
-# - **C** About 45 %.
+# - **A** 50%, as there are two senses.
+# - **B** 100%, since all cosines are 1.
+# - **C** About 45%.
 #
 # <details><summary>Answer</summary>
 #

@@ -693,7 +693,7 @@ Table(rows, {"": "", "questions known": ",", "left out": ".1%"})
 
 # %%
 def judged(names):
-    """A line a model: both judges' scores with 95 % intervals, and SimLex-999."""
+    """A line a model: both judges' scores with 95% intervals, and SimLex-999."""
     rows = []
     for model in names:
         given, row = answers(model), [model]

@@ -342,7 +342,7 @@ Table(rows, {"": "", "count": ",", "power 0": ".1f", "3/4": ",.1f", "1": ",.1f"}
 # Against power 1, it takes from the most frequent words and gives to the rare. Does it help? We train skip-gram with
 # both powers on the shipped English text, five readings each, at one learning rate, with three seeds, and ask the
 # pairs of WordSim-353 and SimLex-999 as in the last chapter, and Google's analogies (below). The answers are stored.
-# Each lead of 3/4 has the bootstrap's 95 % interval, *paired*: the same questions, drawn again a thousand times, are
+# Each lead of 3/4 has the bootstrap's 95% interval, *paired*: the same questions, drawn again a thousand times, are
 # put to both models.
 
 # %%
@@ -371,7 +371,7 @@ def answers(row, test):
 
 # %%
 def gap(a, b, test):
-    """What `a` scores more than `b`, and its 95 % interval over the questions."""
+    """What `a` scores more than `b`, and its 95% interval over the questions."""
     lead, a, b = a[test]["score"] - b[test]["score"], answers(a, test), answers(b, test)
     if test == "analogies":
         return lead, *interval(np.mean, a - b)
@@ -1128,7 +1128,7 @@ Table(rows, {"V": ",", "1 meeting": "", "2 meetings": "", "20 meetings": ""})
 # </details>
 
 # %% [markdown]
-# **2. A word stood 12 times among the 400 neighbours of $c$, and makes 1 % of the noise; $k = 5$. Which probability
+# **2. A word stood 12 times among the 400 neighbours of $c$, and makes 1% of the noise; $k = 5$. Which probability
 # of *true* does the best score of this pair give?**
 #
 # - **A** 0.03.
@@ -1182,12 +1182,12 @@ Table(rows, {"V": ",", "1 meeting": "", "2 meetings": "", "20 meetings": ""})
 # </details>
 
 # %% [markdown]
-# **5. A word makes 1 % of a text. How much of it does gensim keep, with its $\tau = 10^{-3}$?**
+# **5. A word makes 1% of a text. How much of it does gensim keep, with its $\tau = 10^{-3}$?**
 #
-# - **A** 10 %.
-# - **B** About 42 %.
-# - **C** About 68 %.
-# - **D** About 32 %.
+# - **A** 10%.
+# - **B** About 42%.
+# - **C** About 68%.
+# - **D** About 32%.
 #
 # <details><summary>Answer</summary>
 #

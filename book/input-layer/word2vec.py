@@ -611,7 +611,7 @@ print(len(people), "of 353 pairs are known")
 # There is a slope in the cloud, and a lot of scatter. *Spearman's rank correlation* (斯皮尔曼等级相关) puts a
 # number to it: 1 if people and vectors order the pairs alike, 0 if the two orders have nothing to do with
 # each other. Since there are few pairs, we also ask how much the number would change with other pairs: the
-# *bootstrap* (自助法) draws as many again, with repetition, a thousand times, and the middle 95 % of the
+# *bootstrap* (自助法) draws as many again, with repetition, a thousand times, and the middle 95% of the
 # results are printed in brackets. Beside WordSim-353 we take SimLex-999 {cite:p}`hill2015simlex`, whose
 # raters were asked a harder question: not how *related* two words are, as *coffee* and *cup*, but how
 # *similar*.
@@ -662,7 +662,7 @@ rows = []
 for name in ("CBOW", "gensim sg", "gensim CBOW"):
     x = people, ours, judged("wordsim-353", models[name])[1]
     rows.append((f"skip-gram minus {name}", lead(*x), bracket(lead, *x)))
-Table(rows, {"difference": "", "Spearman": "+.2f", "95 %": ""})
+Table(rows, {"difference": "", "Spearman": "+.2f", "95%": ""})
 
 # %% [markdown]
 # Zero is inside each time: these pairs cannot rank the models. And that is with one seed and one learning rate each.
@@ -1075,7 +1075,7 @@ print(f"cos(cat, dog) {cat @ dog:.2f}, cos(cat, queen) {cat @ queen:.2f}")
 
 # %% [markdown]
 # > **Exercise 5 (code, easy, 15 minutes).** How much text does gensim need to find the months? Train it on the last
-# > 2 %, 10 % and 50 % of `recent`, and see whether most of *january*'s five nearest neighbours are months.
+# > 2%, 10% and 50% of `recent`, and see whether most of *january*'s five nearest neighbours are months.
 # >
 # > *Hint: lower `min_count`, or the months themselves will be missing; but then words of chance crowd in.*
 

@@ -40,7 +40,7 @@ def spearman(x: Sequence[float], y: Sequence[float]) -> float:
 def interval(
     statistic: Callable[..., float], *samples: np.ndarray, draws: int = 1000, seed: int = 0
 ) -> tuple[float, float]:
-    """The bootstrap's 95 % interval of a statistic (Efron 1979): what it would be with other pairs of the same kind.
+    """The bootstrap's 95% interval of a statistic (Efron 1979): what it would be with other pairs of the same kind.
 
     samples: n things each that belong together, as lists or arrays (n, …); the same n indices, drawn with repetition,
     are taken of each. The interval of a difference is that of a statistic which takes both samples and subtracts.
@@ -63,7 +63,7 @@ def interval(
 
 
 def t_interval(values: Sequence[float]) -> tuple[float, float]:
-    """The 95 % interval of a mean by Student's t: for few values, such as the differences of two models, seed by seed.
+    """The 95% interval of a mean by Student's t: for few values, such as the differences of two models, seed by seed.
 
     values (n,): n ≥ 2 numbers that are independent, and roughly normal. Returns the two ends. Raises ValueError if
     there are fewer than two, or if one is not finite. Source: Student, "The probable error of a mean", 1908.
@@ -82,7 +82,7 @@ def t_interval(values: Sequence[float]) -> tuple[float, float]:
 
 
 def crossed_interval(values: Sequence[Sequence[float]] | np.ndarray) -> tuple[float, float]:
-    """The 95 % interval of a mean over runs and things, when both might have been others: seeds and test items, say.
+    """The 95% interval of a mean over runs and things, when both might have been others: seeds and test items, say.
 
     values (runs, things), 2 or more of each: what each run scored on each thing; or by how much one method scored more
     there than another. Runs vary about the mean, and so do things: the interval's half-width is the hypotenuse of
