@@ -33,5 +33,5 @@ KEYS = {
     1: _changed,
     3: lambda: f"{_perplexity():.0f}.",
     5: lambda: f"{_asked_but_visible():.0f}.",
-    7: lambda: f"{_by_lot():.0%}".replace("%", " %"),
+    7: lambda: f"{_by_lot():.0%}",
 }

@@ -35,7 +35,7 @@ def share_of_pairs(d: int = 512, length: int = 1024) -> str:
     with torch.no_grad(), torch.device("meta"), FlopCounterMode(display=False) as counter:
         EncoderLayer(d, 8, 4 * d)(torch.zeros(1, length, d))
     pairs = 2 * 2 * length**2 * d  # scores and sums, a product and an addition each
-    return f"{100 * pairs / counter.get_total_flops():.0f} %"
+    return f"{100 * pairs / counter.get_total_flops():.0f}%"
 
 
 KEYS = {

@@ -30,5 +30,5 @@ KEYS = {
     1: lambda: f"{_mean_turns():.3f}",
     2: lambda: f"{_probability_of_true():.3f}",
     4: lambda: f"{_mean_weight():.1f}",
-    5: lambda: f"{_kept():.0%}".replace("%", " %"),
+    5: lambda: f"{_kept():.0%}",
 }
