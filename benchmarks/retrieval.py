@@ -26,7 +26,9 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 import os
+import random
 import time
 from collections.abc import Callable, Iterator
 from itertools import product
@@ -41,6 +43,7 @@ from torch.nn.functional import normalize
 
 from scratch import word2vec
 from scratch.bm25 import BM25
+from scratch.contrastive import info_nce
 from scratch.encoder import Encoder
 from scratch.metrics import crossed_interval, interval, mean_reciprocal_rank, recall_at_k, verdict
 from scratch.retrieval import fuse_ranks, fuse_scores, ranks, stems
@@ -89,7 +92,8 @@ class Judge:
     """The chapter's data and functions, and what all arms are judged by."""
 
     def __init__(self) -> None:
-        self.book = common.from_chapter("uses/question-answering", CELLS)
+        given = {"math": math, "random": random, "torch": torch, "nn": nn, "normalize": normalize, "info_nce": info_nce}
+        self.book = common.from_chapter("uses/question-answering", CELLS, **given)
         self.questions, self.texts = self.book["questions"], [text for *_, text in self.book["passages"]]
 
     def asked(self, name: str) -> list[tuple[str, list[int]]]:
@@ -159,7 +163,7 @@ class Judge:
         return functools.cache(lambda name: cosines(model, self.asked(name)))
 
     def minilm(self) -> Callable[[str], np.ndarray]:
-        """Cosines of the pretrained sentence model, which reads 256 pieces of a passage at most."""
+        """Cosines of the pretrained sentence model, which reads 128 pieces of a text, as many as in its training."""
         file = common.BOOK.parent / ".cache" / "retrieval-minilm.npz"
         if not file.exists():
             texts = {name: [text for text, _ in self.asked(name)] for name in (*SETS, "validation")}
@@ -188,7 +192,7 @@ def repeated(book: dict, draw, size: int = 256, titles: int = 77) -> tuple[list,
     return queries, keys
 
 
-@functools.lru_cache(1)
+@functools.cache
 def vectors(seed: int, epochs: int) -> dict[str, np.ndarray]:
     found = word2vec.train(judge().book["documents"], dim=100, min_count=2, epochs=epochs, seed=seed)
     return {word: found[word] for word in found.index_to_key}
@@ -206,7 +210,7 @@ def read_by_minilm(texts: list[str]) -> np.ndarray:
     found = np.zeros((len(texts), 384), np.float32)
     for i in range(0, len(texts), 32):
         rows = order[i : i + 32]
-        options = {"padding": True, "truncation": True, "max_length": 256, "return_tensors": "pt"}
+        options = {"padding": True, "truncation": True, "max_length": 128, "return_tensors": "pt"}
         inputs = tokenizer([texts[row] for row in rows], **options)
         inside = inputs["attention_mask"].unsqueeze(2)  # (batch, length, 1)
         means = (model(**inputs).last_hidden_state * inside).sum(1) / inside.sum(1)
@@ -235,111 +239,130 @@ def encoder_options(rows: list[dict], kind: str) -> dict:
     return own | pairs.get(kind, {})
 
 
-def tried(score: Callable[..., Callable], grid: list[dict], seeds: tuple[int, ...], name: str) -> list[dict]:
-    found = []
-    for settings in grid:
-        mrr = np.mean([judge().mrr(score(seed, **settings)(name), name) for seed in seeds])
-        found.append(settings | {"mrr": round(float(mrr), 4)})
-        print(found[-1], flush=True)
-    return found
-
-
 def grid(**values: tuple) -> list[dict]:
     return [dict(zip(values, each, strict=True)) for each in product(*values.values())]
 
 
-def of_encoder(kind: str, **more: object) -> Callable:
-    return lambda seed, **settings: judge().encoder(kind, seed, **(more | settings))
+def tried(score: Callable[..., Callable], settings: list[dict], seeds: tuple[int, ...], name: str) -> list[dict]:
+    """The settings with the mean reciprocal rank of the questions of a name, mean over the seeds."""
+    found = []
+    for one in settings:
+        mrr = np.mean([judge().mrr(score(seed, **one)(name), name) for seed in seeds])
+        found.append(one | {"mrr": round(float(mrr), 4)})
+        print(found[-1], flush=True)
+    return found
 
 
-def choices() -> Iterator[tuple[str, Callable[[list[dict]], list[dict]]]]:
-    """The name of each choice, and a function of the rows so far that tries."""
+def try_encoder(kind: str, rates: tuple, temperatures: tuple, seeds: tuple[int, ...], **more: object) -> list[dict]:
+    """First the rates, with the middle one of the temperatures, then the other temperatures with the best rate."""
+
+    def score(seed: int, **one: float) -> Callable[[str], np.ndarray]:
+        return judge().encoder(kind, seed, **(more | one))
+
+    middle = temperatures[len(temperatures) // 2]
+    found = tried(score, grid(rate=rates, temperature=(middle,)), seeds, "validation")
+    rate = max(found, key=lambda one: one["mrr"])["rate"]
+    others = tuple(each for each in temperatures if each != middle)
+    return found + tried(score, grid(rate=(rate,), temperature=others), seeds, "validation")
+
+
+def try_fusion(partner: str, fuse: Callable, settings: list[dict], rows: list[dict]) -> list[dict]:
+    counted = judge().bm25(stems, **best(rows, "BM25, stems"))("validation")
+    if partner == "MiniLM":
+        sides = [judge().minilm()("validation")]
+    else:
+        options = encoder_options(rows, "trained")
+        sides = [judge().encoder("trained", seed, **options)("validation") for seed in CHOOSING]
+    found = []
+    for one in settings:
+        mrr = np.mean([judge().mrr(fuse(counted, side, **one), "validation") for side in sides])
+        found.append(one | {"mrr": round(float(mrr), 4)})
+    return found
+
+
+def jobs() -> Iterator[tuple]:
+    """In order: the name of a choice and a function of the rows so far that tries; or the name of an arm, its seeds,
+    and a function of the rows so far and a seed that judges it."""
+    part = functools.partial
     for name, read in (("BM25", tokenize), ("BM25, stems", stems)):
-        given = functools.partial(lambda read, _, **constants: judge().bm25(read, **constants), read)
-        yield name, lambda _, given=given: tried(given, grid(k1=K1, b=B), (0,), "train")
-    for name, weighted in (("mean of word vectors", False), ("weighted by idf", True)):
-        given = functools.partial(lambda weighted, seed, epochs: judge().skip_gram(seed, epochs, weighted), weighted)
-        yield name, lambda _, given=given: tried(given, grid(epochs=EPOCHS), CHOOSING, "validation")
-    settings = grid(rate=RATES, temperature=TEMPERATURES)
-    yield "encoder", lambda _: tried(of_encoder("trained", steps=STEPS), settings, CHOOSING, "validation")
-    for partner in ("encoder", "MiniLM"):
-        for name, fuse, values in (
-            ("ranks", fuse_ranks, grid(constant=CONSTANTS)),
-            ("scores", fuse_scores, grid(weight=WEIGHTS)),
-        ):
 
-            def fused(rows: list[dict], partner=partner, fuse=fuse, values=values) -> list[dict]:
-                counted = judge().bm25(stems, **best(rows, "BM25, stems"))("validation")
-                sides = [
-                    judge().encoder("trained", seed, **encoder_options(rows, "trained"))("validation")
-                    if partner == "encoder"
-                    else judge().minilm()("validation")
-                    for seed in (CHOOSING if partner == "encoder" else (0,))
-                ]
-                found = []
-                for one in values:
-                    mrr = np.mean([judge().mrr(fuse(counted, side, **one), "validation") for side in sides])
-                    found.append(one | {"mrr": round(float(mrr), 4)})
-                return found
+        def try_bm25(_: list[dict], read=read) -> list[dict]:
+            return tried(lambda _, **constants: judge().bm25(read, **constants), grid(k1=K1, b=B), (0,), "train")
 
-            yield f"BM25 and {partner}, {name}", fused
-
-
-def arms() -> Iterator[tuple[str, tuple[int, ...], Callable[[list[dict], int], list[dict]]]]:
-    """The name of each arm, its seeds, and a function of the rows so far and a seed that judges it."""
-
-    def single(name: str, score: Callable) -> tuple:
-        return name, (0,), lambda rows, _: [judge().row(name, score(rows))]
-
+        yield name, try_bm25
     yield single("TF-IDF", lambda _: judge().tf_idf(tokenize))
     yield single("TF-IDF, stems", lambda _: judge().tf_idf(stems))
     yield single("BM25, as it comes", lambda _: judge().bm25(tokenize))
     yield single("BM25", lambda rows: judge().bm25(tokenize, **best(rows, "BM25")))
     yield single("BM25, stems", lambda rows: judge().bm25(stems, **best(rows, "BM25, stems")))
+    yield "encoder", lambda _: try_encoder("trained", RATES, TEMPERATURES, CHOOSING, steps=STEPS)
+    for partner, seeds, judged in (("encoder", JUDGED, ours), ("MiniLM", (0,), theirs)):
+        for how, fuse, settings in (
+            ("ranks", fuse_ranks, grid(constant=CONSTANTS)),
+            ("scores", fuse_scores, grid(weight=WEIGHTS)),
+        ):
+            yield f"BM25 and {partner}, {how}", part(try_fusion, partner, fuse, settings)
+        yield "trained" if partner == "encoder" else partner, seeds, judged
+    for kind in ("untrained", "titles only", "cloze only", "with repetition", "unread"):
+        yield kind, JUDGED, part(of_kind, kind)
     for name, weighted in (("mean of word vectors", False), ("weighted by idf", True)):
+
+        def of_vectors(weighted: bool, seed: int, epochs: int) -> Callable[[str], np.ndarray]:
+            return judge().skip_gram(seed, epochs, weighted)
+
+        yield (
+            name,
+            lambda _, weighted=weighted: tried(
+                part(of_vectors, weighted), grid(epochs=EPOCHS), CHOOSING[:1], "validation"
+            ),
+        )
         yield (
             name,
             JUDGED,
             lambda rows, seed, name=name, weighted=weighted: [
-                judge().row(name, judge().skip_gram(seed, **best(rows, name), weighted=weighted), seed)
+                judge().row(name, judge().skip_gram(seed, best(rows, name)["epochs"], weighted), seed)
             ],
         )
+    yield "few pairs", lambda _: try_encoder("few pairs", RATES, (0.05,), CHOOSING, **FEW)
+    yield "few pairs", JUDGED, part(of_kind, "few pairs")
+    yield "LSTM", lambda _: try_encoder("LSTM", LSTM_RATES, (0.05,), CHOOSING[:1], **FEW)
+    yield "LSTM", JUDGED, part(of_kind, "LSTM")
 
-    def with_bm25(rows: list[dict], arm: str, partner: str, score: Callable, seed: int) -> list[dict]:
-        counted = judge().bm25(stems, **best(rows, "BM25, stems"))
-        found = [judge().row(arm, score, seed)]
-        for name, fuse in (("ranks", fuse_ranks), ("scores", fuse_scores)):
-            settings = best(rows, f"BM25 and {partner}, {name}")
-            both = functools.partial(lambda fuse, own, asked: fuse(counted(asked), score(asked), **own), fuse, settings)
-            found.append(judge().row(f"BM25 and {partner}, {name}", both, seed))
-        return found
 
-    def ours(rows: list[dict], seed: int) -> list[dict]:
-        start = time.process_time()
-        score = judge().encoder("trained", seed, **encoder_options(rows, "trained"))
-        seconds = round(time.process_time() - start, 1)
-        found = with_bm25(rows, "trained", "encoder", score, seed)
-        found[0]["seconds"] = seconds
-        return found
-
-    yield "trained", JUDGED, ours
-    yield "MiniLM", (0,), lambda rows, _: with_bm25(rows, "MiniLM", "MiniLM", judge().minilm(), 0)
-    for kind in ("untrained", "titles only", "cloze only", "with repetition", "unread"):
-        yield kind, JUDGED, functools.partial(of_kind, kind)
+def single(name: str, score: Callable) -> tuple:
+    """An arm in which no chance is."""
+    return name, (0,), lambda rows, _: [judge().row(name, score(rows))]
 
 
 def of_kind(kind: str, rows: list[dict], seed: int) -> list[dict]:
     return [judge().row(kind, judge().encoder(kind, seed, **encoder_options(rows, kind)), seed)]
 
 
-def readers() -> Iterator[tuple]:
-    """A choice and an arm each: two networks that are trained by fewer pairs, and one of them reads in order."""
-    settings = grid(rate=RATES, temperature=(0.05,)), CHOOSING, "validation"
-    yield "few pairs", lambda _: tried(of_encoder("few pairs", **FEW), *settings)
-    yield "few pairs", JUDGED, functools.partial(of_kind, "few pairs")
-    settings_lstm = grid(rate=LSTM_RATES, temperature=(0.05,)), CHOOSING[:1], "validation"
-    yield "LSTM", lambda _: tried(of_encoder("LSTM", **FEW), *settings_lstm)
-    yield "LSTM", JUDGED, functools.partial(of_kind, "LSTM")
+def with_bm25(rows: list[dict], arm: str, partner: str, score: Callable, seed: int) -> list[dict]:
+    """The row of an arm, and those of the two ways to fuse it with BM25."""
+    counted = judge().bm25(stems, **best(rows, "BM25, stems"))
+    found = [judge().row(arm, score, seed)]
+    for how, fuse in (("ranks", fuse_ranks), ("scores", fuse_scores)):
+        name = f"BM25 and {partner}, {how}"
+
+        def both(asked: str, fuse=fuse, settings=best(rows, name)) -> np.ndarray:  # noqa: B008
+            return fuse(counted(asked), score(asked), **settings)
+
+        found.append(judge().row(name, both, seed))
+    return found
+
+
+def ours(rows: list[dict], seed: int) -> list[dict]:
+    start = time.process_time()
+    score = judge().encoder("trained", seed, **encoder_options(rows, "trained"))
+    seconds = round(time.process_time() - start, 1)
+    found = with_bm25(rows, "trained", "encoder", score, seed)
+    found[0]["seconds"] = seconds
+    return found
+
+
+def theirs(rows: list[dict], _: int) -> list[dict]:
+    return with_bm25(rows, "MiniLM", "MiniLM", judge().minilm(), 0)
 
 
 def all_rows() -> list[dict]:
@@ -354,7 +377,7 @@ def all_rows() -> list[dict]:
         unfinished.write_text(json.dumps(stored, indent=1) + "\n", "utf-8")
         unfinished.replace(file)
 
-    for name, *job in (*choices(), *arms(), *readers()):
+    for name, *job in jobs():
         if len(job) == 1:
             if not any(row.get("chosen") == name for row in rows):
                 keep([{"chosen": name, "tried": job[0](rows)}])
