@@ -59,7 +59,7 @@ def test_rates_are_tried_first_and_temperatures_with_the_best(monkeypatch):
 
 def test_unread_and_repeated_pairs_come_from_where_they_should(judge, monkeypatch):
     def trained(seed):
-        return (cloze, batch), None  # noqa: F821  of the names that it is bound to
+        return (cloze, batch), None
 
     def cosines(model, asked):
         return model

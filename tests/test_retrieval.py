@@ -1,5 +1,8 @@
 """scratch.retrieval: ranks by sorting, fusion by its formula, stems beside nltk's, and answers to a question."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.stats import rankdata, zscore
 
 from scratch.corpora import load_documentation
-from scratch.retrieval import Answer, Answers, ask, fuse_ranks, fuse_scores, ranks, stems
+from scratch.retrieval import Answer, Answers, MeanVectors, ask, fuse_ranks, fuse_scores, ranks, shipped, stems
 from scratch.text import tokenize
 
 SCORES = arrays(float, (3, 6), elements=st.integers(0, 5).map(float))
@@ -72,6 +75,43 @@ def test_ask_finds_a_section_by_its_title_and_its_text():
     assert ask("msvcrt kbhit", k=1)[0].text.find("kbhit") >= 0
 
 
+def test_mean_vectors_are_torchs_means_of_rows():
+    import torch
+
+    table = np.random.default_rng(0).normal(size=(5, 3))
+    texts = [[0, 1, 1], [4], [2, 3]]
+    bag = torch.nn.EmbeddingBag.from_pretrained(torch.from_numpy(table), mode="mean")
+    flat = torch.tensor([row for text in texts for row in text])
+    expected = torch.nn.functional.normalize(bag(flat, torch.tensor([0, 3, 4])))
+    found = MeanVectors("abcde", table).of([["abcde"[row] for row in text] + ["unknown"] for text in texts])
+    np.testing.assert_allclose(found, expected.numpy(), atol=1e-12)
+
+
+def test_what_is_shipped_scores_as_the_log_says():
+    import biencoder
+
+    log = json.loads((Path(biencoder.RESULTS) / "biencoder.json").read_text("utf-8"))
+    vectors, weight = shipped()
+    assert weight == log["weight"]
+    counted = {name: biencoder.benchmark.judge().bm25(stems, k1=1.2, b=0.75)(name) for name in ("faq", "titles")}
+    again = biencoder.judged(biencoder.shipped_scores(vectors), counted, weight)
+    for name, measures in log["as shipped"].items():
+        for how, score in measures.items():
+            assert again[name][how] == pytest.approx(score, abs=1e-3)
+            assert score == pytest.approx(log["as trained"][name][how], abs=0.005)  # eight bits are enough
+    assert log["loss"][0] > 2 * log["loss"][-1] > 0
+
+
+def test_rows_come_back_from_eight_bits_within_half_a_step():
+    import biencoder
+
+    table = np.random.default_rng(0).normal(size=(20, 7)) * np.arange(1, 21)[:, None]
+    whole, scales = biencoder.rounded(table)
+    assert (whole.dtype, scales.dtype) == (np.int8, np.float16)
+    steps = scales.astype(float)[:, None]
+    assert (np.abs(whole * steps - table) <= 0.56 * steps).all()
+
+
 def test_answers_print_well():
     found = ask("How do I delete a file?")
     assert len(found) == 3
@@ -92,7 +132,11 @@ def test_answers_print_well():
     ("call", "error", "message"),
     [
         (lambda: stems(3), TypeError, "text must be a str"),
-        (lambda: ranks(np.zeros(3), [[0]]), ValueError, r"scores must have the shape \(questions, passages\), got \(3,\)"),
+        (
+            lambda: ranks(np.zeros(3), [[0]]),
+            ValueError,
+            r"scores must have the shape \(questions, passages\), got \(3,\)",
+        ),
         (lambda: ranks(np.zeros((2, 3)), [[0]]), ValueError, "answers must be 2, .* got 1"),
         (lambda: ranks(np.zeros((1, 3)), [[]]), ValueError, "got none for question 0"),
         (lambda: ranks(np.zeros((1, 3)), [[3]]), IndexError, r"between 0 and 2, got \[3\] for question 0"),
@@ -103,6 +147,8 @@ def test_answers_print_well():
         (lambda: fuse_ranks(np.zeros((1, 2)), constant=0), ValueError, "constant must be positive"),
         (lambda: fuse_scores(np.zeros((1, 2)), np.zeros((2, 2))), ValueError, r"second must have the shape \(1, 2\)"),
         (lambda: fuse_scores(np.zeros((1, 2)), np.zeros((1, 2)), np.inf), ValueError, "weight must be finite"),
+        (lambda: MeanVectors(["a"], np.zeros((2, 3))), ValueError, "table must have 1 rows, as many as words, got 2"),
+        (lambda: MeanVectors(["a"], np.zeros(3)), ValueError, "table must have the shape"),
         (lambda: ask("a", k=0), ValueError, "k must be at least 1"),
         (lambda: ask(["a"]), TypeError, "text must be a str"),
     ],

@@ -12,10 +12,10 @@ import numpy as np
 
 from scratch._arguments import at_least_1, finite, positive
 from scratch.bm25 import BM25
-from scratch.corpora import load_documentation
+from scratch.corpora import load_arrays, load_documentation
 from scratch.text import tokenize
 
-__all__ = ["Answer", "Answers", "ask", "fuse_ranks", "fuse_scores", "ranks", "stems"]
+__all__ = ["Answer", "Answers", "MeanVectors", "ask", "fuse_ranks", "fuse_scores", "ranks", "shipped", "stems"]
 
 
 def stems(text: str) -> list[str]:
@@ -139,7 +139,7 @@ class Answers(list[Answer]):
             text = textwrap.shorten(answer.text, 320, placeholder=" …")
             head = textwrap.shorten(f"{number}. {answer.title} ({answer.document})", 88, placeholder=" …")
             blocks.append(f"{head}\n{textwrap.fill(text, 88, initial_indent='   ', subsequent_indent='   ')}")
-        return "\n".join(blocks) or "no passage has a word of the question"
+        return "\n".join(blocks) or "no passage knows a word of the question"
 
     def _repr_html_(self) -> str:
         items = []
@@ -149,11 +149,50 @@ class Answers(list[Answer]):
         return f"<ol>{''.join(items)}</ol>" if items else f"<p>{self!r}</p>"
 
 
-def ask(question: str, k: int = 3) -> Answers:
-    """The `k` passages of Python's documentation that answer a question best, by BM25 over stems; fewer if fewer match.
+class MeanVectors:
+    """The unit vectors of texts: for each the mean of its stems' rows, of length 1.
 
-    A passage counts with its title here: in the book's experiments titles are the questions, and so are left out. The
-    first call reads and indexes the passages, which takes a second or two.
+    words: the stems; table (V, d): a row for each. Stems without a row do not count.
+
+    >>> MeanVectors(["cat", "dog"], np.array([[3.0, 0.0], [0.0, 4.0]])).of([["cat"], ["dog", "barks"], []])
+    array([[1., 0.],
+           [0., 1.],
+           [0., 0.]])
+
+    Raises ValueError for a table of another shape.
+    """
+
+    def __init__(self, words: Sequence[str], table: np.ndarray) -> None:
+        self.table = _table("table", table)
+        if len(words) != len(table):
+            raise ValueError(f"table must have {len(words)} rows, as many as words, got {len(table)}")
+        self.index = {word: row for row, word in enumerate(words)}
+
+    def of(self, texts: Sequence[Sequence[str]]) -> np.ndarray:
+        """n lists of stems -> (n, d); zeros where no stem is known."""
+        found = np.zeros((len(texts), self.table.shape[1]))
+        for number, words in enumerate(texts):
+            if rows := [self.index[word] for word in words if word in self.index]:
+                found[number] = self.table[rows].mean(0)
+        return found / np.linalg.norm(found, axis=1, keepdims=True).clip(1e-9)
+
+
+def shipped() -> tuple[MeanVectors, float]:
+    """The encoder that scripts/biencoder.py has trained, and how much its scores weigh beside BM25's.
+
+    Raises OSError if the shipped file is damaged.
+    """
+    arrays = load_arrays("retrieval")
+    table = arrays["table"] * arrays["scales"].astype(float)[:, None]  # (V, d)
+    return MeanVectors(bytes(arrays["stems"]).decode().split("\n"), table), float(arrays["weight"])
+
+
+def ask(question: str, k: int = 3) -> Answers:
+    """The `k` passages of Python's documentation that answer a question best; none if no stem of it is known.
+
+    By BM25 over stems and the encoder of the book's chapter on question answering together (`fuse_scores`). A passage
+    counts with its title here: in the book's experiments titles are the questions, and so are left out. The first call
+    reads and indexes the passages, which takes a second or two.
 
     >>> ask("How do I delete a file?", k=2)[0].document
     'faq/library'
@@ -161,13 +200,18 @@ def ask(question: str, k: int = 3) -> Answers:
     Raises TypeError for a question that is no string, ValueError for a `k` below 1, OSError if a file is damaged.
     """
     k, words = at_least_1("k", k), stems(question)
-    passages, index = _documentation()
-    scores = index.scores(words)
+    passages, index, vectors, known, weight = _documentation()
+    counted, near = index.scores(words), known @ vectors.of([words])[0]  # (passages,) each
+    if not counted.any() and not near.any():
+        return Answers()
+    scores = fuse_scores(counted[None], near[None], weight)[0]
     best = np.argsort(-scores, kind="stable")[:k]
-    return Answers(Answer(float(scores[i]), *passages[i]) for i in best if scores[i] > 0)
+    return Answers(Answer(float(scores[i]), *passages[i]) for i in best)
 
 
 @functools.cache
-def _documentation() -> tuple[list[tuple[str, str, str]], BM25]:
+def _documentation() -> tuple[list[tuple[str, str, str]], BM25, MeanVectors, np.ndarray, float]:
     passages, _ = load_documentation()
-    return passages, BM25(stems(f"{title} {text}") for _, title, text in passages)
+    texts = [stems(f"{title} {text}") for _, title, text in passages]
+    vectors, weight = shipped()
+    return passages, BM25(texts, k1=1.2), vectors, vectors.of(texts), weight
