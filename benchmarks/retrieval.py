@@ -67,6 +67,7 @@ EPOCHS = (5, 10, 20)  # of skip-gram, 100 wide
 RATES, TEMPERATURES, STEPS = (0.003, 0.01, 0.03, 0.1), (0.02, 0.05, 0.1), 400
 LSTM_RATES, FEW = (0.003, 0.01, 0.03), {"steps": 200, "size": 128, "titles": 38}
 CONSTANTS, WEIGHTS = (5, 20, 60), (0.25, 0.5, 1.0, 2.0)
+PAIRS = {"titles only": {"titles": 256}, "cloze only": {"titles": 0}, "few pairs": FEW, "LSTM": FEW}
 LONGEST = 60  # stems of a passage that the LSTM reads
 FILE = "retrieval"
 
@@ -234,9 +235,7 @@ def encoder_options(rows: list[dict], kind: str) -> dict:
     """How the encoder of a kind is trained."""
     if kind == "untrained":
         return {}
-    own = best(rows, kind if kind in ("few pairs", "LSTM") else "encoder") | {"steps": STEPS}
-    pairs = {"few pairs": FEW, "LSTM": FEW, "titles only": {"titles": 256}, "cloze only": {"titles": 0}}
-    return own | pairs.get(kind, {})
+    return best(rows, kind if kind in PAIRS else "encoder") | {"steps": STEPS} | PAIRS.get(kind, {})
 
 
 def grid(**values: tuple) -> list[dict]:
@@ -303,6 +302,8 @@ def jobs() -> Iterator[tuple]:
         ):
             yield f"BM25 and {partner}, {how}", part(try_fusion, partner, fuse, settings)
         yield "trained" if partner == "encoder" else partner, seeds, judged
+    for kind in ("titles only", "cloze only"):
+        yield kind, part(choose, kind, RATES)
     for kind in ("untrained", "titles only", "cloze only", "with repetition", "unread"):
         yield kind, JUDGED, part(of_kind, kind)
     for name, weighted in (("mean of word vectors", False), ("weighted by idf", True)):
@@ -323,10 +324,14 @@ def jobs() -> Iterator[tuple]:
                 judge().row(name, judge().skip_gram(seed, best(rows, name)["epochs"], weighted), seed)
             ],
         )
-    yield "few pairs", lambda _: try_encoder("few pairs", RATES, (0.05,), CHOOSING, **FEW)
-    yield "few pairs", JUDGED, part(of_kind, "few pairs")
-    yield "LSTM", lambda _: try_encoder("LSTM", LSTM_RATES, (0.05,), CHOOSING[:1], **FEW)
-    yield "LSTM", JUDGED, part(of_kind, "LSTM")
+    for kind, rates in (("few pairs", RATES), ("LSTM", LSTM_RATES)):
+        yield kind, part(choose, kind, rates)
+        yield kind, JUDGED, part(of_kind, kind)
+
+
+def choose(kind: str, rates: tuple, _: list[dict]) -> list[dict]:
+    """The step size for an encoder that has pairs of its own, at the middle temperature, with one seed."""
+    return try_encoder(kind, rates, TEMPERATURES[1:2], CHOOSING[:1], **({"steps": STEPS} | PAIRS[kind]))
 
 
 def single(name: str, score: Callable) -> tuple:
