@@ -1,25 +1,25 @@
 """Which passage answers? Counting, word vectors, an encoder trained here, a pretrained one, and two of them together.
 
-    python benchmarks/retrieval.py  # some twenty minutes on one quiet core; stopped and started again, it goes on
+    python benchmarks/retrieval.py  # some fifteen minutes on one quiet core; stopped and started again, it goes on
 
 The questions are 173 of Python's FAQ and 1,009 titles of sections, each of which asks for its own section's passage
 among 4,264 (scratch.corpora.load_documentation). The chapter's own code cells define the encoder and its training.
 Nothing is chosen by these questions: BM25's two constants are those that find the titles for training best, as BM25
-learns nothing from them; all else is chosen by the 251 titles for validation, for what is trained with two seeds, and
-then five others are judged. The measure that chooses is the mean reciprocal rank.
+learns nothing from them; all else is chosen by the 251 titles for validation, with other seeds than the five that are
+judged. The measure that chooses is the mean reciprocal rank.
 
 Results go to src/scratch/results/retrieval.json, in `rows`: one with `chosen` for each choice, with all that was tried,
 and one for each arm and seed that is judged. It has the rank of each question's right passage, in the questions' order,
 and for the FAQ the number of the passage that came first. The arms of the encoder:
 
-    trained              with a third of titles, the rest sentences and what they were taken out of (inverse cloze)
+    trained              by titles, three in ten, and sentences and what they were taken out of (inverse cloze)
     untrained            as it begins
-    titles only, cloze only
+    titles only          with a step size of its own, and so
+    cloze only
     with repetition      a passage may stand in a batch twice, and then counts against itself
     unread               without every passage that is a right answer of a test question
-    few pairs, LSTM      as many pairs, read by the mean of vectors and by a bidirectional LSTM
 
-MiniLM's vectors are kept in .cache; computing them is a third of the time.
+MiniLM's vectors are kept in .cache; computing them takes three minutes.
 """
 
 from __future__ import annotations
@@ -38,17 +38,16 @@ os.environ["OMP_NUM_THREADS"] = "1"  # before torch is there
 import common
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.functional import normalize
 
 from scratch import word2vec
 from scratch.bm25 import BM25
 from scratch.contrastive import info_nce
-from scratch.encoder import Encoder
 from scratch.metrics import crossed_interval, interval, mean_reciprocal_rank, recall_at_k, verdict
 from scratch.retrieval import fuse_ranks, fuse_scores, ranks, stems
 from scratch.table import Table
-from scratch.text import pad, tokenize
+from scratch.text import tokenize
 
 CELLS = (
     "= load_documentation()",
@@ -65,28 +64,10 @@ CHOOSING, JUDGED = (100, 101), (0, 1, 2, 3, 4)  # seeds
 K1, B = (0.5, 0.9, 1.2, 1.5, 2.0, 3.0), (0.0, 0.25, 0.5, 0.75, 1.0)
 EPOCHS = (5, 10, 20)  # of skip-gram, 100 wide
 RATES, TEMPERATURES, STEPS = (0.003, 0.01, 0.03, 0.1), (0.02, 0.05, 0.1), 400
-LSTM_RATES, FEW = (0.003, 0.01, 0.03), {"steps": 200, "size": 128, "titles": 38}
-CONSTANTS, WEIGHTS = (5, 20, 60), (0.25, 0.5, 1.0, 2.0)
-PAIRS = {"titles only": {"titles": 256}, "cloze only": {"titles": 0}, "few pairs": FEW, "LSTM": FEW}
-LONGEST = 60  # stems of a passage that the LSTM reads
+TITLES_RATES = (0.0003, 0.001, 0.003, 0.01)  # so few are soon known by heart
+CONSTANTS, WEIGHTS = (1, 2, 5, 20, 60), (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
+PAIRS = {"titles only": {"titles": 256}, "cloze only": {"titles": 0}}
 FILE = "retrieval"
-
-
-class LSTMEncoder(nn.Module):
-    """The book's LSTM encoder in both directions, called as the chapter's encoder is: the mean of its states."""
-
-    def __init__(self, size: int, dim: int = 64) -> None:
-        super().__init__()
-        self.encoder = Encoder(size + 4, dim, 96, num_layers=1, bidirectional=True)
-
-    def forward(self, texts: list[list[int]]) -> Tensor:
-        """n lists of ids -> (n, 192); a text without a stem is read as an unknown one."""
-        order = sorted(range(len(texts)), key=lambda i: len(texts[i][:LONGEST]))
-        found = []
-        for i in range(0, len(order), 256):
-            ids, lengths = pad([[4 + j for j in texts[k][:LONGEST]] or [1] for k in order[i : i + 256]])
-            found.append(self.encoder.states(ids, lengths).sum(1) / lengths.unsqueeze(1))
-        return torch.cat(found)[torch.tensor(order).argsort()]
 
 
 class Judge:
@@ -147,8 +128,6 @@ class Judge:
     def encoder(self, kind: str, seed: int, **options: object) -> Callable[[str], np.ndarray]:
         """Cosines of the chapter's encoder, trained by the chapter's loop with other pairs or another network."""
         book = dict(self.book)
-        if kind == "LSTM":
-            book["MeanEncoder"] = lambda: LSTMEncoder(len(book["idf"]))
         if kind == "unread":
             answers = {p for name in SETS for _, right in self.asked(name) for p in right}
             book["cloze"] = [p for p in book["cloze"] if p not in answers]
@@ -302,8 +281,8 @@ def jobs() -> Iterator[tuple]:
         ):
             yield f"BM25 and {partner}, {how}", part(try_fusion, partner, fuse, settings)
         yield "trained" if partner == "encoder" else partner, seeds, judged
-    for kind in ("titles only", "cloze only"):
-        yield kind, part(choose, kind, RATES)
+    for kind, rates in (("titles only", TITLES_RATES), ("cloze only", RATES)):
+        yield kind, part(choose, kind, rates)
     for kind in ("untrained", "titles only", "cloze only", "with repetition", "unread"):
         yield kind, JUDGED, part(of_kind, kind)
     for name, weighted in (("mean of word vectors", False), ("weighted by idf", True)):
@@ -324,9 +303,6 @@ def jobs() -> Iterator[tuple]:
                 judge().row(name, judge().skip_gram(seed, best(rows, name)["epochs"], weighted), seed)
             ],
         )
-    for kind, rates in (("few pairs", RATES), ("LSTM", LSTM_RATES)):
-        yield kind, part(choose, kind, rates)
-        yield kind, JUDGED, part(of_kind, kind)
 
 
 def choose(kind: str, rates: tuple, _: list[dict]) -> list[dict]:
@@ -442,7 +418,7 @@ def main() -> None:
         "rates": RATES,
         "temperatures": TEMPERATURES,
         "steps": STEPS,
-        "few": FEW,
+        "rates of titles only": TITLES_RATES,
         "constants": CONSTANTS,
         "weights": WEIGHTS,
     }

@@ -19,12 +19,12 @@ __all__ = ["Answer", "Answers", "MeanVectors", "ask", "fuse_ranks", "fuse_scores
 
 
 def stems(text: str) -> list[str]:
-    """The words of a text (`scratch.text.tokenize`), each without its endings: deleting and deleted become delet.
+    """The words of a text (`scratch.text.tokenize`), each without its endings.
 
     The rules are Porter's, as gensim has them. Source: Porter, "An algorithm for suffix stripping", Program, 1980.
 
-    >>> stems("Deleting files, or a deleted file")
-    ['delet', 'file', 'or', 'a', 'delet', 'file']
+    >>> stems("Threads waiting, or a thread that waited")
+    ['thread', 'wait', 'or', 'a', 'thread', 'that', 'wait']
 
     Raises TypeError if `text` is no string.
     """
