@@ -83,14 +83,15 @@ def test_unread_and_repeated_pairs_come_from_where_they_should(judge, monkeypatc
 def test_minilms_vectors_are_computed_once(judge, monkeypatch, tmp_path):
     asked = []
 
-    def read(texts):
+    def read(texts, pieces):
         asked.append(len(texts))
+        assert pieces == 7
         return np.array([[len(text), 1.0] for text in texts])
 
     monkeypatch.setattr(retrieval, "read_by_minilm", read)
     monkeypatch.setattr(retrieval.common, "BOOK", tmp_path / "book")
     for _ in range(2):
-        scores = judge.minilm()("faq")
+        scores = judge.minilm(7)("faq")
         assert scores.shape == (173, 4264)
         assert scores[0, 0] == len(judge.asked("faq")[0][0]) * len(judge.texts[0]) + 1
     assert sorted(asked) == [173, 251, 1009, 4264]
@@ -129,7 +130,7 @@ def test_the_stored_rows_are_what_the_benchmark_makes(judge):
     for row in STORED:
         if "chosen" in row:
             best = retrieval.best(STORED, row["chosen"])
-            for name in best.keys() - {"b", "epochs"}:
+            for name in best.keys() - {"b", "epochs", "pieces"}:
                 values = {one[name] for one in row["tried"]}
                 inside = len(values) == 1 or min(values) < best[name] < max(values)
                 assert inside, (row["chosen"], best)  # a better one may lie beyond

@@ -453,8 +453,8 @@ Table(rows, {"search by": "", "questions": ""} | dict(list(measures.items())[:3]
 # One seed of one encoder proves little. `benchmarks/retrieval.py` has trained five, and kept the rank of every question for
 # every contestant. Nothing was chosen by the questions that judge. The strangers in the table: *MiniLM* is the
 # pretrained sentence model that the chapter on contextual vectors opens, six layers of attention, trained by the same
-# loss on a billion pairs {cite:p}`wang2020minilm,reimers2019sentence`. It reads 128 pieces of each text, as in its
-# training. *Titles only* and *cloze only* are our encoder without one of its two kinds of pairs, *with
+# loss on a billion pairs {cite:p}`wang2020minilm,reimers2019sentence`. It reads 256 pieces of each text, as
+# its makers' library has it. *Titles only* and *cloze only* are our encoder without one of its two kinds of pairs, *with
 # repetition* lets passages meet themselves in a batch, and *unread* never saw a passage that answers a tested question,
 # neither as key nor cut up.
 
