@@ -14,8 +14,8 @@
 # # Question answering: which passage answers?
 #
 # *Why is it called Python?* The answer is in Python's own documentation, in a passage that begins: *When he
-# began implementing Python, Guido van Rossum was also reading the published scripts from "Monty Python's
-# Flying Circus"*. You knew at once that this is it. Yet of the question's five words the whole passage has two, one of
+# began implementing Python, Guido van Rossum was also reading the published scripts from "Monty Python's Flying
+# Circus"*. You knew at once that this is it. Yet of the question's five words the whole passage has two, one of
 # them with another ending, and hundreds of other passages have both as well.
 #
 # Every system that answers from texts begins here. Something must choose, from thousands of passages, the
@@ -65,11 +65,11 @@ print(f"{len(passages):,} passages")
 Table(rows, {"questions": "", "how many": ",", "one of them": ""})
 
 # %% [markdown]
-# We shall judge by the FAQ and by the titles for testing. Sections on one module have their titles all in one of the
-# three lists, so that nothing about a tested module can be learnt from the titles for training. Two warnings
-# before we begin. A section's title is not in its passage, but the address of the section in the HTML pages is made of
-# its title, so an index of whole pages would hold the answers. And titles are *lexical*: whoever wrote one took
-# its words from the section. How many stand in their passage, letter for letter?
+# We shall judge by the FAQ and by the titles for testing. Sections on one module have their titles all in one
+# of the three lists, so that nothing about a tested module can be learnt from the titles for training. Two
+# warnings before we begin. A section's title is not in its passage, but the address of the section in the HTML
+# pages is made of its title, so an index of whole pages would hold the answers. And titles are *lexical*:
+# whoever wrote one took its words from the section. How many stand in their passage, letter for letter?
 
 # %%
 asked = {"FAQ": questions["faq"], "titles": questions["test"]}
@@ -156,9 +156,9 @@ print(f"{sum(map(len, documents)):,} words, {len(having):,} different stems")
 # \mathrm{MRR} = \frac1Q \sum_{i=1}^{Q} \frac{1}{r_i} ,
 # $$ (eq-qa-mrr)
 #
-# where $Q$ is the number of questions. First place counts 1, second a half, and beyond the tenth hardly anything is left.
-# Ties must not help: a method that gives all passages the same score has found nothing, so the right passage goes last
-# among equals.
+# where $Q$ is the number of questions. First place counts 1, second a half, and beyond the tenth hardly
+# anything is left. Ties must not help: a method that gives all passages the same score has found nothing, so
+# the right passage goes last among equals.
 
 # %%
 import numpy as np
@@ -199,11 +199,11 @@ for (arm, name), r in found.items():
 Table(rows, {"search by": "", "questions": ""} | measures)
 
 # %% [markdown]
-# The last two columns are the bootstrap's interval of the MRR. (Words are searched with the constants that BM25 usually comes with, stems with
-# others, of which more below.) For half of the questions the right one of more
-# than four thousand passages is among the first ten, with nothing learnt and in a second. And stems are worth having
-# for titles. This is the baseline, and it deserves the same care as what shall beat it: readers of large benchmarks
-# have had to ask why BM25 [is so low there](https://github.com/beir-cellar/beir/issues/8), or why
+# The last two columns are the bootstrap's interval of the MRR. (Words are searched with the constants that BM25
+# usually comes with, stems with others, of which more below.) For half of the questions the right one of more
+# than four thousand passages is among the first ten, with nothing learnt and in a second. And stems are worth
+# having for titles. This is the baseline, and it deserves the same care as what shall beat it: readers of large
+# benchmarks have had to ask why BM25 [is so low there](https://github.com/beir-cellar/beir/issues/8), or why
 # [it is missing](https://github.com/embeddings-benchmark/mteb/issues/3094). Ours was tried with thirty pairs of
 # constants on the titles for training, from which BM25 learns nothing:
 
@@ -257,8 +257,8 @@ rows = [(name, *line(r)) for (arm, name), r in found.items() if arm == "skip-gra
 Table(rows, {"mean of skip-gram": ""} | dict(list(measures.items())[:3]))
 
 # %% [markdown]
-# Worse than counting, by far. A mean is a blur: every word of the question has its say, and those of the passage that have nothing
-# to do with it do, too. Nobody has told these vectors what they are for.
+# Worse than counting, by far. A mean is a blur: every word of the question has its say, and those of the
+# passage that have nothing to do with it do, too. Nobody has told these vectors what they are for.
 #
 # ## Learning what answers
 #
@@ -304,9 +304,9 @@ print("as torch:", torch.allclose(L, torch.nn.functional.cross_entropy(s, own)))
 # (Our tests hold loss and gradient to those of the library sentence-transformers as well, where the loss is called
 # `MultipleNegativesRankingLoss` and $1/\tau$ its `scale`.)
 #
-# The encoder first. Stems that stand in one passage only are left out. Random vectors in many dimensions are nearly
-# perpendicular, so even before training two texts are alike as far as they share stems; and rare stems are given longer
-# vectors, as idf would have it. The training begins at a blurred count.
+# The encoder first. Stems that stand in one passage only are left out. Random vectors in many dimensions are
+# nearly perpendicular, so even before training two texts are alike as far as they share stems; and rare stems
+# are given longer vectors, as idf would have it. The training begins at a blurred count.
 
 # %%
 from torch import nn
@@ -375,9 +375,9 @@ for i in (0, 100):
 # %% [markdown]
 # ### Negatives that are none
 #
-# The code above takes care that no passage is in a batch twice. The usual loop does not: it draws pairs from a list, and
-# when two pairs have one passage, each is a negative of the other. The loss then punishes the network for being
-# right. Such *false negatives* (假负例) are the more frequent the larger the batch. Counted, with all
+# The code above takes care that no passage is in a batch twice. The usual loop does not: it draws pairs from a
+# list, and when two pairs have one passage, each is a negative of the other. The loss then punishes the network
+# for being right. Such *false negatives* (假负例) are the more frequent the larger the batch. Counted, with all
 # sentences in one list:
 
 # %%
@@ -392,9 +392,9 @@ for n in (32, 256, 1024):
 Table(rows, {"batch": ",", "questions with a false negative": ".1%"})
 
 # %% [markdown]
-# These are the ones that can be counted. Passages that answer the same question in other words, of which the documentation
-# has many, are negatives too, and nobody has listed them. What the counted ones cost is in the table
-# further down.
+# These are the ones that can be counted. Passages that answer the same question in other words, of which the
+# documentation has many, are negatives too, and nobody has listed them. What the counted ones cost is in the
+# table further down.
 #
 # ### Training
 
@@ -451,13 +451,13 @@ Table(rows, {"search by": "", "questions": ""} | dict(list(measures.items())[:3]
 #
 # ## The match
 #
-# One seed of one encoder proves little. `benchmarks/retrieval.py` has trained five, and kept the rank of every question for
-# every contestant. Nothing was chosen by the questions that judge. The strangers in the table: *MiniLM* is the
-# pretrained sentence model that the chapter on contextual vectors opens, six layers of attention, trained by the same
-# loss on a billion pairs {cite:p}`wang2020minilm,reimers2019sentence`. It reads 128 pieces of each text, as in
-# its training (its makers' library would give it 256). *Titles only* and *cloze only* are our encoder without one of its two kinds of pairs, *with
-# repetition* lets passages meet themselves in a batch, and *unread* never saw a passage that answers a tested question,
-# neither as key nor cut up.
+# One seed of one encoder proves little. `benchmarks/retrieval.py` has trained five, and kept the rank of every
+# question for every contestant. Nothing was chosen by the questions that judge. The strangers in the table:
+# *MiniLM* is the pretrained sentence model that the chapter on contextual vectors opens, six layers of
+# attention, trained by the same loss on a billion pairs {cite:p}`wang2020minilm,reimers2019sentence`. It reads
+# 128 pieces of each text, as in its training (its makers' library would give it 256). *Titles only* and *cloze
+# only* are our encoder without one of its two kinds of pairs, *with repetition* lets passages meet themselves
+# in a batch, and *unread* never saw a passage that answers a tested question, neither as key nor cut up.
 
 
 # %%
@@ -485,9 +485,11 @@ for arm in ARMS.split("|"):
 Table(rows, columns)
 
 # %% [markdown]
-# (Skip-gram has read the passages twenty times, as often as we tried, and might gain from more.) The numbers are recall at 1 and at 10 and the MRR, means of five seeds where chance has a part. Which of these differences are more than luck? Each is taken question by question. Where a training decides, other
-# seeds as well as other questions might have come, and the interval is the one for both at once (`crossed_interval`); else it is
-# the bootstrap's. The last column is said by a function, from the interval alone.
+# (Skip-gram has read the passages twenty times, as often as we tried, and might gain from more.) The numbers
+# are recall at 1 and at 10 and the MRR, means of five seeds where chance has a part. Which of these differences
+# are more than luck? Each is taken question by question. Where a training decides, other seeds as well as other
+# questions might have come, and the interval is the one for both at once (`crossed_interval`); else it is the
+# bootstrap's. The last column is said by a function, from the interval alone.
 
 # %%
 from scratch.metrics import crossed_interval, verdict
@@ -527,14 +529,16 @@ compare(
 )
 
 # %% [markdown]
-# The first line is a lesson about care. For plain words, the constants that suit the titles for training best are *worse*
-# for the FAQ than those which BM25 comes with, and for titles the gain is nothing to speak of. Tuning on one kind of
-# questions is no service to another. Stems, in contrast, help both.
+# The first line is a lesson about care. For plain words, the constants that suit the titles for training best
+# are *worse* for the FAQ than those which BM25 comes with, and for titles the gain is nothing to speak of.
+# Tuning on one kind of questions is no service to another. Stems, in contrast, help both.
 #
-# Our encoder has read what skip-gram has read, and is ahead of it for titles; for the FAQ, whose questions are fewer, that
-# cannot be said. Is it ahead of BM25? For titles it is behind, and for the FAQ nobody can tell. Then MiniLM: for the FAQ its lead is longer than the whole way from our random start to BM25. For titles it loses to BM25,
-# a count with a stemmer of 1980, if by little (and it was shown only the beginnings of most passages). Whoever had tested on titles alone would have thrown the network away, and
-# whoever had tested on the FAQ alone would have thrown away the count.
+# Our encoder has read what skip-gram has read, and is ahead of it for titles; for the FAQ, whose questions are
+# fewer, that cannot be said. Is it ahead of BM25? For titles it is behind, and for the FAQ nobody can tell.
+# Then MiniLM: for the FAQ its lead is longer than the whole way from our random start to BM25. For titles it
+# loses to BM25, a count with a stemmer of 1980, if by little (and it was shown only the beginnings of most
+# passages). Whoever had tested on titles alone would have thrown the network away, and whoever had tested on
+# the FAQ alone would have thrown away the count.
 #
 # ### What the encoder lives on
 #
@@ -551,26 +555,29 @@ compare(
 )
 
 # %% [markdown]
-# Training is worth a good deal, and nearly all of it comes from the inverse cloze task: without the titles, the only pairs that people
-# wrote, the encoder is as good as with them. Titles alone lift the random start by a hair; a thousand are soon known by heart, and
-# of the step sizes tried for them the smallest was the best. The twins that we counted cost nothing that could be measured
-# here. Worth knowing, and no licence to keep them where batches are larger or passages fewer.
+# Training is worth a good deal, and nearly all of it comes from the inverse cloze task: without the titles, the
+# only pairs that people wrote, the encoder is as good as with them. Titles alone lift the random start by a
+# hair; a thousand are soon known by heart, and of the step sizes tried for them the smallest was the best. The
+# twins that we counted cost nothing that could be measured here. Worth knowing, and no licence to keep them
+# where batches are larger or passages fewer.
 #
-# The last two pairs are sobering. An encoder that was trained on all passages but those that answer is far behind, and for them
-# no better than its random start: for titles it is even worse.
-# So what ours has learnt is mostly about *these* passages, which words go together in each, and little about what a
-# question has to do with an answer. (Its step size was chosen for passages that it reads; another might do better here.) For a
-# fixed collection that is what one would do, and what `ask` below does. For passages that come in tomorrow one must train again.
+# The last two pairs are sobering. An encoder that was trained on all passages but those that answer is far
+# behind, and for them no better than its random start: for titles it is even worse. So what ours has learnt is
+# mostly about *these* passages, which words go together in each, and little about what a question has to do
+# with an answer. (Its step size was chosen for passages that it reads; another might do better here.) For a
+# fixed collection that is what one would do, and what `ask` below does. For passages that come in tomorrow one
+# must train again.
 #
-# Whether an encoder that reads in order, such as those of Part 2, would do better in the same time, we have not tried.
+# Whether an encoder that reads in order, such as those of Part 2, would do better in the same time, we have not
+# tried.
 #
 # ## Who asks?
 #
-# The winner depends on the questions. Lee, Chang and Toutanova found the same: where the one who wrote the question had the
-# answer before the eyes, BM25 was enough; where one truly looked for something, learnt retrieval was far ahead
-# {cite:p}`lee2019latent`. Titles are of the first kind, and the FAQ is nearer to the second. What may lie behind it
-# is how many words a question shares with its answer. We sort all questions by the share of their stems that stand
-# in the right passage.
+# The winner depends on the questions. Lee, Chang and Toutanova found the same: where the one who wrote the
+# question had the answer before the eyes, BM25 was enough; where one truly looked for something, learnt
+# retrieval was far ahead {cite:p}`lee2019latent`. Titles are of the first kind, and the FAQ is nearer to the
+# second. What may lie behind it is how many words a question shares with its answer. We sort all questions by
+# the share of their stems that stand in the right passage.
 
 # %%
 shares = {}
@@ -622,28 +629,30 @@ figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", nco
 plt.show()
 
 # %% [markdown]
-# The more of the question stands in the passage, the better for everybody, and most for BM25. So far that is what Nils Reimers
-# [told a reader](https://github.com/huggingface/sentence-transformers/issues/22) who had found BM25 ahead of
-# sentence vectors: they are for texts that share few words. And so it is with titles. Where at most half of the words are
-# shared, even our small encoder is ahead of BM25; where more than three quarters are, both encoders are behind. Titles as a whole went
-# to the count because most of them lie in that last group.
+# The more of the question stands in the passage, the better for everybody, and most for BM25. So far that is
+# what Nils Reimers [told a reader](https://github.com/huggingface/sentence-transformers/issues/22) who had
+# found BM25 ahead of sentence vectors: they are for texts that share few words. And so it is with titles. Where
+# at most half of the words are shared, even our small encoder is ahead of BM25; where more than three quarters
+# are, both encoders are behind. Titles as a whole went to the count because most of them lie in that last
+# group.
 #
-# But the overlap is not all. Compare the FAQ with the titles at the *same* overlap: where at most half of the words are shared,
-# MiniLM finds far more answers of the FAQ than sections of titles. Real questions are what it was trained on. They may even be these;
-# see below.
+# But the overlap is not all. Compare the FAQ with the titles at the *same* overlap: where at most half of the
+# words are shared, MiniLM finds far more answers of the FAQ than sections of titles. Real questions are what it
+# was trained on. They may even be these; see below.
 #
 # ## Two together
 #
-# BM25 sees words, the encoders see kin of words, and their mistakes differ. Can they help each other? Their scores have
-# different scales. *Reciprocal rank fusion* {cite:p}`cormack2009reciprocal` looks at nothing but the ranks $r_m(p)$
-# that each method $m$ gives passage $p$, and adds up
+# BM25 sees words, the encoders see kin of words, and their mistakes differ. Can they help each other? Their
+# scores have different scales. *Reciprocal rank fusion* {cite:p}`cormack2009reciprocal` looks at nothing but
+# the ranks $r_m(p)$ that each method $m$ gives passage $p$, and adds up
 #
 # $$
 # \mathrm{fused}(p) = \sum_m \frac{1}{c + r_m(p)} ,
 # $$ (eq-qa-fusion)
 #
-# with a constant $c$, 60 in the paper. It cannot know that one method is surer than the other. The alternative keeps the
-# scores: bring each question's scores to mean 0 and standard deviation 1, and add those of the second times a weight.
+# with a constant $c$, 60 in the paper. It cannot know that one method is surer than the other. The alternative
+# keeps the scores: bring each question's scores to mean 0 and standard deviation 1, and add those of the second
+# times a weight.
 
 # %%
 from scratch.retrieval import fuse_ranks, fuse_scores
@@ -656,7 +665,8 @@ print("scores, by hand as the helper:", np.allclose(z, fuse_scores(a, b, weight=
 print("first of each:", fused.argmax(), z.argmax())
 
 # %% [markdown]
-# Constant and weight were chosen by the validation titles. (In the second table, *ours by ranks* is BM25 and our encoder, fused by ranks.)
+# Constant and weight were chosen by the validation titles. (In the second table, *ours by ranks* is BM25 and
+# our encoder, fused by ranks.)
 
 # %%
 rows = []
@@ -677,11 +687,11 @@ compare(
 )
 
 # %% [markdown]
-# Fusing ranks is a gamble. With our encoder it makes titles worse, and with MiniLM the FAQ, each time the questions for which the two
-# partners are most unequal. A ranking says that a passage is first, not by how much, and so the weaker partner speaks as loudly as the
-# stronger. The sum of the scores never loses here: it is ahead or level in all four cases, with our encoder for titles by a
-# hair. Only one of these pairs is worth the name of a free lunch, BM25 and MiniLM by scores: with it one need not know
-# beforehand who will ask.
+# Fusing ranks is a gamble. With our encoder it makes titles worse, and with MiniLM the FAQ, each time the
+# questions for which the two partners are most unequal. A ranking says that a passage is first, not by how
+# much, and so the weaker partner speaks as loudly as the stronger. The sum of the scores never loses here: it
+# is ahead or level in all four cases, with our encoder for titles by a hair. Only one of these pairs is worth
+# the name of a free lunch, BM25 and MiniLM by scores: with it one need not know beforehand who will ask.
 #
 # > **Correction.** Fusing by ranks is often taken for a gain that costs nothing, and its paper found that it "consistently yields better
 # > results than any individual system", for the results of several TREC experiments. With two partners of whom one is far ahead, the
@@ -708,13 +718,13 @@ ranks_of = dict.fromkeys(("BM25", "ours", "MiniLM"), "d")
 Table(rows, {"question": "", **ranks_of, "BM25's first": ""})
 
 # %% [markdown]
-# (Picked by us, to show different ways to fail.) The question about the name has two words in common with its answer, both
-# everywhere. *C++* is *c* to our tokenizer, as is *C*. *Threads* are in many passages, and the right one is two
-# sentences long. *Multiple items* has a passage that begins *As with removing duplicates*: it leans on the section before it, which
-# a passage cannot see. MiniLM fails, too: the
-# passages on garbage collection and on `switch` do not contain the words *garbage* and *switch*, which their titles have, and the two that match
-# stems, which find *traditional*, or *case* and *statement*, are nearer. And two must
-# be read in full.
+# (Picked by us, to show different ways to fail.) The question about the name has two words in common with its
+# answer, both everywhere. *C++* is *c* to our tokenizer, as is *C*. *Threads* are in many passages, and the
+# right one is two sentences long. *Multiple items* has a passage that begins *As with removing duplicates*: it
+# leans on the section before it, which a passage cannot see. MiniLM fails, too: the passages on garbage
+# collection and on `switch` do not contain the words *garbage* and *switch*, which their titles have, and the
+# two that match stems, which find *traditional*, or *case* and *statement*, are nearer. And two must be read in
+# full.
 
 # %%
 for part in ("RS232", "keypress without"):
@@ -725,9 +735,10 @@ for part in ("RS232", "keypress without"):
     print("  first:", passages[int(firsts[which])][2][:68], "…")
 
 # %% [markdown]
-# The serial port is hopeless: the passage is two links, and the answer is the name of a package within an address. Nothing that
-# reads prose can find it. With the keypress it is the other way round. What BM25 has put first, the reference of the
-# module `msvcrt`, answers the question as well as the FAQ does, and was marked wrong.
+# The serial port is hopeless: the passage is two links, and the answer is the name of a package within an
+# address. Nothing that reads prose can find it. With the keypress it is the other way round. What BM25 has put
+# first, the reference of the module `msvcrt`, answers the question as well as the FAQ does, and was marked
+# wrong.
 #
 # ## Ask
 #
@@ -743,12 +754,13 @@ ask("how can I round numbers exactly for money?", k=2)
 ask("how do I run two things at the same time?", k=1)
 
 # %% [markdown]
-# The first answer has no word of *exactly* or *money* in it. The second question is hopeless with these tools: *run*, *two*, *things*,
-# *same*, *time* are everywhere, and the words of the answer, *thread* and *process*, are not in it.
+# Nothing in the first answer is called *money*; *round* and *exactly* were enough. The second question is
+# hopeless with these tools: *run*, *two*, *things*, *same*, *time* are everywhere, and the words of the answer,
+# *thread* and *process*, are not in it.
 #
-# `ask` adds up the scores of BM25 and of our encoder, because this sum was better than BM25 alone for both kinds of questions. It takes
-# along the encoder's rows, in whole numbers of eight bits, with one scale for each row. `scripts/biencoder.py` has trained
-# them, and its log says what the rounding costs:
+# `ask` adds up the scores of BM25 and of our encoder, because this sum was better than BM25 alone for both
+# kinds of questions. It takes along the encoder's rows, in whole numbers of eight bits, with one scale for each
+# row. `scripts/biencoder.py` has trained them, and its log says what the rounding costs:
 
 # %%
 log = load_results("biencoder")
@@ -931,9 +943,9 @@ Table(rows, {"questions": "", "": "", "MRR alone": ".3f", "with BM25": ".3f"})
 # \frac{\partial (-\ln p_{ii})}{\partial s_{ij}} = p_{ij} - \delta_{ij} ,
 # $$
 #
-# with $\delta_{ij} = 1$ if $i = j$, else 0. A wrong passage is pushed away in proportion to its probability, so those
-# that are nearest get nearly all of it; the right one is pulled by $1 - p_{ii}$, as much as all the others are pushed. The
-# mean over the batch divides by $n$.
+# with $\delta_{ij} = 1$ if $i = j$, else 0. A wrong passage is pushed away in proportion to its probability, so
+# those that are nearest get nearly all of it; the right one is pulled by $1 - p_{ii}$, as much as all the
+# others are pushed. The mean over the batch divides by $n$.
 #
 # </details>
 
@@ -955,14 +967,15 @@ print("as derived:", torch.allclose(gradient, expected, atol=1e-7))
 # %% [markdown]
 # <details><summary>Solution 2</summary>
 #
-# Each of the other $n - 1$ draws misses the passage with the chance $1 - 1/P$, so a question has a twin with the chance
+# Each of the other $n - 1$ draws misses the passage with the chance $1 - 1/P$, so a question has a twin with
+# the chance
 #
 # $$
 # 1 - \Bigl(1 - \frac1P\Bigr)^{n-1} \approx \frac{n - 1}{P} .
 # $$
 #
-# It is one in ten where $(n - 1) \ln(1 - 1/P) = \ln 0.9$, that is near $n = 450$. In our table the shares are different, since
-# long passages have more sentences and are drawn more often.
+# It is one in ten where $(n - 1) \ln(1 - 1/P) = \ln 0.9$, that is near $n = 450$. In our table the shares are
+# different, since long passages have more sentences and are drawn more often.
 #
 # </details>
 
@@ -1005,8 +1018,9 @@ print(f"{title}: {a[worst]} by words, {b[worst]} by stems")
 # %% [markdown]
 # <details><summary>Solution 4</summary>
 #
-# The FAQ's questions are the titles of their sections, so this is no better a test than that with the titles. To learn what titles are
-# worth in an index, questions are needed which were asked by somebody who had not seen them.
+# The FAQ's questions are the titles of their sections, so this is no better a test than that with the titles.
+# To learn what titles are worth in an index, questions are needed which were asked by somebody who had not seen
+# them.
 #
 # </details>
 
@@ -1027,10 +1041,10 @@ for name, pairs in asked.items():
 # %% [markdown]
 # <details><summary>Solution 5</summary>
 #
-# The wider, the less two different stems disturb each other, and the nearer the result comes to a count with idf: random
-# projections keep dot products up to noise that falls like $1/\sqrt d$ (Johnson and Lindenstrauss). A training can make rows of
-# related stems alike, which no width does, and it can learn which stems matter. At small widths it must first learn
-# to keep the stems apart.
+# The wider, the less two different stems disturb each other, and the nearer the result comes to a count with
+# idf: random projections keep dot products up to noise that falls like $1/\sqrt d$ (Johnson and Lindenstrauss).
+# A training can make rows of related stems alike, which no width does, and it can learn which stems matter. At
+# small widths it must first learn to keep the stems apart.
 #
 # </details>
 
