@@ -309,7 +309,7 @@ def test_arrays_are_as_many_numbers_as_the_manifest_says():
         (load_integrations, PAIRS),
         (load_ratings, ["wordsim-353", "simlex-999"]),
         (load_analogies, ["google-analogies"]),
-        (load_arrays, ["contextual"]),
+        (load_arrays, ["contextual", "retrieval"]),
         (fetch, ["text8"]),
     ],
 )

@@ -21,6 +21,7 @@ from scratch import diagrams
 from scratch._drawing import Node, Sheet, sheet
 from scratch.attention import AdditiveAttention
 from scratch.contextual import MaskedLM
+from scratch.contrastive import info_nce
 from scratch.huffman import huffman
 from scratch.negative_sampling import band
 from scratch.recurrent import GRUCell
@@ -197,7 +198,7 @@ ROUND = {
     diagrams.CONCAT,
     "0",
 }
-ROUND |= {r"$QK^{\!\top}$", r"$/\,\sqrt{d}$", r"$\cdot\ V$"}
+ROUND |= {r"$QK^{\!\top}$", r"$/\,\sqrt{d}$", r"$\cdot\ V$", r"$\cos\,/\,\tau$"}
 EITHER = {r"$\tanh$", r"$\mathrm{attention}$"}  # with matrices of its own in a cell or a block, without elsewhere
 
 
@@ -643,3 +644,24 @@ def test_bilm_sees_one_side_each_and_the_masked_model_both():
     (hidden,) = [node for node in guesses if node.y < 5]
     assert [node.text for node in sorted(heard(hidden), key=lambda node: node.x)] == ["the", "[MASK]", "of", "the"]
     assert hidden.text == "bank"
+
+
+def test_bi_encoder_is_the_contrastive_loss():
+    E, questions, passages = random(4, 6), random(3, 6), random(3, 6)
+
+    def near(node, inputs):
+        a, b = (value for _, value in inputs)
+        return torch.cosine_similarity(a, b, dim=0)[None] / 0.1
+
+    def softmax(node, inputs):
+        columns = sorted(inputs, key=lambda pair: pair[0].source.x)
+        return torch.cat([value for _, value in columns]).softmax(0)
+
+    given = {f"passage {j}": passage for j, passage in enumerate(passages, 1)}
+    rules = {"$E$": lambda node, inputs: E @ inputs[0][1], r"$\cos\,/\,\tau$": near, r"$\mathrm{softmax}$": softmax}
+    rules[r"$-\ln\, p_{11}$"] = lambda node, inputs: -inputs[0][1][0].log()
+    losses = []
+    for i in range(3):  # each question in turn is the first, and its passage too
+        own = {f"passage {j}": passages[(i + j - 1) % 3] for j in (1, 2, 3)} | {"question 1": questions[i]}
+        losses.append(Reading(draw("bi_encoder"), given | own, rules).named(r"$-\ln\, p_{11}$"))
+    assert same((torch.stack(losses).mean(), info_nce(questions @ E.T, passages @ E.T, 0.1)))

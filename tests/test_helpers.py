@@ -39,7 +39,7 @@ ORDER = (
     *("cooccurrence", "glove", "ngram", "contextual", "position", "input_layer"),
     *("bptt", "recurrent", "attention", "encoder", "search", "decoder"),
     *("alignment", "copying"),
-    *("bm25", "contrastive", "lora"),
+    *("bm25", "contrastive", "lora", "retrieval"),
     *("report", "_probe", "_exercise", "_mistakes", "exercise", "check"),
 )
 

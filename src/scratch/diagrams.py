@@ -16,6 +16,7 @@ from scratch._drawing import sheet
 __all__ = [
     "additive_attention",
     "band",
+    "bi_encoder",
     "bidirectional_encoder",
     "bilm_and_masked_lm",
     "encoder_decoder",
@@ -359,3 +360,23 @@ def encoder_decoder() -> None:
         s.arrow(g, W, text=_v("s", str(u + 1)))
         s.arrow(W, s.value(g.x, 6.6, wanted, 1.12))
         state = g
+
+
+def bi_encoder() -> None:
+    """One encoder reads questions and passages; the first question's loss asks for its own passage: eq-qa-infonce."""
+    s = sheet(7.2)
+    softmax = s.round(6.3, 5.0, SOFTMAX, 6.4)
+    question = s.box(1.1, 1.8, "$E$", 1.2)
+    s.arrow(s.value(1.1, 0.5, "question 1", 1.9), question)
+    for j, x in enumerate((3.9, 6.3, 8.7), 1):
+        passage = s.box(x, 1.8, "$E$", 1.2)
+        near = s.round(x, 3.6, r"$\cos\,/\,\tau$", 1.6, 0.75)
+        s.arrow(s.value(x, 0.5, f"passage {j}", 1.9), passage)
+        s.arrow(passage, near, text=_v("k", str(j)))
+        corners = (1.1, 2.95), (x - 1.1, 2.95), (x - 1.1, 3.6)
+        if j == 1:
+            s.arrow(question, near, *corners, text=_v("q", "1"), at=(0.7, 2.65))
+        else:
+            s.arrow(question, near, *corners)
+        s.arrow(near, softmax, text=f"$s_{{1{j}}}$")
+    s.arrow(softmax, s.value(6.3, 6.5, r"$-\ln\, p_{11}$", 2.2))
