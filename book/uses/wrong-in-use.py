@@ -107,28 +107,8 @@ def padded_further(loss, seed=0):
 exhibit("loss over padding", padded_further, wrong, mended)
 
 # %% [markdown]
-# How much of a loss would speak of pads? That depends on who shares a batch. Here are the Chinese targets of the
-# [translation](translation.ipynb) chapter, in batches of 32: as they come, shuffled, and with texts of like
-# length together.
-
-# %%
-from scratch.corpora import load_pairs
-from scratch.table import Table
-
-pairs = load_pairs("en-zh")[0]
-sizes = [len(target) + 1 for _, target in pairs]  # characters, and the end
-shuffled = random.Random(0).sample(sizes, len(sizes))
-orders = {"as they come": sizes, "shuffled": shuffled, "by length": sorted(sizes)}
-rows = []
-for name, order in orders.items():
-    batches = [order[i : i + 32] for i in range(0, len(order), 32)]
-    places = sum(len(batch) * max(batch) for batch in batches)
-    rows.append((name, 1 - sum(order) / places))
-Table(rows, {"batches": "", "pads among the places": ".0%"})
-
-# %% [markdown]
-# In shuffled batches more than half of the loss would be about nothing. Batches by length hide nearly all of it: a
-# tidy loader makes a bug invisible, until somebody shuffles.
+# How much of a loss would speak of pads? In the [translation](translation.ipynb) chapter's random batches, most of it; in
+# batches of sentences of like length, nearly nothing. A tidy loader makes the bug invisible, until somebody shuffles.
 #
 # > **Pitfall.** The mend has a trap of its own. If the loss is taken step by step, as a loop over the decoder does, there
 # > are steps at which every sentence of the batch has ended. A mean over no target is $0/0$, and `ignore_index` gives
@@ -195,6 +175,7 @@ exhibit("reads its target", blind_to_what_comes, wrong, mended)
 
 # %%
 from scratch.search import beam_search
+from scratch.table import Table
 
 EOS = 3
 
@@ -259,6 +240,7 @@ Table(rows, columns | {"written, plain": "d", "with length": "d"})
 # %%
 import sacrebleu
 
+from scratch.corpora import load_pairs
 from scratch.metrics import bleu
 
 
@@ -331,7 +313,9 @@ def mended(text):
 
 
 def itself_scores_1(words, seed=0):
-    texts = random.Random(seed).sample([target for _, target in pairs], 20)
+    texts = random.Random(seed).sample(
+        [target for _, target in load_pairs("en-zh")[0]], 20
+    )
     texts += ["L'été dernier", "re-use 2 files", "没有 Wi-Fi"]
     return all(rouge(words(text), words(text))["rouge1"] == 1 for text in texts)
 
@@ -546,7 +530,7 @@ Table(rows, dict.fromkeys(("exhibit", "check", "wrong", "mended"), ""))
 # <details><summary>Answer</summary>
 #
 # - **A ✗** They have nothing in common that we know of. It is the mean that is lowered.
-# - **B ✓** A sure guess costs next to nothing, and in shuffled batches it makes up more than half of the places.
+# - **B ✓** A sure guess costs next to nothing, and in shuffled batches most places can be of that kind.
 # - **C ✗** It divides by more places: all of them.
 # - **D ✗** Scores are those of what is *guessed*; an input row of zeros makes them neither zero nor cheap.
 #
