@@ -34,7 +34,11 @@ NEEDS = {  # the chapters that each builds on
     "attention": ("encoder-decoder", "lstm-encoder"),
     "transformer-encoder": ("the-input-layer", "attention"),
     "wrong-on-purpose": ("transformer-encoder",),
-    "question-answering": ("lstm-encoder",),
+    "translation": ("transformer-encoder",),
+    "summarization": ("translation",),
+    "question-answering": ("lstm-encoder", "contextual"),
+    "fine-tuning": ("contextual", "transformer-encoder"),
+    "wrong-in-use": ("wrong-on-purpose", "summarization", "question-answering", "fine-tuning"),
 }
 PLACES = {  # column and row of each box
     "tokens": (2, 0),
@@ -52,7 +56,11 @@ PLACES = {  # column and row of each box
     "attention": (3.5, 6),
     "transformer-encoder": (2.5, 7),
     "wrong-on-purpose": (2.5, 8),
-    "question-answering": (3.5, 9),
+    "translation": (3.5, 8),
+    "summarization": (3.5, 9),
+    "question-answering": (0.5, 8),
+    "fine-tuning": (1.5, 8),
+    "wrong-in-use": (2.5, 10),
 }
 SHORT = {"word2vec-at-scale": "at scale", "positional-encoding": "positions", "the-input-layer": "input layer"}
 SHORT |= {
@@ -60,6 +68,7 @@ SHORT |= {
     "wrong-on-purpose": "wrong on purpose",
     "encoder-decoder": "encoder–decoder",
     "question-answering": "questions",
+    "wrong-in-use": "wrong in use",
 }
 WIDE, HIGH, COLUMN, ROW = 148, 34, 160, 62
 

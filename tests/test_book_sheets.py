@@ -76,5 +76,5 @@ def test_every_chapter_has_its_place_in_the_graph():
 
 def test_every_chapter_is_taught():
     text = plan.PAGE.read_text("utf-8")
-    weeks = text[text.index("## Twelve weeks") : text.index("## Four weeks")]
+    weeks = text[text.index("## Fifteen weeks") : text.index("## Four weeks")]
     assert {f"{c}.ipynb" for c in map(str, chapters(language="en"))} <= set(re.findall(r"\]\(([^)]+)\)", weeks))

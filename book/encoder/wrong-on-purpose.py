@@ -1422,3 +1422,4 @@ for name in ("mask on the queries", "last state is padding"):
 #   else two BLEU scores may differ in.
 # - The [attention](attention.ipynb) and [LSTM encoder](lstm-encoder.ipynb) chapters, for masks and
 #   padding done right.
+# - The museum's [second wing](../uses/wrong-in-use.ipynb), for what goes wrong once an encoder is put to use.
