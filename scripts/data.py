@@ -14,6 +14,7 @@ one record a line, columns separated by tabs:
     LICENSE-….txt           as the packages have them
     senses.tsv              not made by this program but by hand: word, sense, corpus, sentence
     contextual.npz          not made by this program but by scripts/contextual.py
+    translate.npz           nor this one, but by scripts/weights.py
     manifest.json           every set, these and those that are read elsewhere: file, SHA-256, sizes, licence, source;
                             and how many of WordNet's glosses are of each kind of noun, in their order
 """
@@ -126,7 +127,7 @@ ELSEWHERE = [
     },
 ]
 
-# Files that were made here: labelled by hand, and trained by scripts/contextual.py.
+# Files that were made here: labelled by hand, and trained by scripts/contextual.py and scripts/weights.py.
 OWN = [
     {
         "name": "senses",
@@ -141,6 +142,13 @@ OWN = [
         "file": "contextual.npz",
         "licence": "MIT",
         "source": {"note": "trained by scripts/contextual.py on the three English texts"},
+    },
+    {
+        "name": "translate",
+        "kind": "weights",
+        "file": "translate.npz",
+        "licence": "Apache-2.0",
+        "source": {"note": "trained by scripts/weights.py on the training pairs of en-zh"},
     },
 ]
 

@@ -1,0 +1,79 @@
+"""Train the small translator that the book ships, from English to Chinese: python scripts/weights.py [--seconds N].
+
+Writes src/scratch/data/translate.npz (whole numbers of eight bits, a scale for each row, and the vocabulary), its
+record in the manifest, and the log, src/scratch/results/translate.json. The model is the rung "dot, copy" of
+benchmarks/translation.py, trained for so many seconds of processor time on one thread; it is five minutes' work. Its
+time ends the training, so that two runs give models that differ a little.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import platform
+import sys
+from collections import Counter
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parent.parent / "benchmarks"))
+
+import data
+import numpy as np
+import torch
+import translation
+
+from scratch import translate
+
+ROOT = Path(__file__).parents[1]
+DATA, LOG = ROOT / "src" / "scratch" / "data", ROOT / "src" / "scratch" / "results" / "translate.json"
+
+
+def scores(book: translation.Data, model, which: str) -> dict[str, float]:
+    """BLEU and chrF of what a model makes of a split's sources."""
+    return translation.score("zh", book.translate(model, which), [target for _, target in book.splits[which]])
+
+
+def arrays_of(book: translation.Data, model) -> dict[str, np.ndarray]:
+    """What the file holds."""
+    words, weights = book.vocabulary.tokens[4:], model.state_dict()
+    found = {
+        "words": np.frombuffer("\n".join(words).encode(), np.uint8),
+        "counts": np.array([book.vocabulary.counts[word] for word in words], np.int32),
+        "inside": np.array([book.inside[word] for word in words], np.int32),
+        "names": np.frombuffer("\n".join(weights).encode(), np.uint8),
+    }
+    for name, weight in weights.items():
+        found |= translate.rounded(name, weight)
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", type=float, default=300.0, help="of processor time")
+    parser.add_argument("--rate", type=float, default=0.01, help="the largest step size")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--try", action="store_true", dest="trial", help="write nothing")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    book = translation.data("zh")
+    book.inside = Counter({word: book.inside[word] for word in book.vocabulary.tokens})  # what the file can hold
+    job = {"language": "zh", "rung": "dot, copy", "rate": arguments.rate, "seed": arguments.seed}
+    model, how = translation.train(job | {"seconds": arguments.seconds})
+    log = {"processor": platform.machine(), "torch": torch.__version__} | job | {"seconds": arguments.seconds} | how
+    log["trained"] = {which: scores(book, model, which) for which in ("validation", "test")}
+    arrays = arrays_of(book, model)
+    model.load_state_dict({name: translate.restored(arrays, name).float() for name in model.state_dict()})
+    log["rounded"] = {which: scores(book, model, which) for which in ("validation", "test")}
+    print(json.dumps(log, indent=1))
+    if arguments.trial:
+        return
+    with io.BytesIO() as buffer:
+        np.savez_compressed(buffer, **arrays)
+        (DATA / "translate.npz").write_bytes(buffer.getvalue())
+    data.register()
+    LOG.write_text(json.dumps(log, indent=1) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()
