@@ -1,5 +1,9 @@
 """Train the small translator that the book ships, from English to Chinese: python scripts/weights.py [--seconds N].
 
+    python scripts/weights.py --search
+
+trains none, and adds to the log how the shipped one does with beams of several widths and length penalties.
+
 Writes src/scratch/data/translate.npz (whole numbers of eight bits, a scale for each row, and the vocabulary), its
 record in the manifest, and the log, src/scratch/results/translate.json. The model is the rung "dot, copy" of
 benchmarks/translation.py, trained for so many seconds of processor time on one thread; it is five minutes' work. Its
@@ -27,6 +31,7 @@ from scratch import translate
 
 ROOT = Path(__file__).parents[1]
 DATA, LOG = ROOT / "src" / "scratch" / "data", ROOT / "src" / "scratch" / "results" / "translate.json"
+SEARCHES = ((1, 0.0), (2, 0.0), (5, 0.0), (10, 0.0), (5, 0.6), (5, 1.2))  # width, length penalty
 
 
 def scores(book: translation.Data, model, which: str) -> dict[str, float]:
@@ -48,15 +53,35 @@ def arrays_of(book: translation.Data, model) -> dict[str, np.ndarray]:
     return found
 
 
+def searches(book: translation.Data) -> list[dict]:
+    """BLEU on validation and test strings by SEARCHES, and the length of the test's texts, of its references' lengths."""
+    model, rows = translate.pretrained(), []
+    for width, penalty in SEARCHES:
+        row = {"width": width, "penalty": penalty}
+        for which in ("validation", "test"):
+            sources, references = zip(*book.splits[which], strict=True)
+            found = model.translate(sources, width, penalty)
+            row[which] = translation.score("zh", found, list(references))["bleu"]
+        ours, theirs = (sum(map(len, translation.tokens("zh", texts))) for texts in (found, references))
+        rows.append(row | {"length": round(ours / theirs, 3)})
+        print(rows[-1], flush=True)
+    return rows
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=300.0, help="of processor time")
     parser.add_argument("--rate", type=float, default=0.01, help="the largest step size")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--try", action="store_true", dest="trial", help="write nothing")
+    parser.add_argument("--search", action="store_true", help="only beams, of the shipped model")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     book = translation.data("zh")
+    if arguments.search:
+        log = json.loads(LOG.read_text("utf-8")) | {"search": searches(book)}
+        LOG.write_text(json.dumps(log, indent=1) + "\n", "utf-8")
+        return
     book.inside = Counter({word: book.inside[word] for word in book.vocabulary.tokens})  # what the file can hold
     job = {"language": "zh", "rung": "dot, copy", "rate": arguments.rate, "seed": arguments.seed}
     model, how = translation.train(job | {"seconds": arguments.seconds})

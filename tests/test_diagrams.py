@@ -21,6 +21,7 @@ from scratch import diagrams
 from scratch._drawing import Node, Sheet, sheet
 from scratch.attention import AdditiveAttention
 from scratch.contextual import MaskedLM
+from scratch.decoder import Decoder
 from scratch.huffman import huffman
 from scratch.negative_sampling import band
 from scratch.recurrent import GRUCell

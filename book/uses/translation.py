@@ -425,7 +425,8 @@ right = [
     for ids, row in zip(written, y.tolist(), strict=False)
 ]
 print("over half of 300 seen strings are written without a fault:", sum(right) > 150)
-print("with the padding counted the loss is larger:", loss(every, False) > 2 * after)
+counted = loss(every, masked=False).item()
+print("with the padding counted the loss is larger:", counted > 2 * after)
 
 # %% [markdown]
 # The last line is the same model by the other loss: nothing has ever told it what comes after the end, nor need it know.
@@ -434,7 +435,7 @@ print("with the padding counted the loss is larger:", loss(every, False) > 2 * a
 # ## A word that nobody knows
 #
 # *Failed to connect to Zorblax.* No vocabulary has it, and a decoder that chooses among $V$ tokens cannot write it. A
-# person would copy it. See and colleagues {cite:p}`see2017get` let attention do so: since its weights are
+# person would copy it. With a *copy mechanism* (复制机制) attention does so {cite:p}`see2017get`: since its weights are
 # probabilities, those of the places where the source has a token can be added to the token's own. A *switch*
 # $p_{\mathrm{gen}} \in (0, 1)$, from one more layer, says how much is written and how much is copied:
 #
@@ -553,7 +554,7 @@ Table(rows, dict.fromkeys(("the beam", "text", "of the same source"), ""))
 # A beam that finds a likelier and worse text has done its job: the *model* is wrong about it, and greedy search was
 # saved by its short sight. A known case are short texts. Every token costs probability, so of two texts the shorter is
 # often the likelier; in one large system the likeliest text of all was the empty one, for more than half of the
-# sentences {cite:p}`stahlberg2019nmt`. The *length penalty* {cite:p}`wu2016google` divides the logarithm by $((5 + n) / 6)^\gamma$ for $n$
+# sentences {cite:p}`stahlberg2019nmt`. The *length penalty* (长度惩罚) {cite:p}`wu2016google` divides the logarithm by $((5 + n) / 6)^\gamma$ for $n$
 # tokens. Wide beams are worse than narrow ones in large systems, too {cite:p}`koehn2017six`. Here are the whole test's
 # scores for the shipped model, by width and $\gamma$, with the length of all texts relative to that of the references.
 
@@ -613,7 +614,7 @@ axes[0].invert_yaxis()
 
 # %%
 links = Counter()
-for source, _ in test[:150]:
+for source, _ in test[:120]:
     one = translate(source)
     table = by_table(one.source, one.tokens)
     T, U = len(one.source), len(one.tokens)
@@ -1110,7 +1111,7 @@ Table(rows, columns) if rows else None
 # %% [markdown]
 # **8. Two articles report 31 and 34 BLEU for Chinese, of two systems. When may you say that the second is better?**
 #
-# - **A** If both were tested on the same strings with the same signature, and an interval of the difference leaves out 0.
+# - **A** If both were tested on the same strings with the same signature, and an interval of the difference leaves out zero.
 # - **B** If the test sets are of the same size.
 # - **C** Always: three points are a lot.
 # - **D** If both have tokenized by characters.
@@ -1181,7 +1182,7 @@ class Two:
             if n == 0:
                 log_p[row, 4], log_p[row, 5] = -2.0, -3.0
             else:
-                log_p[row, 3 if n == {4: 2, 5: 5}[token] else token] = 0.0
+                log_p[row, 3 if n == {4: 2, 5: 5}.get(token) else token] = 0.0
         return log_p, {"n": state["n"] + 1}
 
 

@@ -112,12 +112,14 @@ class Translator:
         lower = first.lower()
         return [lower if self._inside.get(lower, 0) > self._inside.get(first, 0) else first, *rest]
 
-    def translate(self, texts: Sequence[str], width: int = 1, batch: int = 32, longest: int = 60) -> list[str]:
-        """What the model makes of these texts: with a beam of `width`, which is greedy at 1, some at a time."""
+    def translate(
+        self, texts: Sequence[str], width: int = 1, length_penalty: float = 0.0, *, batch: int = 32, longest: int = 60
+    ) -> list[str]:
+        """What the model makes of these texts: by `beam_search`, which is greedy for a width of 1, some at a time."""
         found, batch = [], at_least_1("batch", batch)
         for start in range(0, len(texts), batch):
             some = [encode(self.vocabulary, self.read(text)) for text in texts[start : start + batch]]
-            written = beam_search(self.model, *pad([ids for ids, _ in some]), longest, width)
+            written = beam_search(self.model, *pad([ids for ids, _ in some]), longest, width, length_penalty)
             found += [self._text(ids, others) for ids, (_, others) in zip(written, some, strict=True)]
         return found
 
