@@ -54,7 +54,7 @@ def arrays_of(book: translation.Data, model) -> dict[str, np.ndarray]:
 
 
 def searches(book: translation.Data) -> list[dict]:
-    """BLEU on validation and test strings by SEARCHES, and the length of the test's texts, of its references' lengths."""
+    """BLEU of both splits by SEARCHES, and how long the texts of the test are, of its references."""
     model, rows = translate.pretrained(), []
     for width, penalty in SEARCHES:
         row = {"width": width, "penalty": penalty}

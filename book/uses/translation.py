@@ -10,7 +10,6 @@
 #     name: python3
 # ---
 
-
 # %% [markdown]
 # # Translation: how does a sentence cross into another language?
 #
@@ -678,11 +677,11 @@ print("step by step as all at once:", torch.allclose(torch.stack(steps, 1), at_o
 # once. What is compared:
 #
 # - **no attention**: the encoder's last states are all that the decoder gets;
-# - **additive, input feeding**: Bahdanau's decoder, whose attention waits for each state {cite:p}`bahdanau2015neural`;
-# - **additive** and **dot**, all steps at once: figure {numref}`fig-tr-decoder`, with either score;
+# - **input feeding**: Bahdanau's additive decoder, whose attention waits for each state {cite:p}`bahdanau2015neural`;
+# - **additive** and **dot**, all steps at once: {numref}`fig-tr-decoder`, with either score;
 # - **dot, word2vec**: its source's words begin with [word2vec](../input-layer/word2vec.ipynb)'s vectors;
 # - **dot, copy**: with equation {eq}`eq-tr-copy`;
-# - **Transformer**, and a Transformer's encoder with an LSTM decoder.
+# - **Transformer**, and **Transformer + LSTM**, whose decoder is the LSTM.
 #
 # An interval should say what other test *programs* and other *seeds* would give. Strings of one integration go together,
 # so integrations are what is drawn. BLEU is no mean over them; but leaving out one and looking at how the score
@@ -733,24 +732,35 @@ Table([(about, low, high) for about, low, high in rows], columns)
 
 # %%
 RUNGS, SEEDS = 8, 5
-scores, found = {}, {}  # (pairs, way): worths (seeds, integrations), and rows
+SHORT = {
+    "additive, input feeding": "input feeding",
+    "IBM 1, bigrams": "IBM 1 + bigrams",
+}
+SHORT |= {"additive, all steps at once": "additive"}
+SHORT |= {"Transformer, LSTM decoder": "Transformer + LSTM"}
+found = {}  # (pairs, way): its rows, of ladders that are whole
 for name in pairs:
-    language = name[-2:]
-    plain = results.get(f"{language}-plain", [])
-    trained = results.get(f"{language}-seeds", [])
+    plain, trained = (
+        results.get(f"{name[-2:]}-{part}", []) for part in ("plain", "seeds")
+    )
     if plain and len(trained) == RUNGS * SEEDS:
         for row in [*plain, *trained]:
-            key = name, row.get("way") or row["rung"]
-            found.setdefault(key, []).append(row)
-            scores.setdefault(key, []).append(worth(name, texts_of(row)))
-            if "beam texts" in row:
-                beam = worth(name, texts_of(row, "beam texts"))
-                scores.setdefault((name, f"{key[1]}, beam"), []).append(beam)
-print("ladders that are whole:", ", ".join({name for name, _ in scores}) or "none yet")
+            way = row.get("way") or row["rung"]
+            found.setdefault((name, SHORT.get(way, way)), []).append(row)
+ladders = list(dict.fromkeys(name for name, _ in found))
+print("ladders that are whole:", ", ".join(ladders) or "none yet")
+
+# %%
+scores = {}  # (pairs, way): worths, (runs, integrations)
+for (name, way), runs in found.items():
+    scores[name, way] = [worth(name, texts_of(row)) for row in runs]
+    if "beam texts" in runs[0]:
+        beams_ = [texts_of(row, "beam texts") for row in runs]
+        scores[name, f"{way}, beam"] = [worth(name, texts) for texts in beams_]
 
 
 def many(key):
-    """The worths of a way's runs, (runs, integrations): what has no seed, five times."""
+    """A way's worths, (seeds, integrations): those of what has no seed five times."""
     return np.tile(scores[key], (SEEDS // len(scores[key]), 1))
 
 
@@ -759,30 +769,16 @@ def ladder(name):
     rows = []
     for (which, way), runs in found.items():
         if which == name:
-            score = np.mean([row["test"]["bleu"] for row in runs])
-            chrf_ = np.mean([row["test"]["chrf"] for row in runs])
-            passes = np.mean([row.get("epochs", np.nan) for row in runs])
-            rate = runs[0].get("rate")
-            low, high = crossed_interval(many((which, way)))
-            rows.append(
-                (
-                    way,
-                    rate,
-                    None if np.isnan(passes) else passes,
-                    score,
-                    low,
-                    high,
-                    chrf_,
-                )
-            )
-    columns = {
-        name: "",
-        "step size": "g",
-        "passes": ".1f",
-        "BLEU": ".1f",
-        "from": ".1f",
-    }
-    columns |= {"to": ".1f", "chrF": ".1f"}
+            mean = {
+                k: np.mean([row["test"][k] for row in runs]) for k in ("bleu", "chrf")
+            }
+            trained = "epochs" in runs[0]
+            passes = np.mean([row["epochs"] for row in runs]) if trained else None
+            ends = crossed_interval(many((which, way)))
+            row = way, runs[0].get("rate"), passes, mean["bleu"], *ends, mean["chrf"]
+            rows.append(row)
+    columns = {name: "", "step size": "g", "passes": ".1f", "BLEU": ".1f"}
+    columns |= {"from": ".1f", "to": ".1f", "chrF": ".1f"}
     return Table(rows, columns) if rows else None
 
 
@@ -792,27 +788,33 @@ ladder("en-zh")
 ladder("en-fr")
 
 # %%
-COMPARED = (
-    ("dot", "no attention"),
-    ("additive, all steps at once", "additive, input feeding"),
-    ("dot", "additive, all steps at once"),
-    ("dot, word2vec", "dot"),
-    ("dot, copy", "dot"),
-    ("Transformer", "dot"),
-    ("Transformer, LSTM decoder", "Transformer"),
-    ("IBM 1, bigrams", "memory"),
-    ("dot", "IBM 1, bigrams"),
-    ("dot, copy", "IBM 1, bigrams"),
-    ("dot, beam", "dot"),
-    ("dot, copy, beam", "dot, copy"),
-)
+COMPARED = """dot / no attention
+additive / input feeding
+dot / additive
+dot, word2vec / dot
+dot, copy / dot
+Transformer / dot
+Transformer + LSTM / Transformer
+IBM 1 + bigrams / memory
+dot / IBM 1 + bigrams
+dot, copy / IBM 1 + bigrams
+dot, copy / memory
+dot, beam / dot
+dot, copy, beam / dot, copy""".split("\n")
+
+
+def gap(name, a, b):
+    """The difference in BLEU, its interval, and what that lets one say."""
+    each = many((name, a)) - many((name, b))  # (seeds, integrations)
+    ends = crossed_interval(each)
+    return each.mean(), *ends, metrics.verdict(*ends)
+
+
+# %%
 rows = []
-for name in {name: 0 for name, _ in scores}:
-    for a, b in COMPARED:
-        gap = many((name, a)) - many((name, b))  # (seeds, integrations)
-        low, high = crossed_interval(gap)
-        rows.append((name, a, b, gap.mean(), low, high, metrics.verdict(low, high)))
-columns = {"": "", "this": "", "against": "", "BLEU": "+.1f", "from": "+.1f"}
+for name in ladders:
+    rows += [(name, pair, *gap(name, *pair.split(" / "))) for pair in COMPARED]
+columns = {"": "", "this / against this": "", "BLEU": "+.1f", "from": "+.1f"}
 columns |= {"to": "+.1f", "is": ""}
 Table(rows, columns) if rows else None
 
@@ -911,32 +913,38 @@ Table(rows, {f"of {len(sources):,} texts": "", "with a Latin word of their own":
 # %% [markdown]
 # ## One thing changed
 #
-# What would happen without this or that? Each line is the rung *dot* with one change, at the same step size, with the same
-# five seeds; the difference is to the line that it should be compared with.
+# What would happen without this or that? Each line is the rung *dot* with one change, at the same step size and with the
+# same five seeds. The gap is to the unchanged rung; a line with two changes is compared with the one that has the
+# first of them only, and a smaller share of the teacher with a whole one that is taken step by step as well.
 
 # %%
-AGAINST = {"step by step, teacher": "step by step, teacher 100%"}
-AGAINST |= {
-    "no attention, one way": "no attention, one way",
-    "any": "any lengths in a batch",
-}
-changed = {}
+changed, base = {}, [r for r in results.get("zh-seeds", []) if r["rung"] == "dot"]
 for row in results.get("zh-ablations", []):
     changed.setdefault(row["change"], []).append(row)
-base = [row for row in results.get("zh-seeds", []) if row["rung"] == "dot"]
-whole = len(base) == SEEDS and all(len(rows) == SEEDS for rows in changed.values())
-rows, values = [], {"dot": [worth("en-zh", texts_of(row)) for row in base]}
-for change, runs in changed.items() if whole else ():
-    values[change] = [worth("en-zh", texts_of(row)) for row in runs]
-    other = next((b for a, b in AGAINST.items() if change.startswith(a)), "dot")
-    other = "dot" if other == change else other
-    gap = np.subtract(values[change], values[other])
-    low, high = crossed_interval(gap)
-    steps = np.mean([row["epochs"] for row in runs])
-    score = np.mean([row["test"]["bleu"] for row in runs])
-    rows.append((change, steps, score, other, gap.mean(), low, high))
-columns = {"change": "", "passes": ".1f", "BLEU": ".1f", "against": "", "by": "+.1f"}
-columns |= {"from": "+.1f", "to": "+.1f"}
+whole = len(base) == SEEDS and all(len(runs) == SEEDS for runs in changed.values())
+runs_of = {"dot": base} | changed if whole and changed else {}
+values = {
+    name: [worth("en-zh", texts_of(row)) for row in runs]
+    for name, runs in runs_of.items()
+}
+AGAINST = {"any lengths, loss without a mask": "any lengths in a batch"}
+AGAINST |= {"no attention, one way, source reversed": "no attention, one way"}
+for share in (75, 50, 0):
+    AGAINST[f"step by step, teacher {share}%"] = "step by step, teacher 100%"
+
+# %%
+rows = []
+for change in list(values)[1:]:
+    other = AGAINST.get(change, "dot")
+    each = np.subtract(values[change], values[other])  # (seeds, integrations)
+    ends = crossed_interval(each)
+    passes = np.mean([row["epochs"] for row in runs_of[change]])
+    score = np.mean([row["test"]["bleu"] for row in runs_of[change]])
+    about = change if change != "no masks in writing" else "none: trained once more"
+    what = metrics.verdict(*ends)
+    rows.append((about, passes, score, each.mean(), *ends, what))
+columns = {"change": "", "passes": ".1f", "BLEU": ".1f", "gap": "+.1f"}
+columns |= {"from": "+.1f", "to": "+.1f", "is": ""}
 Table(rows, columns) if rows else None
 
 # %% [markdown]
