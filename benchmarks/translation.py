@@ -205,6 +205,7 @@ CHANGES = {  # of the rung "dot"; a job's "teacher" is the share of steps that a
     **{f"step by step, teacher {share:.0%}": {"teacher": share} for share in (1.0, 0.75, 0.5, 0.0)},
     "no attention, one way": {"rung": "no attention, one way"},
     "no attention, one way, source reversed": {"rung": "no attention, one way", "backwards": True},
+    "dropout 30%": {"dropout": 0.3},
     "no masks in writing": {"slips": True},
 }
 
@@ -231,6 +232,8 @@ def train(job: dict) -> tuple[EncoderDecoder, dict]:
     begin(model)
     if job["rung"] == "dot, word2vec":
         begin_with_word2vec(model.encoder.embedding, book)
+    if job.get("dropout"):
+        drop(model, job["dropout"])
     copies = isinstance(model, CopyingEncoderDecoder)
     rows, weights = book.rows(copies), list(model.parameters())
     averaged = [w.detach().clone() for w in weights]
@@ -258,7 +261,7 @@ def train(job: dict) -> tuple[EncoderDecoder, dict]:
     for weight, value in zip(weights, averaged, strict=True):
         weight.data = value
     epochs = steps * BATCH / len(rows)
-    return model, {
+    return model.eval(), {
         "parameters": sum(w.numel() for w in weights),
         "steps": steps,
         "epochs": round(epochs, 1),
@@ -296,6 +299,18 @@ def begin(model: EncoderDecoder) -> None:
         for layer in model.decoder.modules():
             if isinstance(layer, nn.Linear):
                 nn.init.kaiming_uniform_(layer.weight, nonlinearity="tanh")
+
+
+def drop(model: EncoderDecoder, share: float) -> None:
+    """In training, dropout: of the vectors of words read and written, of the encoder's states, and before the guess."""
+
+    def dropped(module: nn.Module, x: Tensor) -> Tensor:
+        return nn.functional.dropout(x, share, module.training)
+
+    for table in (model.encoder.embedding, model.decoder.embedding):
+        table.register_forward_hook(lambda module, _, found: dropped(module, found))
+    model.encoder.lstm.register_forward_hook(lambda module, _, found: (dropped(module, found[0]), *found[1:]))
+    model.decoder.output.register_forward_pre_hook(lambda module, given: (dropped(module, given[0]),))
 
 
 def begin_with_word2vec(table: nn.Embedding, book: Data) -> None:

@@ -294,7 +294,7 @@ def test_kinds_follow_the_manifest(monkeypatch):
 
 @pytest.mark.parametrize(
     ("name", "kinds"),
-    [("contextual", {"float16", "int32", "uint8"}), ("translate", {"int8", "float32", "int32", "uint8"})],
+    [("contextual", {"float16", "int32", "uint8"}), ("translate", {"int8", "float16", "int32", "uint8"})],
 )
 def test_arrays_are_as_many_numbers_as_the_manifest_says(name, kinds):
     arrays = load_arrays(name)

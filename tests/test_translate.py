@@ -107,8 +107,10 @@ def test_rounding_errs_by_half_a_step_of_its_row_at_most(rows):
     arrays = rounded("w", weight)
     assert str(arrays["w"].dtype) == "int8"
     assert abs(arrays["w"].astype(int)).max() <= 127
-    step = weight.abs().amax(1, keepdim=True).double() / 127
-    assert ((restored(arrays, "w") - weight).abs() <= step * (0.5 + 1e-5) + 1e-12).all()
+    largest, scale = weight.abs().amax(1, keepdim=True).double(), torch.tensor(arrays["w.scale"]).double()
+    assert ((largest - scale).abs() <= 2.0**-11 * largest + 2.0**-25).all()  # half precision
+    half_a_step = scale / 254 * (1 + 1e-5)
+    assert ((restored(arrays, "w") - weight).abs() <= half_a_step + (largest - scale).clamp(min=0) + 1e-12).all()
 
 
 def test_a_vector_is_one_row():

@@ -168,15 +168,15 @@ def pretrained() -> Translator:
 def rounded(name: str, weight: Tensor) -> dict[str, np.ndarray]:
     """A tensor as arrays of a file: whole numbers from -127 to 127, and for each row what 127 stands for.
 
-    weight (…, columns) is kept under `name` and `name.scale` (…, 1); a tensor of one axis is a row.
+    weight (…, columns) is kept under `name` and, in half precision, `name.scale` (…, 1); a tensor of one axis is a row.
 
     >>> arrays = rounded("w", torch.tensor([[1.0, -0.5], [0.0, 20.0]]))
     >>> arrays["w"].tolist(), restored(arrays, "w").tolist()
     ([[127, -64], [0, 127]], [[1.0, -0.5039370078740157], [0.0, 20.0]])
     """
-    scale = weight.abs().amax(-1, keepdim=True)
-    whole = (weight / scale.clamp_min(1e-12) * 127).round().to(torch.int8)
-    return {name: whole.numpy(), f"{name}.scale": scale.to(torch.float32).numpy()}
+    scale = weight.abs().amax(-1, keepdim=True).half()
+    whole = (weight / scale.float().clamp_min(1e-12) * 127).round().clamp(-127, 127).to(torch.int8)
+    return {name: whole.numpy(), f"{name}.scale": scale.numpy()}
 
 
 def restored(arrays: dict[str, np.ndarray], name: str) -> Tensor:
