@@ -198,13 +198,13 @@ RUNGS = {
 }
 ONE_WAY = {"no attention, one way": lstm(Decoder, ways=1, attention=None)}
 CHANGES = {  # of the rung "dot"; a job's "teacher" is the share of steps that are given the right token
-    "loss without a mask": {"masked": False},
-    "any lengths in a batch": {"bucketed": False},
-    "any lengths, loss without a mask": {"bucketed": False, "masked": False},
+    "unmasked loss": {"masked": False},
+    "any lengths": {"bucketed": False},
+    "any lengths, unmasked loss": {"bucketed": False, "masked": False},
     "source reversed": {"backwards": True},
     **{f"step by step, teacher {share:.0%}": {"teacher": share} for share in (1.0, 0.75, 0.5, 0.0)},
-    "no attention, one way": {"rung": "no attention, one way"},
-    "no attention, one way, source reversed": {"rung": "no attention, one way", "backwards": True},
+    "one way, no attention": {"rung": "no attention, one way"},
+    "one way, source reversed": {"rung": "no attention, one way", "backwards": True},
     "dropout 30%": {"dropout": 0.3},
     "no masks in writing": {"slips": True},
 }

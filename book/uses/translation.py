@@ -168,8 +168,8 @@ def memory(train, sources):
 train, validation, test = pairs["en-zh"]
 sources, references = zip(*test, strict=True)
 remembered, likeness = memory(train, sources)
-for i in (0, 4):
-    print(sources[i], "->", remembered[i], "/", references[i])
+rows = [(sources[i], remembered[i], references[i]) for i in (0, 1)]
+Table(rows, dict.fromkeys(("source", "remembered", "reference"), ""))
 
 # %%
 rows = []
@@ -189,8 +189,8 @@ Table(rows, columns)
 #
 # > **Correction.** A popular course scores [one sentence](https://huggingface.co/learn/llm-course/chapter7/4), finds
 # > 46.75, and adds that the Transformer of 2017 had 41.8 "on a similar translation task". That was a corpus of thousands
-# > of sentences, with another tokenizer. Of a single sentence BLEU is nearly a lottery: change one word in the middle, and
-# > half of the four-word runs are gone. The same course trains and tests on a *random* split of the strings of one desktop.
+# > of sentences, with another tokenizer. Of a single sentence BLEU is nearly a lottery: change one word in the middle of
+# > twelve, and four of its nine four-word runs are gone. The same course trains and tests on a *random* split of the strings of one desktop.
 #
 # What does a random split do? We shuffle training and test pairs together, deal them anew in the same sizes, and ask
 # the memory again.
@@ -462,8 +462,9 @@ for text in (
 translate("Failed to connect to Zorblax").alignment
 
 # %% [markdown]
-# *Copied* is $1 - p_{\mathrm{gen}}$. The switch opens for the unknown name and stays nearly shut elsewhere. The cat shows
-# the other end: the model has read what a home says and nothing else, and makes of a cat what it can.
+# *Copied* is $1 - p_{\mathrm{gen}}$. The switch opens for the unknown name and stays nearly shut elsewhere. A *lamp* is an
+# unknown name, too: the program speaks of lights. And the cat shows where it ends. The model has read what a home says
+# and nothing else, and makes of a cat what it can.
 #
 # ## When the teacher leaves
 #
@@ -672,9 +673,9 @@ print("step by step as all at once:", torch.allclose(torch.stack(steps, 1), at_o
 # ## The ladder
 #
 # Now the comparison. `benchmarks/translation.py` gives each model, a *rung*, one minute of one processor core, counted as
-# processor time: who is slow sees fewer sentences. Each rung runs at the step size that was best for it on the
-# validation strings, of four or more; the networks have about as many weights; five seeds each; the test strings are used
-# once. What is compared:
+# processor time: who is slow sees fewer sentences. Each rung runs at the step size that was best for it, of four or more,
+# in half a minute and on the validation strings; the networks have about as many weights; five seeds each; the test
+# strings are used once. What is compared:
 #
 # - **no attention**: the encoder's last states are all that the decoder gets;
 # - **input feeding**: Bahdanau's additive decoder, whose attention waits for each state {cite:p}`bahdanau2015neural`;
@@ -927,8 +928,8 @@ values = {
     name: [worth("en-zh", texts_of(row)) for row in runs]
     for name, runs in runs_of.items()
 }
-AGAINST = {"any lengths, loss without a mask": "any lengths in a batch"}
-AGAINST |= {"no attention, one way, source reversed": "no attention, one way"}
+AGAINST = {"any lengths, unmasked loss": "any lengths"}
+AGAINST |= {"one way, source reversed": "one way, no attention"}
 for share in (75, 50, 0):
     AGAINST[f"step by step, teacher {share}%"] = "step by step, teacher 100%"
 
@@ -949,8 +950,9 @@ Table(rows, columns) if rows else None
 
 # %% [markdown]
 # Turning the source round was a famous trick {cite:p}`sutskever2014sequence`. With an encoder that reads in both directions
-# it can do nothing but exchange the two: the lines for it say what chance alone makes of such a difference. Whether the
-# trick works where there is one direction and no attention, the last two lines say.
+# it can do nothing but exchange the two, so that the line *source reversed* says what chance alone makes of a
+# difference, and so does the line in which nothing was changed. Where there is one direction and no attention, *one way,
+# source reversed* says whether the trick works.
 #
 # ### The batch decides
 #

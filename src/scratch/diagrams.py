@@ -377,9 +377,9 @@ def luong_decoder() -> None:
         s.arrow(softmax, weigh, text=rf"$\alpha_{{u{j}}}$")
         s.arrow(s.value(x - 1.1, 5.4, _v("h", str(j)), 0.75), weigh)
         s.arrow(weigh, total)
-    both, W = s.round(2.5, 7.85, CONCAT, 2.1), s.box(4.5, 7.85, "$W_c$")
+    both, W = s.round(2.6, 7.85, CONCAT, 2.4), s.box(4.5, 7.85, "$W_c$")
     s.arrow(state, both, (0.9, 7.85))
-    s.arrow(total, both, (2.5, 6.6), text=_v("c", "u"))
+    s.arrow(total, both, (2.6, 6.6), text=_v("c", "u"))
     squash, guess = s.round(5.9, 7.85, TANH, 1.1), s.box(7.2, 7.85, "$W_o$")
     last = s.round(8.95, 7.85, SOFTMAX, 1.75)
     for a, b in ((both, W), (W, squash), (squash, guess), (guess, last)):
