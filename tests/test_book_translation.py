@@ -54,6 +54,7 @@ def test_near_and_far():
     rows = {row[0]: [float(value) for value in row[1:]] for row in table("BLEU", "3 or 4")}
     lost = {way: values[4] - values[7] for way, values in rows.items()}
     assert lost["IBM 1, bigrams"] < lost["the shipped model"] < lost["memory"]
+    assert rows["IBM 1, bigrams"][7] > rows["the shipped model"][7]
     assert all(lost["IBM 1, bigrams"] < loss <= lost["memory"] for way, loss in lost.items() if way != "IBM 1, bigrams")
 
 
@@ -71,3 +72,19 @@ def test_two_opinions_agree_more_often_than_a_diagonal():
 def test_alone_is_worse_than_with_the_teacher():
     rows = {row[0]: int(row[-1].rstrip("%")) for row in table("after the first mistake")}
     assert rows["with the teacher"] > 1.5 * rows["alone"]
+
+
+def test_beams_and_penalties():
+    assert "Five beginnings are ahead of one, and ten fall behind five" in PROSE
+    rows = {(int(row[0]), float(row[1])): [float(value) for value in row[2:]] for row in table("width", "penalty")}
+    for split in (0, 1):
+        assert rows[1, 0.0][split] < rows[5, 0.0][split]
+        assert rows[10, 0.0][split] < rows[5, 0.0][split]
+    assert rows[1, 0.0][2] > rows[5, 0.0][2] > rows[10, 0.0][2]  # the wider, the shorter
+    for penalty, less in ((0.6, 0.0), (1.2, 0.6), (2.0, 1.2)):
+        assert rows[5, penalty][2] > rows[5, less][2]
+    by_validation = max((0.6, 1.2, 2.0), key=lambda penalty: rows[5, penalty][0])
+    gain, before = rows[5, by_validation][1] - rows[5, 0.0][1], rows[5, 0.0][1] - rows[1, 0.0][1]
+    assert gain > 0
+    assert rows[5, by_validation][0] - rows[5, 0.0][0] > rows[5, 0.0][0] - rows[1, 0.0][0]
+    assert before > 0

@@ -454,6 +454,7 @@ for text in (
     "Label is already configured",
     "Failed to connect to Zorblax",
     "Enter the password of your lamp.",
+    "The temperature of the room is too high.",
     "My cat is asleep on the keyboard.",
 ):
     print(text, "->", translate(text))
@@ -463,8 +464,10 @@ translate("Failed to connect to Zorblax").alignment
 
 # %% [markdown]
 # *Copied* is $1 - p_{\mathrm{gen}}$. The switch opens for the unknown name and stays nearly shut elsewhere. A *lamp* is an
-# unknown name, too: the program speaks of lights. And the cat shows where it ends. The model has read what a home says
-# and nothing else, and makes of a cat what it can.
+# unknown name, too: the program speaks of lights. The room that is 过高过高, "too high too high", has lost its temperature:
+# nothing in the model keeps count of what has been translated, and small ones say things twice or not at all. (See and
+# colleagues add such a count, *coverage*.) And the cat shows where it ends. The model has read what a home says and
+# nothing else, and makes of a cat what it can.
 #
 # ## When the teacher leaves
 #
@@ -554,9 +557,9 @@ Table(rows, dict.fromkeys(("the beam", "text", "of the same source"), ""))
 # A beam that finds a likelier and worse text has done its job: the *model* is wrong about it, and greedy search was
 # saved by its short sight. A known case are short texts. Every token costs probability, so of two texts the shorter is
 # often the likelier; in one large system the likeliest text of all was the empty one, for more than half of the
-# sentences {cite:p}`stahlberg2019nmt`. The *length penalty* (长度惩罚) {cite:p}`wu2016google` divides the logarithm by $((5 + n) / 6)^\gamma$ for $n$
-# tokens. Wide beams are worse than narrow ones in large systems, too {cite:p}`koehn2017six`. Here are the whole test's
-# scores for the shipped model, by width and $\gamma$, with the length of all texts relative to that of the references.
+# sentences {cite:p}`stahlberg2019nmt`. The *length penalty* (长度惩罚) {cite:p}`wu2016google` divides the logarithm by
+# $((5 + n) / 6)^\gamma$ for $n$ tokens, end mark counted. Here are scores of the shipped model on every third string,
+# by width and $\gamma$, with the length of all texts relative to that of the references.
 
 # %%
 from scratch.corpora import load_results
@@ -576,14 +579,17 @@ columns |= {"length": ".2f"}
 Table(rows, columns) if rows else None
 
 # %% [markdown]
-# One model, so no more than an example; over five trainings, with an interval, the ladder below has the beam's difference.
+# Five beginnings are ahead of one, and ten fall behind five: the wider the beam, the shorter the texts. A length penalty
+# gives them their length back, and gains more than the beam itself did. In larger systems, too, wide beams were worse
+# than narrow ones, less so with a penalty {cite:p}`koehn2017six`. (It is one model, and so an example. What a
+# beam without a penalty does to five trainings, with an interval, is in the ladder below.)
 #
 # ## Where does it look?
 #
 # Attention's weights and Model 1's shares are two opinions on the same question. For a sentence, side by side:
 
 # %%
-shown = translate("Your account could not be found. Please try again later.")
+shown = translate("Failed to connect. Please check the password and try again.")
 rows = [(u, token) for u, token in enumerate(shown.tokens, 1)]
 print(" ".join(f"{u} {token}" for u, token in rows))
 
@@ -598,13 +604,13 @@ def by_table(source, tokens):
     return (t / t.sum(1, keepdims=True).clip(1e-9))[:, 1:]
 
 
-# %% mystnb={"image": {"alt": "Two grids side by side, English words from left to right and the numbered Chinese tokens from top to bottom. On the left attention's weights, on the right IBM Model 1's shares. In both, dark cells stand for the content words at about the same places; the left one is blurred where little words stand."}, "figure": {"caption": "Who was looked at for each token written (numbers, as printed above): attention's weights on the left, Model 1's shares on the right.", "name": "fig-tr-alignment"}}
+# %% mystnb={"image": {"alt": "Two grids side by side, English words from left to right and the numbered Chinese tokens from top to bottom. On the left attention's weights, on the right IBM Model 1's shares. In both, the cells of the content words are dark at the same places, the first two in exchanged order; the left grid is blurred where little words and marks stand."}, "figure": {"caption": "Who was looked at for each token written (numbers, as printed above): attention's weights on the left, Model 1's shares on the right.", "name": "fig-tr-alignment"}}
 import matplotlib.pyplot as plt
 
 plt.style.use("scratch.book")
 figure, axes = plt.subplots(1, 2, figsize=(5.6, 4.4), sharey=True)
 grids = shown.weights[:-1].numpy(), by_table(shown.source, shown.tokens)
-for ax, grid, about in zip(axes, grids, ("attention", "IBM"), strict=True):
+for ax, grid, about in zip(axes, grids, ("attention", "Model 1"), strict=True):
     ax.pcolormesh(grid, cmap="Blues", vmin=0, vmax=1, edgecolors="#eeeeee", lw=0.5)
     ax.set_xticks(np.arange(grid.shape[1]) + 0.5, shown.source, rotation=90, size=9)
     ax.set_yticks(np.arange(len(grid)) + 0.5, range(1, len(grid) + 1), size=8)
@@ -833,7 +839,7 @@ Table(rows, columns) if rows else None
 # %%
 near = {name: memory(p[0], [s for s, _ in p[2]])[1] for name, p in pairs.items()}
 size = {name: np.array([len(s.split()) for s, _ in p[2]]) for name, p in pairs.items()}
-LENGTHS = (("3 or 4", 0, 5), ("5–7", 5, 8), ("8–10", 8, 11), ("11 or more", 11, 99))
+LENGTHS = (("3 or 4", 0, 5), ("5–7", 5, 8), ("8–10", 8, 11), ("11+", 11, 99))
 
 
 def groups(name):
@@ -868,7 +874,7 @@ table["the shipped model"] = by_group("en-zh", [ours])
 columns = {about: ".0f" for about, _ in groups("en-zh")}
 Table([(way, *row) for way, row in table.items()], {"BLEU": ""} | columns)
 
-# %% mystnb={"image": {"alt": "Two panels of lines, BLEU against the length of the source in four groups on the left, and against the distance of the nearest training source in four groups on the right. On the right all lines fall from near to far, and the translation memory's falls most, from the level of the others to nearly nothing."}, "figure": {"caption": "BLEU by the number of words of the source, and by how near the nearest training source is.", "name": "fig-tr-groups"}}
+# %% mystnb={"image": {"alt": "Two panels of lines, BLEU against the length of the source in four groups on the left, and against the distance of the nearest training source in four groups on the right. On the right all lines fall from near to far, the memory's most, to a fifth, and that of IBM Model 1 least."}, "figure": {"caption": "BLEU by the number of words of the source, and by how near the nearest training source is.", "name": "fig-tr-groups"}}
 figure, axes = plt.subplots(1, 2, figsize=(5.6, 3.6), sharey=True)
 names = [about for about, _ in groups("en-zh")]
 for (way, row), marker in zip(table.items(), "osv^DP*", strict=False):
@@ -878,12 +884,15 @@ axes[0].set(xlabel="words of the source", ylabel="BLEU", ylim=(0, None))
 axes[1].set(xlabel="nearest training source")
 for ax in axes:
     ax.tick_params("x", rotation=30)
-figure.legend(loc="outside upper center", ncols=2)
+handles = axes[0].get_legend_handles_labels()
+figure.legend(*handles, loc="outside upper center", ncols=2)
 plt.show()
 
 # %% [markdown]
 # The memory is good where there is something to remember, and nowhere else. Model 1 hardly cares how near a
-# source is, for it never remembers more than words. The networks are in between: they have templates *and* words.
+# source is, for it never remembers more than words. The networks are in between: they have templates *and* words, and
+# the further they come from what they have seen, the less are their words worth. Among the farthest sources the table of
+# 1993 is ahead of the shipped model.
 #
 # ### What nobody said
 #

@@ -35,8 +35,8 @@ _WORDS = {
 def split(language: str, text: str) -> list[str]:
     """The tokens of a text, of the translation as of its source: words, marks and, for "zh", Chinese characters.
 
-    >>> split("zh", "Hue 灯已打开。"), split("fr", "L'appareil Wi-Fi.")
-    (['Hue', '灯', '已', '打', '开', '。'], ["L'", 'appareil', 'Wi-Fi', '.'])
+    >>> split("zh", "Hue 灯已打开。"), split("fr", "L'application Wi-Fi.")
+    (['Hue', '灯', '已', '打', '开', '。'], ["L'", 'application', 'Wi-Fi', '.'])
 
     Raises ValueError for another language than "zh" and "fr", TypeError if the text is no string.
     """
@@ -50,8 +50,8 @@ def split(language: str, text: str) -> list[str]:
 def joined(language: str, tokens: Iterable[str]) -> str:
     """The text of tokens: `split` backwards, for nearly all texts, and with the same errors.
 
-    >>> joined("zh", ["Hue", "灯", "已", "打", "开", "。"]), joined("fr", ["L'", "appareil", "."])
-    ('Hue 灯已打开。', "L'appareil.")
+    >>> joined("zh", ["Hue", "灯", "已", "打", "开", "。"]), joined("fr", ["L'", "application", "."])
+    ('Hue 灯已打开。', "L'application.")
     """
     text = " ".join(tokens)
     split(language, "")
