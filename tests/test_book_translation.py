@@ -10,7 +10,15 @@ from rules import markdown
 NOTEBOOK = nbformat.read(BOOK / "uses" / "translation.ipynb", as_version=4)
 PROSE = " ".join(markdown(NOTEBOOK.cells).split())
 CLAIMS = (  # a sentence of the chapter, the pairs, what is compared, and the verdict that the sentence needs
-    ("a bigram [language model](../input-layer/contextual.ipynb)", "en-zh", "IBM 1 + bigrams / memory", "better"),
+    ("attention brings more than any other step", "en-zh", "dot / no attention", "better"),
+    ("all steps at once is better than waiting at each", "en-zh", "additive / input feeding", "better"),
+    ("The dot product is a little better than the additive score", "en-zh", "dot / additive", "better"),
+    ("and copying better than not", "en-zh", "dot, copy / dot", "better"),
+    ("word2vec's vectors cannot be told from random ones", "en-zh", "dot, word2vec / dot", "not distinguishable"),
+    ("The Transformer falls behind the LSTMs", "en-zh", "Transformer / dot", "worse"),
+    ("does better with an LSTM to write for it", "en-zh", "Transformer + LSTM / Transformer", "better"),
+    ("the best of the networks cannot be told", "en-zh", "dot, copy / IBM 1 + bigrams", "not distinguishable"),
+    ("mends less than one hopes", "en-zh", "IBM 1 + bigrams / IBM 1", "not distinguishable"),
 )
 
 
@@ -37,7 +45,14 @@ def test_a_claim_is_what_the_interval_says(sentence, name, pair, verdict):
     found = compared()
     if not found:
         pytest.skip("the ladder is not whole")
-    assert found[name, pair][1] == verdict
+    assert found[name, pair][1] == verdict, f"{pair}: the prose says {sentence!r}"
+
+
+def test_attention_is_the_largest_step():
+    gaps = {pair: gap for (name, pair), (gap, _) in compared().items() if name == "en-zh"}
+    if not gaps:
+        pytest.skip("the ladder is not whole")
+    assert max(gaps, key=gaps.get) == "dot / no attention"
 
 
 def test_shuffling_brings_more_than_most_ideas():
