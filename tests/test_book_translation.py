@@ -68,9 +68,11 @@ def test_near_and_far():
     assert "The memory is good where there is something to remember" in PROSE
     rows = {row[0]: [float(value) for value in row[1:]] for row in table("BLEU", "3 or 4")}
     lost = {way: values[4] - values[7] for way, values in rows.items()}
-    assert lost["IBM 1, bigrams"] < lost["the shipped model"] < lost["memory"]
-    assert rows["IBM 1, bigrams"][7] > rows["the shipped model"][7]
-    assert all(lost["IBM 1, bigrams"] < loss <= lost["memory"] for way, loss in lost.items() if way != "IBM 1, bigrams")
+    assert lost["IBM 1 + bigrams"] < lost["the shipped model"] < lost["memory"]
+    assert rows["IBM 1 + bigrams"][7] > rows["the shipped model"][7]
+    assert all(
+        lost["IBM 1 + bigrams"] < loss <= lost["memory"] for way, loss in lost.items() if way != "IBM 1 + bigrams"
+    )
 
 
 def test_no_rung_writes_otherwise_in_another_batch():

@@ -875,7 +875,7 @@ word_by_word = [
     texts_of(row) for row in results["zh-plain"] if row["way"] == "IBM 1, bigrams"
 ]
 table = {"memory": by_group("en-zh", [remembered])}
-table |= {"IBM 1, bigrams": by_group("en-zh", word_by_word)}
+table |= {"IBM 1 + bigrams": by_group("en-zh", word_by_word)}
 for way in ("no attention", "dot", "dot, copy", "Transformer"):
     if ("en-zh", way) in found:
         runs = [texts_of(row) for row in found["en-zh", way]]
