@@ -2,12 +2,14 @@
 
     python benchmarks/translation.py zh-plain zh-rates zh-seeds  # Chinese: an hour and three quarters of one core
     python benchmarks/translation.py fr-plain fr-rates fr-seeds  # French: the same
+    python benchmarks/translation.py zh-ablations                # an hour and a half, after zh-seeds
 
 Each training is a process of its own on one thread and ends when it has used SECONDS of processor time, whatever else
 the machine does; the step size falls to zero by then. Adam, weights averaged over the last some two hundred steps,
 sentences of like length in a batch. *plain*: what needs no network. *rates*: each rung with several step sizes, for
 half of the time, judged on the validation strings. *seeds*: each rung at the best of its rates, judged on the test
-strings, with all that it wrote.
+strings, with all that it wrote. *ablations*: the rung "dot", changed in one thing (CHANGES), at the unchanged one's
+rate, SEEDS times; and what it writes without masks (`slips`), by the size of the batch in which it writes.
 
 The file, src/scratch/results/translation.json, is written after each training. What is in it is not trained again, so
 that the benchmark can be stopped and goes on where it was. `texts` gives a row's translations, from which all scores
@@ -21,10 +23,9 @@ import json
 import lzma
 import os
 import random
-import re
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache, partial
 from statistics import mean
 
@@ -47,7 +48,8 @@ from scratch.metrics import bleu, chrf
 from scratch.ngram import KneserNey
 from scratch.recurrent import LSTMCell
 from scratch.search import State, beam_search, greedy
-from scratch.text import Vocabulary, pad
+from scratch.text import Vocabulary, mask, pad
+from scratch.translate import joined, split
 
 SECONDS, BATCH, LONGEST = 60.0, 32, 60  # of training; sentences a step; tokens written at most
 EMBEDDING, HIDDEN = 64, 128  # of an LSTM
@@ -58,22 +60,7 @@ RATES = (0.0025, 0.005, 0.01, 0.02)
 CHOOSING, SEEDS = 2, 5
 WEIGHTS = (0.1, 0.2, 0.3, 0.5, 0.8)  # of the language model beside IBM Model 1
 BEAMED, BATCHES = ("dot", "dot, copy"), (1, 8, 64)
-LATIN = r"[^\W㐀-鿿]+"
-WORDS = {"zh": re.compile(rf"{LATIN}(?:[-.'’/_]{LATIN})*|\S"), "fr": re.compile(r"\w+(?:[-./_]\w+)*['’]?|\S")}
-
-
-def split(language: str, text: str) -> list[str]:
-    """The tokens of a text: words, marks and, in Chinese, characters."""
-    return WORDS[language].findall(text)
-
-
-def joined(language: str, tokens: list[str]) -> str:
-    """The text of tokens: `split` backwards, for nearly all texts."""
-    text = " ".join(tokens)
-    if language == "zh":
-        text = re.sub(r"(?<=[㐀-鿿]) (?=[㐀-鿿])", "", text)
-        return re.sub(r" ?([，。！？：；（）“”、…/+]) ?", r"\1", text)
-    return re.sub(r"(?<=['’]) | (?=[.,)…])|(?<=\() ", "", text)
+LANGUAGES = ("zh", "fr")
 
 
 def score(language: str, texts: list[str], references: list[str]) -> dict[str, float]:
@@ -119,10 +106,13 @@ class Data:
         """A source's ids, as a model that copies or one that does not reads them."""
         return ids if copies else [i if i < len(self.vocabulary) else Vocabulary.unk_id for i in ids]
 
-    def translate(self, model: EncoderDecoder, which: str, search=greedy, batch: int = BATCH) -> list[str]:
-        """What the model makes of the sources of a split."""
+    def translate(
+        self, model: EncoderDecoder, which: str, search=greedy, batch: int = BATCH, order: Sequence[int] | None = None
+    ) -> list[str]:
+        """What the model makes of the sources of a split, in an order of their places."""
         copies, texts = isinstance(model, CopyingEncoderDecoder), []
-        sources = [encode(self.vocabulary, self.read(source)) for source, _ in self.splits[which]]
+        pairs = self.splits[which]
+        sources = [encode(self.vocabulary, self.read(pairs[i][0])) for i in order or range(len(pairs))]
         for start in range(0, len(sources), batch):
             some = sources[start : start + batch]
             written = search(model, *pad([self.known(ids, copies) for ids, _ in some]), LONGEST)
@@ -131,9 +121,16 @@ class Data:
         return texts
 
 
+class Backwards(Data):
+    """The same pairs, their sources read from the last word to the first."""
+
+    def read(self, source: str) -> list[str]:
+        return super().read(source)[::-1]
+
+
 @cache
-def data(language: str) -> Data:
-    return Data(language)
+def data(language: str, backwards: bool = False) -> Data:
+    return Backwards(language) if backwards else Data(language)
 
 
 class InputFeeding(nn.Module):
@@ -166,13 +163,13 @@ class InputFeeding(nn.Module):
         return self.output(self.combine(torch.stack(found, 1)).tanh()), state | {"h": h, "c": c}
 
 
-def lstm(decoder, *more, **options):
-    """Makes an LSTM that reads both ways, with this decoder."""
+def lstm(decoder, ways: int = 2, **options):
+    """Makes an LSTM that reads both ways, or one, with this decoder."""
 
     def make(read: int, written: int) -> EncoderDecoder:
-        encoder = Encoder(read, EMBEDDING, HIDDEN, 1, bidirectional=True)
+        encoder = Encoder(read, EMBEDDING, HIDDEN, 1, bidirectional=ways == 2)
         whole = CopyingEncoderDecoder if decoder is CopyingDecoder else EncoderDecoder
-        return whole(encoder, decoder(written, EMBEDDING, HIDDEN, 2 * HIDDEN, *more, **options))
+        return whole(encoder, decoder(written, EMBEDDING, HIDDEN, ways * HIDDEN, **options))
 
     return make
 
@@ -199,12 +196,26 @@ RUNGS = {
     "Transformer": transformer,
     "Transformer, LSTM decoder": mixed,
 }
+ONE_WAY = {"no attention, one way": lstm(Decoder, ways=1, attention=None)}
+CHANGES = {  # of the rung "dot"; a job's "teacher" is the share of steps that are given the right token
+    "unmasked loss": {"masked": False},
+    "any lengths": {"bucketed": False},
+    "any lengths, unmasked loss": {"bucketed": False, "masked": False},
+    "source reversed": {"backwards": True},
+    **{f"step by step, teacher {share:.0%}": {"teacher": share} for share in (1.0, 0.75, 0.5, 0.0)},
+    "one way, no attention": {"rung": "no attention, one way"},
+    "one way, source reversed": {"rung": "no attention, one way", "backwards": True},
+    "dropout 30%": {"dropout": 0.3},
+    "no masks in writing": {"slips": True},
+}
 
 
-def batches(rows: list, rng: random.Random) -> Iterator[tuple[Tensor, ...]]:
+def batches(rows: list, rng: random.Random, bucketed: bool = True) -> Iterator[tuple[Tensor, ...]]:
     """Without end: sources, their lengths, what stands before each guess, and what is right."""
     while True:
         order = sorted(range(len(rows)), key=lambda i: (len(rows[i][0]), len(rows[i][1]), rng.random()))
+        if not bucketed:
+            rng.shuffle(order)
         parts = [order[start : start + BATCH] for start in range(0, len(order), BATCH)]
         rng.shuffle(parts)
         for part in parts:
@@ -215,18 +226,20 @@ def batches(rows: list, rng: random.Random) -> Iterator[tuple[Tensor, ...]]:
 
 def train(job: dict) -> tuple[EncoderDecoder, dict]:
     """The model of a job's rung, trained for the job's seconds of processor time, and how it went."""
-    book, seed, rate, seconds = data(job["language"]), job["seed"], job["rate"], job["seconds"]
+    book, seed, rate, seconds = book_of(job), job["seed"], job["rate"], job["seconds"]
     torch.manual_seed(seed)
-    model = RUNGS[job["rung"]](len(book.vocabulary), book.written)
+    model = (RUNGS | ONE_WAY)[job["rung"]](len(book.vocabulary), book.written)
     begin(model)
     if job["rung"] == "dot, word2vec":
         begin_with_word2vec(model.encoder.embedding, book)
+    if job.get("dropout"):
+        drop(model, job["dropout"])
     copies = isinstance(model, CopyingEncoderDecoder)
     rows, weights = book.rows(copies), list(model.parameters())
     averaged = [w.detach().clone() for w in weights]
     optimizer = torch.optim.Adam(weights, lr=rate, fused=True)
     start, losses, steps = time.process_time(), [], 0
-    for ids, lengths, before, after in batches(rows, random.Random(seed)):
+    for ids, lengths, before, after in batches(rows, random.Random(seed), job.get("bucketed", True)):
         share = (time.process_time() - start) / seconds
         if share >= 1:
             break
@@ -234,8 +247,10 @@ def train(job: dict) -> tuple[EncoderDecoder, dict]:
         if copies:
             loss = -model.log_p(ids, lengths, before, after)[after > 0].mean()
         else:
-            scores = model(ids, lengths, before).flatten(0, 1)
-            loss = nn.functional.cross_entropy(scores, after.flatten(), ignore_index=0)
+            given = job.get("teacher")
+            scores = model(ids, lengths, before) if given is None else sampled(model, ids, lengths, before, given)
+            ignored = 0 if job.get("masked", True) else -100
+            loss = nn.functional.cross_entropy(scores.flatten(0, 1), after.flatten(), ignore_index=ignored)
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(weights, CLIP)
@@ -246,12 +261,30 @@ def train(job: dict) -> tuple[EncoderDecoder, dict]:
     for weight, value in zip(weights, averaged, strict=True):
         weight.data = value
     epochs = steps * BATCH / len(rows)
-    return model, {
+    return model.eval(), {
         "parameters": sum(w.numel() for w in weights),
         "steps": steps,
         "epochs": round(epochs, 1),
         "loss": round(mean(losses[-100:]), 3) if losses else None,
     }
+
+
+def book_of(job: dict) -> Data:
+    return data(job["language"], True) if job.get("backwards") else data(job["language"])
+
+
+def sampled(model: EncoderDecoder, ids: Tensor, lengths: Tensor, before: Tensor, share: float) -> Tensor:
+    """The scores of each step, which is given the right token with the probability `share`, else the model's own.
+
+    Source: Bengio et al. 2015, arXiv 1506.03099, with the likeliest token in place of a drawn one.
+    """
+    state, tokens, scores = model.start(ids, lengths), before[:, 0], []
+    for right in [*before.unbind(1)[1:], None]:
+        step, state = model.decoder(tokens.unsqueeze(1), state)
+        scores.append(step[:, 0])
+        if right is not None:
+            tokens = torch.where(torch.rand(len(right)) < share, right, step[:, 0].detach().argmax(1))
+    return torch.stack(scores, 1)
 
 
 def begin(model: EncoderDecoder) -> None:
@@ -266,6 +299,18 @@ def begin(model: EncoderDecoder) -> None:
         for layer in model.decoder.modules():
             if isinstance(layer, nn.Linear):
                 nn.init.kaiming_uniform_(layer.weight, nonlinearity="tanh")
+
+
+def drop(model: EncoderDecoder, share: float) -> None:
+    """In training, dropout: of the vectors of words read and written, of the encoder's states, and before the guess."""
+
+    def dropped(module: nn.Module, x: Tensor) -> Tensor:
+        return nn.functional.dropout(x, share, module.training)
+
+    for table in (model.encoder.embedding, model.decoder.embedding):
+        table.register_forward_hook(lambda module, _, found: dropped(module, found))
+    model.encoder.lstm.register_forward_hook(lambda module, _, found: (dropped(module, found[0]), *found[1:]))
+    model.decoder.output.register_forward_pre_hook(lambda module, given: (dropped(module, given[0]),))
 
 
 def begin_with_word2vec(table: nn.Embedding, book: Data) -> None:
@@ -390,7 +435,7 @@ def run(job: dict) -> dict:
     torch.set_num_threads(1)
     language = job["language"]
     model, how = train(job)
-    book = data(language)
+    book = book_of(job)
     references = {which: [target for _, target in pairs] for which, pairs in book.splits.items()}
     row = job | how | {"validation": score(language, book.translate(model, "validation"), references["validation"])}
     if job.get("final"):
@@ -401,7 +446,36 @@ def run(job: dict) -> dict:
             row |= {"beam": score(language, beam, references["test"]), "beam texts": packed(beam)}
         if job["seed"] == 0:  # how many texts are others in batches of other sizes
             row["changed"] = {n: sum(map(str.__ne__, written, book.translate(model, "test", batch=n))) for n in BATCHES}
+        if job.get("slips"):
+            row["without"] = slips(book, model, written, references["test"])
     return row
+
+
+class Careless:
+    """A model that writes without a mask over the padding, in the encoder or in attention."""
+
+    def __init__(self, model: EncoderDecoder, read: bool, attend: bool):
+        self.model, self.read, self.attend, self.step = model, read, attend, model.step
+
+    def start(self, ids: Tensor, lengths: Tensor) -> State:
+        memory, vectors = self.model.encoder.read(ids, lengths if self.read else None)
+        return self.model.decoder.start(memory, mask(lengths, memory.shape[1]) if self.attend else None, vectors)
+
+
+def slips(book: Data, model: EncoderDecoder, written: list[str], references: list[str]) -> list[dict]:
+    """For each mask left out and size of the batch, in the sources' order or sorted by length: texts changed, BLEU."""
+    pairs = book.splits["test"]
+    by_length = sorted(range(len(pairs)), key=lambda i: len(book.read(pairs[i][0])))
+    rows = []
+    for read, attend in ((True, True), (True, False), (False, True), (False, False)):
+        careless = Careless(model, read, attend)
+        for order, size in [(range(len(pairs)), n) for n in BATCHES] + [(by_length, BATCHES[-1])]:
+            found = dict(zip(order, book.translate(careless, "test", batch=size, order=order), strict=True))
+            texts = [found[i] for i in range(len(pairs))]
+            row = {"reader's mask": read, "attention's mask": attend, "batch": size, "sorted": order is by_length}
+            row |= {"changed": sum(map(str.__ne__, texts, written)), **score(book.language, texts, references)}
+            rows.append(row)
+    return rows
 
 
 def trained(part: str, jobs: list[dict]) -> list[dict]:
@@ -455,10 +529,25 @@ def seeds(language: str) -> list[dict]:
     return trained(f"{language}-seeds", jobs)
 
 
+def ablations(language: str) -> list[dict]:
+    """The rung "dot" in each of CHANGES, at the step size of the rung that is changed, SEEDS times."""
+    tried = {name: [row for row in rates(language) if row["rung"] == name] for name in ("dot", "no attention")}
+    job = {"language": language, "rung": "dot", "seconds": SECONDS, "final": True}
+    jobs = []
+    for seed in range(SEEDS):
+        for name, change in CHANGES.items():
+            new = job | change | {"change": name, "seed": seed}
+            jobs.append(new | {"rate": best(tried[new["rung"].split(",")[0]])})
+    return trained(f"{language}-ablations", jobs)
+
+
 if __name__ == "__main__":
     parts = {
-        f"{language}-{part.__name__}": partial(part, language) for language in WORDS for part in (plain, rates, seeds)
+        f"{language}-{part.__name__}": partial(part, language)
+        for language in LANGUAGES
+        for part in (plain, rates, seeds)
     }
+    parts["zh-ablations"] = partial(ablations, "zh")
     settings = {"seconds": SECONDS, "batch": BATCH, "rates": RATES, "seeds that choose": CHOOSING, "seeds": SEEDS}
     common.run_parts(
         __doc__, "translation", parts, ("torch", "numpy", "sacrebleu", "scikit-learn", "jieba"), settings, run

@@ -14,7 +14,8 @@ one record a line, columns separated by tabs:
     LICENSE-….txt           as the packages have them
     senses.tsv              not made by this program but by hand: word, sense, corpus, sentence
     contextual.npz          not made by this program but by scripts/contextual.py
-    retrieval.npz           not made by this program but by scripts/biencoder.py
+    retrieval.npz           nor this one, but by scripts/biencoder.py
+    translate.npz           nor this one, but by scripts/weights.py
     manifest.json           every set, these and those that are read elsewhere: file, SHA-256, sizes, licence, source;
                             and how many of WordNet's glosses are of each kind of noun, in their order
 """
@@ -127,7 +128,7 @@ ELSEWHERE = [
     },
 ]
 
-# Files that were made here: labelled by hand, and trained by scripts/contextual.py and scripts/biencoder.py.
+# Files that were made here: labelled by hand, and trained by scripts/contextual.py, biencoder.py and weights.py.
 OWN = [
     {
         "name": "senses",
@@ -149,6 +150,13 @@ OWN = [
         "file": "retrieval.npz",
         "licence": "MIT",
         "source": {"note": "trained by scripts/biencoder.py on the passages of Python's documentation"},
+    },
+    {
+        "name": "translate",
+        "kind": "weights",
+        "file": "translate.npz",
+        "licence": "Apache-2.0",
+        "source": {"note": "trained by scripts/weights.py on the training pairs of en-zh"},
     },
 ]
 

@@ -162,3 +162,63 @@ def test_what_needs_no_network():
     ]
     assert isinstance(words.model, IBM1)
     assert len(words.translate(["a lamp"], 0.3)) == 1
+
+
+def test_each_change_changes_one_thing(small, monkeypatch):
+    tried = [{"rung": rung, "rate": 0.01, "validation": {"bleu": 1.0}} for rung in ("dot", "no attention")]
+    monkeypatch.setattr(translation, "rates", lambda _: tried)
+    rows = translation.ablations("zh")
+    assert [row["change"] for row in rows] == list(translation.CHANGES)
+    for row in rows:
+        assert {k: row[k] for k in translation.CHANGES[row["change"]]} == translation.CHANGES[row["change"]]
+        assert row["rung"] in ("dot", "no attention, one way")
+        assert len(translation.texts(row)) == 12
+    by_change = {row["change"]: row for row in rows}
+    slips = by_change["no masks in writing"]["without"]
+    assert [(row["batch"], row["sorted"]) for row in slips] == 4 * [(1, False), (8, False), (64, False), (64, True)]
+    assert [row["changed"] for row in slips if row["reader's mask"] and row["attention's mask"]] == [0] * 4
+    assert [row["changed"] for row in slips if row["batch"] == 1] == [0] * 4
+    assert len({row["bleu"] for row in slips[:4]}) == 1
+    assert json.loads((common.RESULTS / "translation.json").read_text("utf-8")) == {"zh-ablations": rows}
+
+
+def test_without_masks_padding_is_read(small):
+    book = translation.data("zh")
+    torch.manual_seed(0)
+    model = translation.RUNGS["dot"](len(book.vocabulary), book.written)
+    ids, lengths = pad([[4, 5, 6, 7], [8]])
+    alone = model.start(ids[1:, :1], lengths[1:])
+    for read, attend in ((True, True), (True, False), (False, True)):
+        state = translation.Careless(model, read, attend).start(ids, lengths)
+        same = torch.allclose(state["memory"][1, :1], alone["memory"][0])
+        assert same == read
+        assert ("words" in state) == attend
+
+
+def test_the_share_of_the_teacher(small):
+    book = translation.data("zh")
+    torch.manual_seed(0)
+    model = translation.RUNGS["dot"](len(book.vocabulary), book.written).double()
+    ids, lengths = pad([[4, 5, 6], [7, 8]])
+    before = torch.tensor([[2, 4, 5, 6], [2, 6, 4, 0]])
+    taught = translation.sampled(model, ids, lengths, before, 1.0)
+    torch.testing.assert_close(taught, model(ids, lengths, before))
+    alone = translation.sampled(model, ids, lengths, before, 0.0)
+    own = alone.argmax(2)  # what it gives itself
+    torch.testing.assert_close(alone, model(ids, lengths, torch.cat([before[:, :1], own[:, :-1]], 1)))
+
+
+def test_backwards_the_source_alone_is_turned():
+    ahead, back = translation.data("zh"), translation.data("zh", True)
+    assert back.vocabulary.tokens == ahead.vocabulary.tokens
+    assert back.read("The lamp is on") == ahead.read("The lamp is on")[::-1]
+    assert [target for _, target in back.rows(False)[:9]] == [target for _, target in ahead.rows(False)[:9]]
+    translation.data.cache_clear()
+
+
+def test_batches_of_any_lengths():
+    rows = [([4] * (1 + i % 30), [5 + i]) for i in range(64)]
+    some = translation.batches(rows, random.Random(0), bucketed=False)
+    lengths = torch.cat([next(some)[1] for _ in range(2)])
+    assert sorted(lengths.tolist()) == sorted(len(source) for source, _ in rows)
+    assert (lengths[:32].max() - lengths[:32].min()) > 20

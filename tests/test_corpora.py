@@ -292,10 +292,14 @@ def test_kinds_follow_the_manifest(monkeypatch):
     ]
 
 
-def test_arrays_are_as_many_numbers_as_the_manifest_says():
-    arrays = load_arrays("contextual")
-    assert sum(array.size for array in arrays.values()) == SETS["contextual"]["numbers"]
-    assert {str(array.dtype) for array in arrays.values()} == {"float16", "int32", "uint8"}
+@pytest.mark.parametrize(
+    ("name", "kinds"),
+    [("contextual", {"float16", "int32", "uint8"}), ("translate", {"int8", "float16", "int32", "uint8"})],
+)
+def test_arrays_are_as_many_numbers_as_the_manifest_says(name, kinds):
+    arrays = load_arrays(name)
+    assert sum(array.size for array in arrays.values()) == SETS[name]["numbers"]
+    assert {str(array.dtype) for array in arrays.values()} == kinds
 
 
 # --- Refusals -------------------------------------------------------------------------------------------------------
@@ -309,7 +313,7 @@ def test_arrays_are_as_many_numbers_as_the_manifest_says():
         (load_integrations, PAIRS),
         (load_ratings, ["wordsim-353", "simlex-999"]),
         (load_analogies, ["google-analogies"]),
-        (load_arrays, ["contextual", "retrieval"]),
+        (load_arrays, ["contextual", "retrieval", "translate"]),
         (fetch, ["text8"]),
     ],
 )

@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "src" / "scratch" / "data"
 SETS = json.loads((FOLDER / "manifest.json").read_text("utf-8"))["sets"]
 SHIPPED = [record for record in SETS if record["file"].endswith(".xz")]
-OWN = [record for record in SETS if record["name"] in ("senses", "contextual", "retrieval")]
+OWN = [record for record in SETS if record["name"] in ("senses", "contextual", "retrieval", "translate")]
 GENSIM = [record for record in SETS if record["source"].get("package") == "gensim"]
 LICENCES = ("LICENSE-APACHE-2.0.txt", "LICENSE-PYTHON.txt", "LICENSES-DOCSTRINGS.txt")
 NOTICE = (FOLDER / "NOTICE.md").read_text("utf-8")
@@ -44,6 +44,7 @@ USES = {  # what a chapter that uses a set has in its code
     "senses": r"load_senses\(",
     "contextual": "from scratch.contextual import .*pretrained",
     "retrieval": r"scratch.retrieval import ask",
+    "translate": "from scratch.translate import .*(?:pretrained|translate)",
     "text8": r'fetch\("text8"\)',
 }
 

@@ -22,6 +22,7 @@ from scratch._drawing import Node, Sheet, sheet
 from scratch.attention import AdditiveAttention
 from scratch.contextual import MaskedLM
 from scratch.contrastive import info_nce
+from scratch.decoder import Decoder
 from scratch.huffman import huffman
 from scratch.negative_sampling import band
 from scratch.recurrent import GRUCell
@@ -198,7 +199,7 @@ ROUND = {
     diagrams.CONCAT,
     "0",
 }
-ROUND |= {r"$QK^{\!\top}$", r"$/\,\sqrt{d}$", r"$\cdot\ V$", r"$\cos\,/\,\tau$"}
+ROUND |= {r"$\cdot$", r"$QK^{\!\top}$", r"$/\,\sqrt{d}$", r"$\cdot\ V$", r"$\cos\,/\,\tau$"}
 EITHER = {r"$\tanh$", r"$\mathrm{attention}$"}  # with matrices of its own in a cell or a block, without elsewhere
 
 
@@ -491,6 +492,33 @@ def test_additive_attention_is_the_helpers():
     assert same((reading.named(r"$\mathbf{c}$"), context[0]))
     (softmax_node,) = [node for node in reading.drawn.nodes if "softmax" in node.text]
     assert same((torch.stack(reading.at(softmax_node)).flatten(), weights[0]))
+
+
+def test_luong_decoder_is_the_helpers():
+    decoder, H = Decoder(7, 2, 4, memory_dim=3).double(), random(3, 3)
+    states = []
+    decoder.lstm.register_forward_hook(lambda _, __, output: states.append(output[0]))
+    scores, _ = decoder(torch.tensor([[5]]), decoder.start(H[None], None, random(1, 3)))  # (1, 1, 7)
+
+    def product(_, inputs):
+        return math.prod(value for _, value in inputs).sum(-1, keepdim=True)
+
+    def softmax(_, inputs):
+        if len(inputs) == 1:
+            return inputs[0][1].softmax(-1)
+        assert [line.text for line, _ in inputs] == ["$e_{u1}$", "$e_{u2}$", "$e_{u3}$"]
+        return [*torch.stack([value for _, value in inputs]).softmax(0)]
+
+    def both(_, inputs):
+        assert [bold(line.text) or bold(line.source.text) for line, _ in inputs] == [["s"], ["c"]]
+        return torch.cat([value for _, value in inputs])
+
+    layers = {"$U$": decoder.attention.U, "$W_c$": decoder.combine, "$W_o$": decoder.output}
+    rules = {name: lambda _, inputs, layer=layer: layer(inputs[0][1]) for name, layer in layers.items()}
+    rules |= {r"$\cdot$": product, r"$\mathrm{softmax}$": softmax, diagrams.CONCAT: both}
+    given = {v("s", "u"): states[0][0, 0]} | {v("h", j): h for j, h in enumerate(H, 1)}
+    reading = Reading(draw("luong_decoder"), given, rules)
+    assert same((reading.named(v("p", "u")), scores[0, 0].softmax(0)))
 
 
 def test_scaled_dot_product_attention_is_pytorchs():

@@ -38,7 +38,7 @@ ORDER = (
     ),
     *("cooccurrence", "glove", "ngram", "contextual", "position", "input_layer"),
     *("bptt", "recurrent", "attention", "encoder", "search", "decoder"),
-    *("alignment", "copying"),
+    *("alignment", "copying", "translate"),
     *("bm25", "contrastive", "lora", "retrieval"),
     *("report", "_probe", "_exercise", "_mistakes", "exercise", "check"),
 )

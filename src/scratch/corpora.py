@@ -218,7 +218,7 @@ def load_kinds() -> tuple[list[tuple[list[str], str]], list[tuple[list[str], str
 
 
 def load_arrays(name: str) -> dict[str, np.ndarray]:
-    """Return the arrays of a file of trained weights by their names: "contextual" or "retrieval".
+    """Return the arrays of a file of trained weights, "contextual", "retrieval" or "translate", by their names.
 
     >>> load_arrays("contextual")["bilm.table.weight"].shape
     (5000, 128)

@@ -24,6 +24,7 @@ __all__ = [
     "huffman_path",
     "input_layer",
     "lstm_cell",
+    "luong_decoder",
     "multi_head_attention",
     "rnn",
     "scaled_dot_product_attention",
@@ -380,3 +381,28 @@ def bi_encoder() -> None:
             s.arrow(question, near, *corners)
         s.arrow(near, softmax, text=f"$s_{{1{j}}}$")
     s.arrow(softmax, s.value(6.3, 6.5, r"$-\ln\, p_{11}$", 2.2))
+
+
+def luong_decoder() -> None:
+    """One step of a decoder that looks at what was read, then guesses: eq-tr-attention, eq-tr-guess."""
+    s = sheet(9.7)
+    state = s.value(0.9, 0.5, _v("s", "u"))
+    softmax, total = s.round(6.4, 4.15, SOFTMAX, 5.6), s.round(6.4, 6.6, SUM, 5.6)
+    for j, x in enumerate((4.3, 6.4, 8.5), 1):
+        U, product = s.box(x, 1.65, "$U$"), s.round(x, 2.9, r"$\cdot$")
+        s.arrow(s.value(x, 0.5, _v("h", str(j))), U)
+        s.arrow(U, product)
+        s.arrow(state, product, (0.9, 2.28), (x - 0.75, 2.28), (x - 0.75, 2.9))
+        s.arrow(product, softmax, text=f"$e_{{u{j}}}$")
+        weigh = s.round(x, 5.4, TIMES)
+        s.arrow(softmax, weigh, text=rf"$\alpha_{{u{j}}}$")
+        s.arrow(s.value(x - 1.1, 5.4, _v("h", str(j)), 0.75), weigh)
+        s.arrow(weigh, total)
+    both, W = s.round(2.6, 7.85, CONCAT, 2.4), s.box(4.5, 7.85, "$W_c$")
+    s.arrow(state, both, (0.9, 7.85))
+    s.arrow(total, both, (2.6, 6.6), text=_v("c", "u"))
+    squash, guess = s.round(5.9, 7.85, TANH, 1.1), s.box(7.2, 7.85, "$W_o$")
+    last = s.round(8.95, 7.85, SOFTMAX, 1.75)
+    for a, b in ((both, W), (W, squash), (squash, guess), (guess, last)):
+        s.arrow(a, b)
+    s.arrow(last, s.value(8.95, 9.1, _v("p", "u")))

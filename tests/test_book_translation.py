@@ -1,0 +1,107 @@
+"""What the chapter on translation says of its tables is what they say, as far as their benchmark is whole."""
+
+import re
+
+import nbformat
+import pytest
+from chapters import BOOK
+from rules import markdown
+
+NOTEBOOK = nbformat.read(BOOK / "uses" / "translation.ipynb", as_version=4)
+PROSE = " ".join(markdown(NOTEBOOK.cells).split())
+CLAIMS = (  # a sentence of the chapter, the pairs, what is compared, and the verdict that the sentence needs
+    ("attention brings more than any other step", "en-zh", "dot / no attention", "better"),
+    ("all steps at once is better than waiting at each", "en-zh", "additive / input feeding", "better"),
+    ("The dot product is a little better than the additive score", "en-zh", "dot / additive", "better"),
+    ("and copying better than not", "en-zh", "dot, copy / dot", "better"),
+    ("word2vec's vectors cannot be told from random ones", "en-zh", "dot, word2vec / dot", "not distinguishable"),
+    ("The Transformer falls behind the LSTMs", "en-zh", "Transformer / dot", "worse"),
+    ("does better with an LSTM to write for it", "en-zh", "Transformer + LSTM / Transformer", "better"),
+    ("the best of the networks cannot be told", "en-zh", "dot, copy / IBM 1 + bigrams", "not distinguishable"),
+    ("mends less than one hopes", "en-zh", "IBM 1 + bigrams / IBM 1", "not distinguishable"),
+)
+
+
+def table(first, second=""):
+    """The rows of the table whose first two columns are called so; [] if it is not there yet."""
+    for cell in NOTEBOOK.cells:
+        for output in cell.get("outputs", []):
+            lines = output.get("data", {}).get("text/plain", "").split("\n")
+            rows = [re.split(r" {3,}", line.strip()) for line in lines]
+            if rows[0][0] == first and (not second or rows[0][1:2] == [second]):
+                return rows[1:]
+    return []
+
+
+def compared():
+    """By pairs and what is compared: the difference and its verdict."""
+    rows = table("this / against this")
+    return {(row[0], row[1]): (float(row[2]), row[-1]) for row in rows}
+
+
+@pytest.mark.parametrize(("sentence", "name", "pair", "verdict"), CLAIMS)
+def test_a_claim_is_what_the_interval_says(sentence, name, pair, verdict):
+    assert sentence in PROSE
+    found = compared()
+    if not found:
+        pytest.skip("the ladder is not whole")
+    assert found[name, pair][1] == verdict, f"{pair}: the prose says {sentence!r}"
+
+
+def test_attention_is_the_largest_step():
+    gaps = {pair: gap for (name, pair), (gap, _) in compared().items() if name == "en-zh"}
+    if not gaps:
+        pytest.skip("the ladder is not whole")
+    assert max(gaps, key=gaps.get) == "dot / no attention"
+
+
+def test_shuffling_brings_more_than_most_ideas():
+    assert "gains more by shuffling than most ideas in this chapter will bring" in PROSE
+    rows = {row[0]: [float(value) for value in row[1:]] for row in table("memory, BLEU", "by integration")}
+    assert all(least > own for own, least, _ in rows.values())
+    own, least, _ = rows["en-zh"]
+    gaps = [gap for (name, _), (gap, _) in compared().items() if name == "en-zh"]
+    assert sum(gap > least - own for gap in gaps) <= len(gaps) / 2
+
+
+def test_near_and_far():
+    assert "The memory is good where there is something to remember" in PROSE
+    rows = {row[0]: [float(value) for value in row[1:]] for row in table("BLEU", "3 or 4")}
+    lost = {way: values[4] - values[7] for way, values in rows.items()}
+    assert lost["IBM 1 + bigrams"] < lost["the shipped model"] < lost["memory"]
+    assert rows["IBM 1 + bigrams"][7] > rows["the shipped model"][7]
+    assert all(
+        lost["IBM 1 + bigrams"] < loss <= lost["memory"] for way, loss in lost.items() if way != "IBM 1 + bigrams"
+    )
+
+
+def test_no_rung_writes_otherwise_in_another_batch():
+    assert "The rungs write the same in batches of 1, 8 and 64 sentences, each without exception" in PROSE
+    rows = table("texts that change")
+    assert all(row[-3:] == ["0", "0", "0"] for row in rows)
+
+
+def test_two_opinions_agree_more_often_than_a_diagonal():
+    rows = {row[0]: int(row[-1].rstrip("%")) for row in table("is where Model 1 is")}
+    assert rows["attention's largest weight"] > 1.5 * rows["the diagonal"]
+
+
+def test_alone_is_worse_than_with_the_teacher():
+    rows = {row[0]: int(row[-1].rstrip("%")) for row in table("after the first mistake")}
+    assert rows["with the teacher"] > 1.5 * rows["alone"]
+
+
+def test_beams_and_penalties():
+    assert "Five beginnings are ahead of one, and ten fall behind five" in PROSE
+    rows = {(int(row[0]), float(row[1])): [float(value) for value in row[2:]] for row in table("width", "penalty")}
+    for split in (0, 1):
+        assert rows[1, 0.0][split] < rows[5, 0.0][split]
+        assert rows[10, 0.0][split] < rows[5, 0.0][split]
+    assert rows[1, 0.0][2] > rows[5, 0.0][2] > rows[10, 0.0][2]  # the wider, the shorter
+    for penalty, less in ((0.6, 0.0), (1.2, 0.6), (2.0, 1.2)):
+        assert rows[5, penalty][2] > rows[5, less][2]
+    by_validation = max((0.6, 1.2, 2.0), key=lambda penalty: rows[5, penalty][0])
+    gain, before = rows[5, by_validation][1] - rows[5, 0.0][1], rows[5, 0.0][1] - rows[1, 0.0][1]
+    assert gain > 0
+    assert rows[5, by_validation][0] - rows[5, 0.0][0] > rows[5, 0.0][0] - rows[1, 0.0][0]
+    assert before > 0
