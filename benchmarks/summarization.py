@@ -92,7 +92,7 @@ class Data:
     def read(self, row: Docstring) -> list[str]:
         """The words that an encoder is given, a colon between name and body."""
         name, body, *_ = row
-        return [*(parts(name) + [":"] if self.named else []), *words(body)[:READ]]
+        return [*([*parts(name), ":"] if self.named else []), *words(body)[:READ]]
 
     def rows(self, copies: bool) -> list[tuple[list[int], list[int]]]:
         """The training pairs as ids of source and summary; without copies, all that is not written is `<unk>`."""

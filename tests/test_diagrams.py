@@ -199,7 +199,11 @@ ROUND = {
     "0",
 }
 ROUND |= {r"$QK^{\!\top}$", r"$/\,\sqrt{d}$", r"$\cdot\ V$", r"$\sum_{j:\,w_j = w}$"}
-EITHER = {r"$\tanh$", r"$\sigma$", r"$\mathrm{attention}$"}  # with matrices of its own in a cell or a block, without elsewhere
+EITHER = {
+    r"$\tanh$",
+    r"$\sigma$",
+    r"$\mathrm{attention}$",
+}  # with matrices of its own in a cell or a block, without elsewhere
 
 
 @every_diagram
@@ -510,10 +514,15 @@ def test_pointer_is_the_helpers():
         return rule
 
     rules = {r"$\mathrm{attention}$": attend, "$W_c$": layer(decoder.combine, "sc")}
-    rules |= {"$W_o$": lambda _, inputs: decoder.output(inputs[0][1]), r"$\sigma$": lambda _, inputs: inputs[0][1].sigmoid()}
+    rules |= {
+        "$W_o$": lambda _, inputs: decoder.output(inputs[0][1]),
+        r"$\sigma$": lambda _, inputs: inputs[0][1].sigmoid(),
+    }
     rules |= {r"$\mathbf{w}_g^\top$": layer(decoder.switch, "scx"), "$1 -$": lambda _, inputs: 1 - inputs[0][1]}
     rules |= {r"$\mathrm{softmax}$": lambda _, inputs: nn.functional.pad(inputs[0][1].softmax(0), (0, 2))}
-    rules |= {r"$\sum_{j:\,w_j = w}$": lambda _, inputs: torch.zeros(9).double().scatter_add(0, source[0], inputs[0][1])}
+    rules |= {
+        r"$\sum_{j:\,w_j = w}$": lambda _, inputs: torch.zeros(9).double().scatter_add(0, source[0], inputs[0][1])
+    }
     given = {v("h", j): h for j, h in enumerate(memory[0], 1)}
     given |= {r"$\mathbf{s}$": s[0, 0], r"$\mathbf{x}$": decoder.embedding(before)[0, 0]}
     reading = Reading(draw("pointer"), given, rules)

@@ -64,10 +64,10 @@ for name, part in zip(
     ("training", "validation", "test"), (train, validation, test), strict=True
 ):
     packages = {module.split(".")[0] for *_, module in part}
-    lengths = [
-        sum(len(row[i].split()) for row in part) / len(part) for i in (1, 2)
-    ]
-    rows.append((name, len(packages), len({row[3] for row in part}), len(part), *lengths))
+    lengths = [sum(len(row[i].split()) for row in part) / len(part) for i in (1, 2)]
+    rows.append(
+        (name, len(packages), len({row[3] for row in part}), len(part), *lengths)
+    )
 columns = {"": "", "packages": "d", "modules": "d", "docstrings": ",d"}
 Table(rows, columns | {"words a body": ".0f", "a summary": ".0f"})
 
@@ -98,11 +98,12 @@ def in_body(body, summary):
 
 
 found = [in_body(body, summary) for _, body, summary, _ in test]
-print(f"content words that stand in the body: {np.mean(sum(found, [])):.0%}")
+share = np.mean([x for f in found for x in f])
+print(f"content words that stand in the body: {share:.0%}")
 print(f"summaries all of whose do: {np.mean([all(f) for f in found if f]):.0%}")
 
 # %% [markdown]
-# So half of what a summary says is not said again after it. That is not condensing; it is guessing a line that has been
+# So more than half of what a summary says is not said again after it. That is not condensing; it is guessing a line that has been
 # taken away, as with the news of XSum, whose summaries are the first sentences of BBC articles
 # {cite:p}`narayan2018xsum`. Keep that in mind for every score below. A perfect score is out of reach, and for a good
 # reason: the body leaves out what the line has said.
@@ -126,7 +127,8 @@ print(f"summaries all of whose do: {np.mean([all(f) for f in found if f]):.0%}")
 from scratch.metrics import rouge
 
 ours, theirs = (
-    words(t) for t in ("Unites several graphs.", "Returns the composition of all graphs.")
+    words(t)
+    for t in ("Unites several graphs.", "Returns the composition of all graphs.")
 )
 shared = (Counter(ours) & Counter(theirs)).total()  # the smaller count of each
 by_hand = 2 * shared / (len(ours) + len(theirs))
@@ -161,15 +163,17 @@ def scores(texts):
 
 
 lead = scores(firsts)
-print("equal on", len(lead), "pairs:", np.allclose(lead, 100 * by_package(stemmer=False)))
+print(
+    "equal on", len(lead), "pairs:", np.allclose(lead, 100 * by_package(stemmer=False))
+)
 stemmed = 100 * by_package(stemmer=True).mean(0)
 rows = [("as it is", *lead.mean(0)), ("stemmed", *stemmed)]
 Table(rows, {"words": "", "ROUGE-1": ".1f", "ROUGE-2": ".1f", "ROUGE-L": ".1f"})
 
 # %% [markdown]
 # The second line is the same program and the same texts with `use_stemmer=True`, which cuts endings off, so that
-# *returns* equals *return*. It is a choice that one may make. But one must make it for both sides of a comparison: we
-# shall meet a lesson that did not.
+# *returns* equals *return*. It is a choice that one may make. But it moves the score of one and the same text by more than two points,
+# so one must make it for both sides of a comparison: we shall meet a lesson that did not.
 #
 # Now Chinese. The package keeps only a to z and 0 to 9. We score real translated strings, first against themselves, then
 # against each other:
@@ -194,7 +198,9 @@ alone = [theirs.score(text, text)["rouge1"].fmeasure for text in zh]
 print(f"strings that score 0 against themselves: {np.mean(np.array(alone) == 0):.0%}")
 own = {rouge(characters(t), characters(t))["rouge1"] for t in zh if characters(t)}
 print("by characters, each against itself:", own)
-Table(rows, {"summary": "", "reference": "", "rouge-score": ".2f", "by characters": ".2f"})
+Table(
+    rows, {"summary": "", "reference": "", "rouge-score": ".2f", "by characters": ".2f"}
+)
 
 # %% [markdown]
 # Identical strings score 0, and *connect the Hue bridge* is a perfect summary of *delete the Hue account*, because *hue*
@@ -340,24 +346,30 @@ names, place = np.unique(modules, return_inverse=True)
 members = np.eye(len(names))[place]  # (n, M)
 
 
-def by_module(x):  # (runs, n) -> (runs, M)
-    mean = x.mean(1, keepdims=True)
-    return mean + len(names) / x.shape[1] * (x - mean) @ members
+def by_module(x, some=slice(None)):  # (runs, n) -> (runs, M), or of some of them
+    own, mean = members[some], x.mean(1, keepdims=True)
+    own = own[:, own.any(0)]
+    return mean + own.shape[1] / len(own) * (x - mean) @ own
 
 
-def compare(a, b, kind=0):
-    """By how much a is above b in ROUGE-1 (or the kind's), and its interval."""
-    x = np.atleast_2d(judged[a][..., kind] - judged[b][..., kind])  # (runs, n)
-    y = by_module(x)
+def sure(x, some=slice(None)):
+    """The mean of x (runs, n), the ends of its interval, and what they say."""
+    y = by_module(x, some)
     low, high = crossed_interval(y) if len(y) > 1 else interval(np.mean, y[0])
-    return (f"{a} against {b}", x.mean(), low, high, verdict(low, high))
+    return x.mean(), low, high, verdict(low, high)
 
 
-texts["“return the” and name"] = ["return the " + text for text in texts["name"]]
-judged["“return the” and name"] = scores(texts["“return the” and name"])
+def compare(a, b):
+    x = judged[a][..., 0] - judged[b][..., 0]  # ROUGE-1: (n,) or (seeds, n)
+    return (f"{a} against {b}", *sure(np.atleast_2d(x)))
+
+
+# %%
+texts["return the + name"] = ["return the " + text for text in texts["name"]]
+judged["return the + name"] = scores(texts["return the + name"])
 pairs = [("first sentence", "random sentence"), ("TextRank", "first sentence")]
 pairs += [("name", "first sentence"), ("name", "best sentence")]
-pairs += [("“return the” and name", "best sentence")]
+pairs += [("return the + name", "best sentence")]
 columns = {"ROUGE-1": "", "above by": "+.1f", "from": "+.1f", "to": "+.1f", "so": ""}
 Table([compare(*pair) for pair in pairs], columns)
 
@@ -366,15 +378,40 @@ Table([compare(*pair) for pair in pairs], columns)
 # either side; in this book no other difference is called better or worse.
 
 # The first sentence is worth a little more than a random one: authors begin with what matters most. In news that is
-# a rule of the trade, and so strong that the first three sentences beat most that was published for years
+# a rule of the trade, and so strong that systems which learn have improved on it only modestly
 # {cite:p}`grenander2019countering`. A network that learns nothing but *take the beginning* looks clever on such
 # texts: that is the first way to be fooled. TextRank, which does not know where a sentence stands, is worse than the
 # first here.
 #
 # The last line is the second way. We put *return the* in front of every name, without a look at name or body, and have
-# left the best sentence behind. This is what a network finds first. It learns how summaries sound in general, and ROUGE
-# pays for it (exercise 2 computes which words pay). Whoever reports a gain over Lead-1 should say what the *name* and a
-# *mould* would have got.
+# left the best sentence behind. ROUGE pays for how summaries sound in general (exercise 2 computes which words pay). How
+# far can one go with that? Let us look for one line, the same for all docstrings: add word after word, always the one
+# that raises the mean ROUGE-1 on the training summaries most, until none does.
+
+# %%
+lines = [words(row[2]) for row in train]
+candidates = sorted(common)
+has = np.array([[word in line for word in candidates] for line in map(set, lines)])
+long = np.array([[len(line)] for line in lines])
+chosen, value = [], 0.0
+while True:
+    shared = has[:, chosen].sum(1, keepdims=True) + has  # with each word added
+    f = (2 * shared / (len(chosen) + 1 + long)).mean(0)
+    f[chosen] = 0
+    if f.max() <= value:
+        break
+    value, chosen = f.max(), [*chosen, int(f.argmax())]
+texts["one line"] = [" ".join(candidates[i] for i in chosen)] * len(test)
+judged["one line"] = scores(texts["one line"])
+print(texts["one line"][0])
+pairs = [("one line", "first sentence"), ("one line", "name")]
+Table([compare(*pair) for pair in pairs], columns)
+
+# %% [markdown]
+# Eight words that say nothing about anything are better than the first sentence of the text, if ROUGE-1 is asked. A
+# network finds such words early, long before it has understood a body, and its score rises. So whoever reports a gain
+# over Lead-1 should say what the *name*, a *mould* and *one line for all* would have got. ROUGE-2 is not taken in by
+# the line, but by the name it is (exercise 4).
 #
 # Five test packages are not many. Do they agree, at least?
 
@@ -382,14 +419,16 @@ Table([compare(*pair) for pair in pairs], columns)
 packages = np.array([module.split(".")[0] for module in modules])
 
 
-def in_packages(ways, kind=0):
+def in_packages(ways):
     for package in np.unique(packages):
         here = packages == package
-        yield package, here.sum(), *(judged[w][..., here, kind].mean() for w in ways)
+        yield package, here.sum(), *(judged[w][..., here, 0].mean() for w in ways)
 
 
 ways = ("first sentence", "best sentence", "name", "nearest body")
-Table(in_packages(ways), {"package": "", "docstrings": "d"} | dict.fromkeys(ways, ".1f"))
+Table(
+    in_packages(ways), {"package": "", "docstrings": "d"} | dict.fromkeys(ways, ".1f")
+)
 
 # %% [markdown]
 # They agree that the nearest body is the worst. On the name they do not: in mypy, where functions are called what they
@@ -505,7 +544,6 @@ def source_of(row):
     return [*parts(row[0]).split(), ":", *words(row[1])[:30]]
 
 
-lines = [words(row[2]) for row in train]
 target = Vocabulary.from_tokens((w for line in lines for w in line), min_count=3)
 read = Vocabulary.from_tokens((w for row in train for w in source_of(row)), min_count=3)
 rest = {word: n for word, n in read.counts.items() if word not in target}
@@ -513,7 +551,7 @@ vocabulary = Vocabulary(target.counts | rest)  # first what can be written
 
 
 def numbered(row):
-    """The ids of source and summary; `<unk>` is what can neither be written nor copied."""
+    """The ids of source and summary; `<unk>` can neither be written nor copied."""
     ids, others = encode(vocabulary, source_of(row))
     wanted, _ = encode(vocabulary, words(row[2]), others)
     can = {*range(len(target)), *ids}
@@ -533,7 +571,7 @@ def batch_of(rows):
 
 
 def apart(model, ids, lengths, before, after):
-    """How likely each right word is to be written, and to be pointed at: (batch, steps)."""
+    """The switch, and how likely each right word is written, pointed at."""
     scores, p_gen, alpha, _ = model.decoder.parts(before, model.start(ids, lengths))
     known = after < len(target)
     p = scores.softmax(2).gather(2, (after * known).unsqueeze(2)).squeeze(2)
@@ -578,7 +616,7 @@ losses = fit(model.parameters(), loss, batches, 0.01, warmup=10, clip=5.0)
 start, end = np.mean(losses[:10]), np.mean(losses[-10:])
 print(f"the loss has fallen by more than 1.5: {end < start - 1.5}")
 
-# %% tags=["atol=0.03"]
+# %% tags=["atol=0.02"]
 held = batch_of(test[:300])
 with torch.no_grad():
     p_gen, written, copied = apart(model, *held)
@@ -621,8 +659,8 @@ Table(rows, {"name": "", "written": ""})
 #
 # ## The trial
 #
-# Five seeds of three networks, for equal processor seconds, each at the step size that did best on the validation
-# packages, were trained by a benchmark, which has kept all that they wrote about the test packages. The first reads the
+# A benchmark has trained three networks, each with several seeds, all for equal processor seconds, each at the step size
+# that did best on the validation packages, and has kept all that they wrote about the test packages. The first reads the
 # body and has no pointer. The second has one, and the third reads the name as well. All are small LSTMs, 64 units wide,
 # and read sixty words of a body. A network without a pointer can be helped after the fact: where it has written `<unk>`,
 # take the word of the source that it looked at most {cite:p}`luong2015addressing`. That costs nothing, and so it is the
@@ -641,50 +679,70 @@ def unpacked(row, which="texts"):
     return lzma.decompress(base64.b85decode(row[which])).decode().split("\n")
 
 
-for arm in ("body", "body, pointer", "name and body, pointer"):
-    texts[arm] = [unpacked(row) for row in trial["seeds"] if row["arm"] == arm]
-texts["body, looked up"] = [
-    unpacked(row, "looked-up texts") for row in trial["seeds"] if row["arm"] == "body"
-]
-networks = ["body", "body, looked up", "body, pointer", "name and body, pointer"]
+ARMS = {
+    "no pointer": "body",
+    "pointer": "body, pointer",
+    "pointer, name": "name and body, pointer",
+}
+runs = {arm: [r for r in trial["seeds"] if r["arm"] == ARMS[arm]] for arm in ARMS}
+for arm in ARMS:
+    texts[arm] = [unpacked(row) for row in runs[arm]]
+looked_up = [unpacked(row, "looked-up texts") for row in runs["no pointer"]]
+texts["no pointer, looked up"] = looked_up
+networks = [*ARMS, "no pointer, looked up"]
 for arm in networks:
     judged[arm] = np.stack([scores(one) for one in texts[arm]])  # (seeds, n, 3)
-columns = {"network": "", "step size": "", "parameters": ",d", "steps": ".0f"}
+
+# %%
 rows = []
-for arm in (arm for arm in networks if arm != "body, looked up"):
-    runs = [row for row in trial["seeds"] if row["arm"] == arm]
-    steps = np.mean([row["steps"] for row in runs])
-    rows.append((arm, runs[0]["rate"], runs[0]["parameters"], steps))
-print("seeds:", len(runs), "/ processor seconds each:", f"{runs[0]['seconds']:.0f}")
-Table(rows, columns)
+for arm, own in runs.items():
+    epochs = np.mean([row["epochs"] for row in own])
+    length = np.mean([len(text.split()) for run in texts[arm] for text in run])
+    rows.append((arm, len(own), own[0]["rate"], own[0]["parameters"], epochs, length))
+print("processor seconds of each:", int(own[0]["seconds"]))
+columns = {"network": "", "seeds": "d", "step size": "", "parameters": ",d"}
+Table(rows, columns | {"times over the texts": ".1f", "words written": ".1f"})
 
 # %% [markdown]
-# Everything in one table. The interval in each line is that of ROUGE-1 above the first sentence: of other modules and,
-# for networks, of other seeds.
+# They have seen each docstring a few times, no more: that is what the seconds buy. Now everything in one table. *Above* is ROUGE-1 above the first sentence, with its interval over modules and, for networks, seeds.
+
 
 # %%
 def whole_line(way):
-    runs = texts[way] if way in networks else [texts[way]]
-    length = np.mean([len(words(text)) for run in runs for text in run])
     means = judged[way].reshape(-1, 3).mean(0)
-    return (way, length, *means, *compare(way, "first sentence")[1:])
+    return (way, *means, *compare(way, "first sentence")[1:])
 
 
 ways = ["first three", "random sentence", "TextRank", "best sentence"]
-ways += ["nearest body", "name", "“return the” and name", *networks]
-against = {"above the first": "+.1f", "from": "+.1f", "to": "+.1f", "so": ""}
-Table([whole_line(way) for way in ways], {"summary": ""} | columns_of_scores | against)
+ways += ["nearest body", "one line", "name", "return the + name", *networks]
+rows = [("first sentence", *lead.mean(0), None, None, None, None)]
+rows += [whole_line(way) for way in ways]
+columns = {"summary": "", "R-1": ".1f", "R-2": ".1f", "R-L": ".1f"}
+Table(rows, columns | {"above": "+.1f", "from": "+.1f", "to": "+.1f", "so": ""})
 
 # %%
-pairs = [("body, looked up", "body"), ("body, pointer", "body, looked up")]
-pairs += [("name and body, pointer", "body, pointer"), ("body, pointer", "name")]
-pairs += [("name and body, pointer", "name")]
-pairs += [("name and body, pointer", "“return the” and name")]
-rows = [compare(*pair) for pair in pairs]
-Table(rows, {"ROUGE-1": "", "above by": "+.1f", "from": "+.1f", "to": "+.1f", "so": ""})
+pairs = [("no pointer, looked up", "no pointer")]
+pairs += [("pointer", other) for other in ("no pointer, looked up", "one line")]
+named = ("pointer", "name", "return the + name")
+pairs += [("pointer, name", other) for other in named]
+columns = {"ROUGE-1": "", "above": "+.1f", "from": "+.1f", "to": "+.1f", "so": ""}
+Table([compare(*pair) for pair in pairs], columns)
 
 # %% [markdown]
-# RESULTS-TRIAL
+# The pointer is worth its price: it is better than no pointer, even after the unknown words were looked up. The name is
+# worth its price, too: a network that reads it is better than one that does not.
+#
+# So far a paper's abstract might go. The other lines say what it would leave out. FIRST And the pointer is worse than one
+# line of eight words that is the same for all. The network that is given the name is worse than the name: it has been
+# told a better summary than its own, word for word, at the beginning of its input, and has a pointer to copy it with. It
+# would have to learn to say *return the*, to copy, and to stop.
+#
+# Does that say that pointers are no good, or networks? No. It says what three of them, of this size, learn from five
+# thousand docstrings in so many seconds; and how a table without the cheap lines would have been read. Nor does it say
+# what they would learn in an hour. A network without a pointer has more to learn, and may need the time most.
+#
+# And the leak? The network with a pointer was trained again, with a random half of the test docstrings in the place of
+# as many others, so that it knows the *packages* of the other half, and none of its texts.
 
 # %%
 asked = list(range(len(test)))
@@ -692,15 +750,20 @@ random.Random(0).shuffle(asked)
 asked = sorted(asked[len(asked) // 2 :])  # the half that nobody was trained on
 
 
-def on_half(row, which):
-    pairs = zip(unpacked(row), which, strict=True)
+def on_half(row):
+    pairs = zip(unpacked(row), asked, strict=True)
     return [100 * rouge(words(a), words(references[i]))["rouge1"] for a, i in pairs]
 
 
-LEAK
+leaky = np.array([on_half(row) for row in trial["seen"]])  # (seeds, n / 2)
+honest = judged["pointer"][: len(leaky), asked, 0]
+rows = [("other packages", honest.mean(), *[None] * 4)]
+rows += [("the same packages, too", leaky.mean(), *sure(leaky - honest, asked))]
+columns = {"pointer, trained on": "", "R-1": ".1f", "above": "+.1f"}
+Table(rows, columns | {"from": "+.1f", "to": "+.1f", "so": ""})
 
 # %% [markdown]
-# LEAKTEXT
+LEAKTEXT
 #
 # > **Correction.** The lesson on summaries in [Hugging Face's
 # > course](https://huggingface.co/learn/llm-course/chapter7/5) does what most leave out. It explains precision and recall
@@ -728,7 +791,7 @@ LEAK
 
 # %%
 def origins(runs):
-    """Content words a summary, and the shares that stand in the source, only in the line, in neither."""
+    """Content words a summary; shares in the source, only in the line, in neither."""
     counts = Counter()
     for run in runs:
         for text, (name, body, summary, _) in zip(run, test, strict=True):
@@ -737,25 +800,34 @@ def origins(runs):
                 if word not in common:
                     counts["source" if word in source else word in line_] += 1
     total = counts.total()
-    return (total / len(runs) / len(test), *(counts[k] / total for k in ("source", True, False)))
+    return (
+        total / len(runs) / len(test),
+        *(counts[k] / total for k in ("source", True, False)),
+    )
 
 
-runs = {"the author": [references], "nearest body": [texts["nearest body"]]}
-runs |= {arm: texts[arm] for arm in networks}
-columns = {"summary": "", "content words": ".1f", "in name or body": ".0%"}
-columns |= {"only in the author's line": ".1%", "in neither": ".1%"}
-Table([(way, *origins(run)) for way, run in runs.items()], columns)
+handed_in = {"the author": [references], "nearest body": [texts["nearest body"]]}
+handed_in |= {arm: texts[arm] for arm in networks}
+columns = {"content words of": "", "words": ".1f", "in name or body": ".0%"}
+columns |= {"in the line only": ".1%", "in neither": ".1%"}
+Table([(way, *origins(run)) for way, run in handed_in.items()], columns)
 
 # %%
 rows = []
 for name in shown:
     (i,) = [i for i, row in enumerate(test) if row[0] == name]
-    print(f"{name}: {references[i]}")
-    rows += [(arm, texts[arm][0][i]) for arm in ("body, looked up", *networks[2:])]
-Table(rows, {"first seed of": "", "wrote": ""})
+    rows.append(("the author", references[i]))
+    rows += [(arm, texts[arm][0][i]) for arm in networks[1:]]
+Table(rows, {"by": "", "written (networks: first seed)": ""})
 
 # %% [markdown]
-# MADEUP
+# A network with a pointer makes up hardly a word: all its content words stand in the source. Without one, it writes
+# hardly any content word at all, but *return the of the*; what is looked up afterwards is nearly always found in the
+# source, too, as it must be. By this count, pointers do not hallucinate. Now read the lines. *compose the node of the
+# node*: every word is there, and the sentence says nothing. What was made up is not a word but a connection, and neither
+# ROUGE nor a count of words has a sense for that. For news, people have read what networks wrote, sentence by sentence.
+# They found much that the article did not bear out, in the summaries of every system, and that other measures are
+# nearer to their judgement than ROUGE {cite:p}`maynez2020faithfulness`.
 #
 # ## Check yourself
 
@@ -870,7 +942,7 @@ Table(rows, {"first seed of": "", "wrote": ""})
 # - **A** The first is better, by 0.9.
 # - **B** Both are equally good.
 # - **C** The first is probably worse, as the interval reaches below zero.
-# - **D** These data do not tell which is better; the difference may be as large as 2.3.
+# - **D** These data do not tell which is better.
 #
 # <details><summary>Answer</summary>
 #
@@ -991,38 +1063,30 @@ columns = {"ROUGE-1": "", "above by": "+.1f", "from": "+.1f", "to": "+.1f", "so"
 Table(rows, columns)
 
 # %% [markdown]
-# > **Exercise 4 (code, easy, 15 minutes).** Find one line, the same for all docstrings, with a high ROUGE-1. Add word
-# > after word, always the one that raises the mean on the training summaries most, until none does. How does it compare
-# > with reading the body?
+# > **Exercise 4 (code, easy, 15 minutes).** Which of the tricks deceive ROUGE-2 as well? Compare *one line*, *name* and
+# > *return the + name* with the first sentence in ROUGE-2 and in ROUGE-L.
 # >
-# > *Hint: of different words only their number shared matters; take the hundred commonest.*
+# > *Hint: `judged` has the three measures along its last axis; `sure` takes differences.*
 
 # %% [markdown]
 # <details><summary>Solution 4</summary>
 #
-# The line says nothing about anything, and comes near to programs that read. Whoever sees a ROUGE-1 of twenty should ask
-# how much of it this line would have got.
+# A line without an order has hardly a pair of words that anybody would write, and ROUGE-2 calls it worse than the first
+# sentence. By ROUGE-L they cannot be told apart: a bag of frequent words has some of them in the right order by chance.
+# But the name, and *return the* before it, deceive all three. Its words stand in the order in which a sentence has
+# them. So a second measure helps against some tricks, and it helps only if it is looked at.
 #
 # </details>
 
 # %% cellView="form" tags=["hide-cell"]
 # @title Solution 4
-candidates = sorted(common)
-has = np.array([[word in line for word in candidates] for line in map(set, lines)])
-length_of = np.array([len(line) for line in lines])
-chosen, value = [], 0.0
-while True:
-    shared = has[:, chosen].sum(1, keepdims=True) + has  # with each word added
-    f = (2 * shared / (len(chosen) + 1 + length_of[:, None])).mean(0)
-    f[chosen] = 0
-    if f.max() <= value:
-        break
-    value, chosen = f.max(), [*chosen, int(f.argmax())]
-texts["one line"] = [" ".join(candidates[i] for i in chosen)] * len(test)
-judged["one line"] = scores(texts["one line"])
-print(texts["one line"][0])
-rows = [compare("one line", other) for other in ("nearest body", "first sentence")]
-Table(rows, columns)
+rows = []
+for way in ("one line", "name", "return the + name"):
+    for kind, measure in ((1, "ROUGE-2"), (2, "ROUGE-L")):
+        x = (judged[way] - judged["first sentence"])[None, :, kind]
+        rows.append((f"{way}, {measure}", *sure(x)))
+signed = {"above": "+.1f", "from": "+.1f", "to": "+.1f", "so": ""}
+Table(rows, {"against the first sentence": ""} | signed)
 
 # %% [markdown]
 # > **Exercise 5 (open, medium, 30 minutes).** The networks repeat themselves: *the graph of the graph*. See and colleagues
@@ -1034,28 +1098,34 @@ Table(rows, columns)
 # %% [markdown]
 # <details><summary>Solution 5</summary>
 #
-# EX5
+# ROUGE-1 likes it much: the second *the* of a summary is seldom shared, and most of these summaries repeat a word. By
+# the rule of exercise 2, a word that is rarely right costs. As a reader one would rather have it back: *the reaching of
+# local* is no sentence. Seven hundred thousand parameters, or one line of code after them: a gain in ROUGE does not say
+# which of the two has understood more. (Coverage, in the paper, is another thing: it keeps the network from looking again
+# at the same place, and people could read the result.)
 #
 # </details>
 
 # %% cellView="form" tags=["hide-cell"]
 # @title Solution 5
 rows = []
-for arm in networks[2:]:
-    once = [[" ".join(dict.fromkeys(text.split())) for text in run] for run in texts[arm]]
-    again = np.mean([len(a.split()) > len(b.split()) for r, o in zip(texts[arm], once, strict=True) for a, b in zip(r, o, strict=True)])
-    print(f"{arm}: summaries that repeat a word: {again:.0%}")
+for arm in ("pointer", "pointer, name"):
+    once = [[" ".join(dict.fromkeys(x.split())) for x in run] for run in texts[arm]]
+    cut_off = [
+        a != b for a, b in zip(np.ravel(texts[arm]), np.ravel(once), strict=True)
+    ]
+    print(f"{arm}: summaries that repeat a word: {np.mean(cut_off):.0%}")
     judged["once"] = np.stack([scores(run) for run in once])
     rows.append((arm, *compare("once", arm)[1:]))
-Table(rows, {"no word twice": ""} | {c: f for c, f in columns.items() if c != "ROUGE-1"})
+Table(rows, {"no word twice": ""} | signed)
 
 # %% [markdown]
 # ## You have
 #
 # - built ROUGE, found it equal to the package on every test docstring, and seen that a stemmer, a tokenizer and a
 #   language can each move it further than a model does;
-# - set up eight summarizers that learn nothing, and seen the name of a function, and *return the* before it, do as well
-#   as or better than any sentence of the text;
+# - set up summarizers that understand nothing, and seen the name of a function do as well as the best sentence, and one
+#   line for all texts do better than the first;
 # - watched the same program become twice as good by looking nearer by;
 # - given a decoder a pointer, by hand and by helper, whose two ways to a word add up;
 # - compared all of them by intervals over modules and seeds, and counted where the words come from.

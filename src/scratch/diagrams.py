@@ -372,7 +372,11 @@ def pointer() -> None:
     turn = (1.4, 1.8), (4.1, 1.8)  # where the state leaves its straight way
     scores, squash = s.box(1.4, 3.1, "$W_c$"), s.round(1.4, 4.15, TANH, 1.3)
     write, softmax, written = s.box(1.4, 5.2, "$W_o$"), s.round(1.4, 6.3, SOFTMAX, 2), s.round(1.4, top, TIMES)
-    gate, switch, rest = s.box(4.1, 4.6, r"$\mathbf{w}_g^\top$"), s.round(4.1, 5.8, SIGMOID), s.round(5.9, 5.8, "$1 -$", 0.95)
+    gate, switch, rest = (
+        s.box(4.1, 4.6, r"$\mathbf{w}_g^\top$"),
+        s.round(4.1, 5.8, SIGMOID),
+        s.round(5.9, 5.8, "$1 -$", 0.95),
+    )
     gather, copied = s.round(8.3, 4.6, r"$\sum_{j:\,w_j = w}$", 2.3, 1.2), s.round(8.3, top, TIMES)
     total = s.round(4.85, high, SUM)
     s.arrow(state, attend, *turn[:1], (5, 1.8))
@@ -383,7 +387,14 @@ def pointer() -> None:
     s.arrow(c, gate, (5.65, 4.6))
     s.arrow(word, gate, (3.2, 4.6))
     s.arrow(attend, gather, text=r"$\alpha_j$")
-    for a, b in ((scores, squash), (squash, write), (softmax, written), (gate, switch), (switch, rest), (gather, copied)):
+    for a, b in (
+        (scores, squash),
+        (squash, write),
+        (softmax, written),
+        (gate, switch),
+        (switch, rest),
+        (gather, copied),
+    ):
         s.arrow(a, b)
     s.arrow(write, softmax, text=_v("z"))
     s.arrow(switch, written, (4.1, top), text=r"$p_\mathrm{gen}$", at=(3.2, top + 0.35))
