@@ -50,7 +50,7 @@ except ImportError as error:
 #
 # People who write summaries must be paid, and there are few large sets of summaries that one may pass on. But every
 # Python programmer is asked to write some: a docstring, says [PEP 257](https://peps.python.org/pep-0257/), begins with
-# one line, "a summary", and goes on with the rest after an empty one. We take docstrings of known packages apart into
+# a "summary line", and goes on with the rest after an empty one. We take docstrings of known packages apart into
 # that line, the *summary* (摘要), and the prose after it, the *body*. A body that contains its summary is left out, and so
 # is a body that is nearly the same as another. Whole packages are held out for the test: why, we shall see.
 
@@ -136,8 +136,8 @@ helper = rouge(ours, theirs)
 print(f"by hand {by_hand:.3f}, helper {helper['rouge1']:.3f}; shared words: {shared}")
 
 # %% [markdown]
-# One word of three and six. Google's package [rouge-score](https://pypi.org/project/rouge-score/) is what most papers
-# use today. Are the two equal? On every test docstring, with its first sentence as the summary:
+# One word of three and six. Google's package [rouge-score](https://pypi.org/project/rouge-score/) is what
+# Hugging Face's `evaluate` calls. Are the two equal? On every test docstring, with its first sentence as the summary:
 
 # %%
 from rouge_score import rouge_scorer
@@ -235,7 +235,7 @@ Table(
 # $$ (eq-sum-textrank)
 #
 # That is PageRank, which ranked the web's pages, on a text's sentences. Started anywhere, the right side applied again
-# and again comes to rest, since each round shrinks any difference by $d$ at least.
+# and again comes to rest, since each round leaves at most $d$ of any difference.
 
 
 # %%
@@ -663,8 +663,8 @@ Table(rows, {"name": "", "written": ""})
 # that did best on the validation packages, and has kept all that they wrote about the test packages. The first reads the
 # body and has no pointer. The second has one, and the third reads the name as well. All are small LSTMs, 64 units wide,
 # and read sixty words of a body. A network without a pointer can be helped after the fact: where it has written `<unk>`,
-# take the word of the source that it looked at most {cite:p}`luong2015addressing`. That costs nothing, and so it is the
-# baseline for the pointer.
+# take the word of the source that it looked at most, after an idea of Luong and colleagues
+# {cite:p}`luong2015addressing`. That costs nothing, and so it is the baseline for the pointer.
 
 # %%
 import base64
@@ -732,10 +732,10 @@ Table([compare(*pair) for pair in pairs], columns)
 # The pointer is worth its price: it is better than no pointer, even after the unknown words were looked up. The name is
 # worth its price, too: a network that reads it is better than one that does not.
 #
-# So far a paper's abstract might go. The other lines say what it would leave out. FIRST And the pointer is worse than one
-# line of eight words that is the same for all. The network that is given the name is worse than the name: it has been
-# told a better summary than its own, word for word, at the beginning of its input, and has a pointer to copy it with. It
-# would have to learn to say *return the*, to copy, and to stop.
+# So far a paper's abstract might go. The other lines say what it would leave out. The network with a pointer is worse than
+# the first sentence, and worse than one line of eight words that is the same for all. The network that reads the name is
+# worse than the name: it has been told a summary with a higher score than its own, word for word, at the beginning of
+# its input, and has a pointer to copy it with. It would have to learn to say *return the*, to copy, and to stop.
 #
 # Does that say that pointers are no good, or networks? No. It says what three of them, of this size, learn from five
 # thousand docstrings in so many seconds; and how a table without the cheap lines would have been read. Nor does it say
@@ -763,7 +763,10 @@ columns = {"pointer, trained on": "", "R-1": ".1f", "above": "+.1f"}
 Table(rows, columns | {"from": "+.1f", "to": "+.1f", "so": ""})
 
 # %% [markdown]
-LEAKTEXT
+# With as many docstrings to learn from, it is better where it knows the packages. It has understood no more about
+# summaries than its twin; it knows how these authors begin a line, and what they call things. The nearest body gained
+# far more from its leak. That is the way of leaks: they reward remembering, and so a large network that remembers all
+# gains more than a small one that has seen each text three times.
 #
 # > **Correction.** The lesson on summaries in [Hugging Face's
 # > course](https://huggingface.co/learn/llm-course/chapter7/5) does what most leave out. It explains precision and recall
@@ -775,7 +778,7 @@ LEAKTEXT
 # > are stemmed, the baseline's not. On our texts this choice alone was worth more than two points of ROUGE-1 in
 # > favour of who is stemmed. A second training, called "pretty similar", ends at 14.12, 7.01 and 14.12. And on the
 # > version for TensorFlow, ROUGE-1 is 31.48: it collects the summaries in `all_preds` and then scores `decoded_preds`,
-# > which holds the last batch, six reviews of the 238. The lesson is from 2021, and its data were withdrawn in 2023, as
+# > which holds the last batch, six reviews of the 238. The data of the lesson were withdrawn in 2023, as
 # > [a reader reported](https://github.com/huggingface/course/issues/679); the thread is open.
 #
 # It can be done otherwise. See, Liu and Manning report in their paper's main table that the first three sentences of a
