@@ -162,6 +162,7 @@ def scores(texts):
     return 100 * np.array([[*rouge(words(a), words(b)).values()] for a, b in pairs])
 
 
+# %%
 lead = scores(firsts)
 print(
     "equal on", len(lead), "pairs:", np.allclose(lead, 100 * by_package(stemmer=False))
@@ -257,6 +258,7 @@ def textrank(sentences, d=0.85, rounds=100):  # -> r (n,)
     return r
 
 
+# %%
 (body,) = [row[1] for row in test if row[0] == "global_reaching_centrality"]
 sentences = split_sentences(body)
 P, n = graph(sentences), len(sentences)
@@ -292,6 +294,8 @@ def best(sentences, summary):
 index = TfidfVectorizer(sublinear_tf=True, analyzer=words)
 known = index.fit_transform([body for _, body, _, _ in train])
 nearest = (index.transform([row[1] for row in test]) @ known.T).toarray().argmax(1)
+
+# %%
 draw = random.Random(0).choice
 cut = [split_sentences(body) for _, body, _, _ in test]
 texts = {
@@ -579,6 +583,7 @@ def apart(model, ids, lengths, before, after):
     return p_gen, p_gen * p * known, (1 - p_gen) * (alpha * same).sum(2)
 
 
+# %%
 torch.manual_seed(0)
 encoder = Encoder(len(vocabulary), 48, 48, 1, bidirectional=True)
 decoder = CopyingDecoder(len(target), 48, 48, memory_dim=2 * 48)
