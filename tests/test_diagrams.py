@@ -22,6 +22,7 @@ from scratch._drawing import Node, Sheet, sheet
 from scratch.attention import AdditiveAttention
 from scratch.contextual import MaskedLM
 from scratch.contrastive import info_nce
+from scratch.copying import CopyingDecoder
 from scratch.decoder import Decoder
 from scratch.huffman import huffman
 from scratch.negative_sampling import band
@@ -199,8 +200,8 @@ ROUND = {
     diagrams.CONCAT,
     "0",
 }
-ROUND |= {r"$\cdot$", r"$QK^{\!\top}$", r"$/\,\sqrt{d}$", r"$\cdot\ V$", r"$\cos\,/\,\tau$"}
-EITHER = {r"$\tanh$", r"$\mathrm{attention}$"}  # with matrices of its own in a cell or a block, without elsewhere
+ROUND |= {r"$\cdot$", r"$QK^{\!\top}$", r"$/\,\sqrt{d}$", r"$\cdot\ V$", r"$\cos\,/\,\tau$", r"$\sum_{j:\,w_j = w}$"}
+EITHER = {r"$\tanh$", r"$\sigma$", r"$\mathrm{attention}$"}  # with matrices of its own in a cell or a block, without elsewhere
 
 
 @every_diagram
@@ -519,6 +520,41 @@ def test_luong_decoder_is_the_helpers():
     given = {v("s", "u"): states[0][0, 0]} | {v("h", j): h for j, h in enumerate(H, 1)}
     reading = Reading(draw("luong_decoder"), given, rules)
     assert same((reading.named(v("p", "u")), scores[0, 0].softmax(0)))
+
+
+def test_pointer_is_the_helpers():
+    decoder = CopyingDecoder(7, 4, 6, memory_dim=5).double()
+    memory, source, before = random(1, 3, 5), torch.tensor([[4, 8, 8]]), torch.tensor([[5]])
+    state = decoder.start(memory, None, memory.mean(1)) | {"ids": source}
+    s, _ = decoder.lstm(decoder.embedding(before), state=(state["h"].unsqueeze(0), state["c"].unsqueeze(0)))
+
+    def attend(_, inputs):  # the context to c and the weights to the sum, in the order in which they leave
+        states = torch.stack([value for line, value in inputs if line.source.text.startswith(r"$\mathbf{h}")])
+        return [part[0, 0] for part in decoder.attention(s, states.unsqueeze(0))]
+
+    def layer(part, letters):
+        def rule(_, inputs):
+            return part(torch.cat([sources(inputs)[f"$\\mathbf{{{letter}}}$"] for letter in letters]))
+
+        return rule
+
+    rules = {r"$\mathrm{attention}$": attend, "$W_c$": layer(decoder.combine, "sc")}
+    rules |= {
+        "$W_o$": lambda _, inputs: decoder.output(inputs[0][1]),
+        r"$\sigma$": lambda _, inputs: inputs[0][1].sigmoid(),
+    }
+    rules |= {r"$\mathbf{w}_g^\top$": layer(decoder.switch, "scx"), "$1 -$": lambda _, inputs: 1 - inputs[0][1]}
+    rules |= {r"$\mathrm{softmax}$": lambda _, inputs: nn.functional.pad(inputs[0][1].softmax(0), (0, 2))}
+    rules |= {
+        r"$\sum_{j:\,w_j = w}$": lambda _, inputs: torch.zeros(9).double().scatter_add(0, source[0], inputs[0][1])
+    }
+    given = {v("h", j): h for j, h in enumerate(memory[0], 1)}
+    given |= {r"$\mathbf{s}$": s[0, 0], r"$\mathbf{x}$": decoder.embedding(before)[0, 0]}
+    reading = Reading(draw("pointer"), given, rules)
+    assert same((reading.named("$p(w)$"), decoder(before, state)[0][0, 0].exp()))
+    _, p_gen, alpha, _ = decoder.parts(before, state)
+    letters = {line.text: reading.brings(line) for line in reading.drawn.arrows if line.text}
+    assert same((letters[r"$p_\mathrm{gen}$"], p_gen.flatten()), (letters[r"$\alpha_j$"], alpha.flatten()))
 
 
 def test_scaled_dot_product_attention_is_pytorchs():

@@ -116,9 +116,8 @@ class CopyingEncoderDecoder(EncoderDecoder):
         """As `forward`, of the tokens `after` each guess alone: before and after (batch, steps) -> (batch, steps)."""
         scores, p_gen, weights, _ = self.decoder.parts(before, self.start(ids, lengths))
         writes = after < self.decoder.vocab_size
-        written = (
-            -nn.functional.cross_entropy(scores.mT, _known(after, self.decoder.vocab_size), reduction="none")
-        ).exp()
+        wanted = _known(after, self.decoder.vocab_size).flatten()
+        written = (-nn.functional.cross_entropy(scores.flatten(0, 1), wanted, reduction="none")).exp().view_as(after)
         copied = (weights * (ids.unsqueeze(1) == after.unsqueeze(2))).sum(2)
         return _log(p_gen * written * writes + (1 - p_gen) * copied)
 

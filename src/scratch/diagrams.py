@@ -26,6 +26,7 @@ __all__ = [
     "lstm_cell",
     "luong_decoder",
     "multi_head_attention",
+    "pointer",
     "rnn",
     "scaled_dot_product_attention",
     "skip_gram_and_cbow",
@@ -406,3 +407,45 @@ def luong_decoder() -> None:
     for a, b in ((both, W), (W, squash), (squash, guess), (guess, last)):
         s.arrow(a, b)
     s.arrow(last, s.value(8.95, 9.1, _v("p", "u")))
+
+
+def pointer() -> None:
+    """A word is written, or pointed at in the source: eq-sum-scores, eq-sum-switch, eq-sum-pointer."""
+    s = sheet(10.4)
+    state, word, top, high = s.value(1.4, 0.5, _v("s")), s.value(3.2, 0.5, _v("x")), 7.4, 8.6
+    attend, c = s.box(7.25, 1.8, r"$\mathrm{attention}$", 4.2), s.value(5.65, 3.1, _v("c"), 0.9)
+    for j, x in enumerate((5.65, 7.25, 8.85), 1):
+        s.arrow(s.value(x, 0.5, _v("h", str(j)), 0.9), attend)
+    turn = (1.4, 1.8), (4.1, 1.8)  # where the state leaves its straight way
+    scores, squash = s.box(1.4, 3.1, "$W_c$"), s.round(1.4, 4.15, TANH, 1.3)
+    write, softmax, written = s.box(1.4, 5.2, "$W_o$"), s.round(1.4, 6.3, SOFTMAX, 2), s.round(1.4, top, TIMES)
+    gate, switch, rest = (
+        s.box(4.1, 4.6, r"$\mathbf{w}_g^\top$"),
+        s.round(4.1, 5.8, SIGMOID),
+        s.round(5.9, 5.8, "$1 -$", 0.95),
+    )
+    gather, copied = s.round(8.3, 4.6, r"$\sum_{j:\,w_j = w}$", 2.3, 1.2), s.round(8.3, top, TIMES)
+    total = s.round(4.85, high, SUM)
+    s.arrow(state, attend, *turn[:1], (5, 1.8))
+    s.arrow(state, gate, *turn)
+    s.arrow(state, scores)
+    s.arrow(attend, c)
+    s.arrow(c, scores)
+    s.arrow(c, gate, (5.65, 4.6))
+    s.arrow(word, gate, (3.2, 4.6))
+    s.arrow(attend, gather, text=r"$\alpha_j$")
+    for a, b in (
+        (scores, squash),
+        (squash, write),
+        (softmax, written),
+        (gate, switch),
+        (switch, rest),
+        (gather, copied),
+    ):
+        s.arrow(a, b)
+    s.arrow(write, softmax, text=_v("z"))
+    s.arrow(switch, written, (4.1, top), text=r"$p_\mathrm{gen}$", at=(3.2, top + 0.35))
+    s.arrow(rest, copied, (5.9, top))
+    s.arrow(written, total, (1.4, high))
+    s.arrow(copied, total, (8.3, high))
+    s.arrow(total, s.value(4.85, 9.8, "$p(w)$", 1.3))

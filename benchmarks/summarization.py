@@ -1,0 +1,292 @@
+"""Does a pointer help to summarize, and does the name? The networks of the chapter on summaries.
+
+    python benchmarks/summarization.py  # some fifteen minutes of one quiet core
+
+Each training runs on one thread and ends when it has used SECONDS of processor time, whatever else the machine does;
+the step size falls to zero by then. Three arms: an encoder that reads the body of a docstring, with a decoder that
+writes from its vocabulary alone; with one that may also point into what was read; and that again, with the name of what
+is documented before the body. *rates*:
+each arm with several step sizes, for half of the time, judged by ROUGE-1 on the validation packages. *seeds*: each arm
+at the best of its rates, with all that it wrote about the test packages. *seen*: one arm again, with a random half of
+the test packages' docstrings in the place of as many others in training, and what it wrote about the other half.
+
+The file, src/scratch/results/summarization.json, is written after each training. What is in it is not trained again, so
+that the benchmark can be stopped and goes on where it was. `texts` gives a row's summaries, from which all scores
+follow: words in lower case without marks, as ROUGE counts them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import time
+from collections.abc import Iterator
+from functools import cache
+from statistics import mean
+
+os.environ["OMP_NUM_THREADS"] = "1"  # before torch is there
+
+import common
+import torch
+from torch import Tensor, nn
+from translation import begin, packed
+from translation import texts as texts
+
+from scratch.copying import CopyingDecoder, CopyingEncoderDecoder, decode, encode
+from scratch.corpora import Docstring, load_docstrings
+from scratch.decoder import Decoder, EncoderDecoder
+from scratch.encoder import Encoder
+from scratch.metrics import rouge
+from scratch.search import greedy
+from scratch.text import Vocabulary, pad
+
+SECONDS, BATCH = 24.0, 32  # of training; docstrings a step
+READ, WRITTEN = 60, 30  # words of a body that are read, words of a summary that are written at most
+EMBEDDING, HIDDEN, OFTEN = 64, 64, 3  # how often a word must be seen to be known
+CLIP, AVERAGE, WARMUP = 5.0, 0.98, 0.05  # of the gradient; of averaged weights, a step; a share of the time
+ARMS = {  # whether the name is read, and whether the decoder points
+    "body": (False, False),
+    "body, pointer": (False, True),
+    "name and body, pointer": (True, True),
+}
+SEEN = "body, pointer"  # the arm that is also trained on the test packages
+RATES = (0.005, 0.01, 0.02)
+CHOOSING, SEEDS = 1, 5
+
+
+def words(text: str) -> list[str]:
+    """What ROUGE counts: runs of the letters a to z and of digits, in lower case."""
+    return re.findall("[a-z0-9]+", text.lower())
+
+
+def parts(name: str) -> list[str]:
+    """The words in a name: `Graph.add_edges_from` is graph, add, edges, from."""
+    return words(re.sub("(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name))
+
+
+def halves(test: list[Docstring]) -> tuple[list[int], list[int]]:
+    """The numbers of a random half of the test docstrings, to be learnt from, and of the other."""
+    order = list(range(len(test)))
+    random.Random(0).shuffle(order)
+    middle = len(order) // 2
+    return sorted(order[:middle]), sorted(order[middle:])
+
+
+class Data:
+    """The docstrings as ids, in one numbering: first the words of summaries, then the bodies' rest."""
+
+    def __init__(self, named: bool, seen: bool = False):
+        train, validation, test = load_docstrings()
+        if seen:
+            learnt, asked = halves(test)
+            kept = random.Random(1).sample(train, len(train) - len(learnt))
+            train, test = kept + [test[i] for i in learnt], [test[i] for i in asked]
+        self.named, self.splits = named, {"train": train, "validation": validation, "test": test}
+        source = Vocabulary.from_tokens((word for row in train for word in self.read(row)), OFTEN)
+        target = Vocabulary.from_tokens((word for _, _, summary, _ in train for word in words(summary)), OFTEN)
+        rest = {word: n for word, n in source.counts.items() if word not in target}
+        self.vocabulary, self.written = Vocabulary(target.counts | rest), len(target)
+
+    def read(self, row: Docstring) -> list[str]:
+        """The words that an encoder is given, a colon between name and body."""
+        name, body, *_ = row
+        return [*([*parts(name), ":"] if self.named else []), *words(body)[:READ]]
+
+    def rows(self, copies: bool) -> list[tuple[list[int], list[int]]]:
+        """The training pairs as ids of source and summary; without copies, all that is not written is `<unk>`."""
+        rows = []
+        for row in self.splits["train"]:
+            ids, others = encode(self.vocabulary, self.read(row))
+            wanted, _ = encode(self.vocabulary, words(row[2]), others)
+            can = {*range(self.written), *(ids if copies else ())}
+            rows.append((self.known(ids, copies), [i if i in can else Vocabulary.unk_id for i in wanted]))
+        return rows
+
+    def known(self, ids: list[int], copies: bool) -> list[int]:
+        """A source's ids, as a model that copies or one that does not reads them."""
+        return ids if copies else [i if i < len(self.vocabulary) else Vocabulary.unk_id for i in ids]
+
+    def summarize(self, model: EncoderDecoder, which: str, batch: int = 64) -> tuple[list[str], list[str]]:
+        """What the model makes of the docstrings of a split, without `<unk>`, and with the word it looked at instead.
+
+        The latter is a pointer for those who have none, after Luong et al. 2015, arXiv 1410.8206.
+        """
+        copies, left_out, looked_up = isinstance(model, CopyingEncoderDecoder), [], []
+        read = [self.read(row) for row in self.splits[which]]
+        for start in range(0, len(read), batch):
+            sources = [encode(self.vocabulary, tokens) for tokens in read[start : start + batch]]
+            ids, lengths = pad([self.known(ids, copies) for ids, _ in sources])
+            written = greedy(model, ids, lengths, WRITTEN)
+            places = written if copies else looked_at(model, ids, lengths, written)
+            for tokens, (_, others), found, at in zip(read[start:], sources, written, places, strict=False):
+                summary = decode(self.vocabulary, found, others)
+                left_out.append(" ".join(word for word in summary if word != "<unk>"))
+                looked = [tokens[place] if word == "<unk>" else word for word, place in zip(summary, at, strict=True)]
+                looked_up.append(" ".join(word for word in looked if word not in ("<unk>", ":")))
+        return left_out, left_out if copies else looked_up
+
+
+@torch.no_grad()
+def looked_at(model: EncoderDecoder, ids: Tensor, lengths: Tensor, written: list[list[int]]) -> list[list[int]]:
+    """For each token written, the place of the source with the largest weight."""
+    decoder, state = model.decoder, model.start(ids, lengths)
+    before, _ = pad([[Vocabulary.bos_id, *text] for text in written])
+    output, _ = decoder.lstm(decoder.embedding(before), state=(state["h"].unsqueeze(0), state["c"].unsqueeze(0)))
+    _, weights = decoder.attention(output, state["memory"], state["words"], projected=state["keys"])
+    return [row[: len(text)] for row, text in zip(weights.argmax(2).tolist(), written, strict=True)]
+
+
+@cache
+def data(named: bool, seen: bool) -> Data:
+    return Data(named, seen)
+
+
+def make(book: Data, points: bool) -> EncoderDecoder:
+    """The network of an arm: an LSTM that reads both ways, and one that writes."""
+    encoder = Encoder(len(book.vocabulary), EMBEDDING, HIDDEN, 1, bidirectional=True)
+    sizes = (book.written, EMBEDDING, HIDDEN, 2 * HIDDEN)
+    if points:
+        return CopyingEncoderDecoder(encoder, CopyingDecoder(*sizes))
+    return EncoderDecoder(encoder, Decoder(*sizes))
+
+
+def batches(rows: list, rng: random.Random) -> Iterator[tuple[Tensor, ...]]:
+    """Without end: sources of like length, their lengths, what stands before each guess, and what is right."""
+    while True:
+        order = sorted(range(len(rows)), key=lambda i: (len(rows[i][0]), len(rows[i][1]), rng.random()))
+        some = [order[start : start + BATCH] for start in range(0, len(order), BATCH)]
+        rng.shuffle(some)
+        for part in some:
+            targets = [rows[i][1] for i in part]
+            before, after = ([[2, *t] for t in targets], [[*t, 3] for t in targets])
+            yield *pad([rows[i][0] for i in part]), pad(before)[0], pad(after)[0]
+
+
+def train(job: dict) -> tuple[EncoderDecoder, dict]:
+    """The model of a job's arm, trained for the job's seconds of processor time, and how it went."""
+    named, points = ARMS[job["arm"]]
+    book, seed, rate, seconds = data(named, job.get("seen", False)), job["seed"], job["rate"], job["seconds"]
+    torch.manual_seed(seed)
+    model = make(book, points)
+    begin(model)
+    rows, weights = book.rows(points), list(model.parameters())
+    averaged = [w.detach().clone() for w in weights]
+    optimizer = torch.optim.Adam(weights, lr=rate, fused=True)
+    start, losses = time.process_time(), []
+    for ids, lengths, before, after in batches(rows, random.Random(seed)):
+        share = (time.process_time() - start) / seconds
+        if share >= 1:
+            break
+        optimizer.param_groups[0]["lr"] = rate * min(1.0, share / WARMUP + 1e-3) * (1 - share)
+        if points:
+            loss = -model.log_p(ids, lengths, before, after)[after > 0].mean()
+        else:
+            scores = model(ids, lengths, before).flatten(0, 1)
+            loss = nn.functional.cross_entropy(scores, after.flatten(), ignore_index=0)
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(weights, CLIP)
+        optimizer.step()
+        keep = min(AVERAGE, (1 + len(losses)) / (10 + len(losses)))
+        torch._foreach_lerp_(averaged, [w.data for w in weights], 1 - keep)
+        losses.append(loss.item())
+    for weight, value in zip(weights, averaged, strict=True):
+        weight.data = value
+    return model, {
+        "parameters": sum(w.numel() for w in weights),
+        "steps": len(losses),
+        "epochs": round(len(losses) * BATCH / len(rows), 1),
+        "loss": round(mean(losses[-100:]), 3) if losses else None,
+    }
+
+
+def score(found: list[str], rows: list[Docstring]) -> dict[str, float]:
+    """Mean ROUGE of summaries, from 0 to 100."""
+    each = [rouge(text.split(), words(row[2])) for text, row in zip(found, rows, strict=True)]
+    return {name: round(100 * mean(one[name] for one in each), 2) for name in each[0]}
+
+
+def run(job: dict) -> dict:
+    """One training, and its scores; if the job asks for the test, with all that it wrote."""
+    torch.set_num_threads(1)
+    model, how = train(job)
+    named, points = ARMS[job["arm"]]
+    book = data(named, job.get("seen", False))
+    row = job | how
+    if not job.get("final"):
+        return row | {"validation": score(book.summarize(model, "validation")[0], book.splits["validation"])}
+    found, looked_up = book.summarize(model, "test")
+    row |= {"test": score(found, book.splits["test"]), "texts": packed(found)}
+    if not points:
+        row |= {"looked up": score(looked_up, book.splits["test"]), "looked-up texts": packed(looked_up)}
+    return row
+
+
+def trained(part: str, jobs: list[dict]) -> list[dict]:
+    """The rows of these jobs: the file's, and new ones, which are in the file as soon as they are there."""
+    file = common.RESULTS / "summarization.json"
+    stored = json.loads(file.read_text("utf-8")) if file.exists() else {}
+    rows = stored.setdefault(part, [])
+    found = []
+    for job in jobs:
+        row = next((row for row in rows if job.items() <= row.items()), None)
+        if row is None:
+            row = run(job)
+            rows.append(row)
+            file.write_text(json.dumps(stored, indent=1) + "\n", "utf-8")
+            print(part, {name: value for name, value in row.items() if not name.endswith("texts")}, flush=True)
+        found.append(row)
+    return found
+
+
+def rates() -> list[dict]:
+    """Each arm with each step size, for half of the time; while the best lies at the border, one more beyond it."""
+    found = []
+    for arm in ARMS:
+        tried = list(RATES)
+        while True:
+            job = {"arm": arm, "seconds": SECONDS / 2}
+            rows = trained("rates", [job | {"rate": rate, "seed": seed} for rate in tried for seed in range(CHOOSING)])
+            rate = best(rows)
+            if min(tried) < rate < max(tried):
+                break
+            tried = sorted([*tried, rate / 2 if rate == min(tried) else rate * 2])
+        found += rows
+    return found
+
+
+def best(rows: list[dict]) -> float:
+    """The step size with the best ROUGE-1 on validation, a mean over seeds."""
+    return max(
+        {row["rate"] for row in rows},
+        key=lambda rate: mean(row["validation"]["rouge1"] for row in rows if row["rate"] == rate),
+    )
+
+
+def chosen() -> dict[str, float]:
+    """The best step size of each arm."""
+    tried = rates()
+    return {arm: best([row for row in tried if row["arm"] == arm]) for arm in ARMS}
+
+
+def seeds() -> list[dict]:
+    """Each arm at its best step size, SEEDS times, with what it makes of the test docstrings."""
+    job = {"seconds": SECONDS, "final": True}
+    rates = chosen()
+    jobs = [job | {"arm": arm, "rate": rates[arm], "seed": seed} for seed in range(SEEDS) for arm in ARMS]
+    return trained("seeds", jobs)
+
+
+def seen() -> list[dict]:
+    """The arm SEEN again, trained on half of the test docstrings too, with what it makes of the other half."""
+    job = {"arm": SEEN, "rate": chosen()[SEEN], "seconds": SECONDS, "final": True, "seen": True}
+    return trained("seen", [job | {"seed": seed} for seed in range(SEEDS)])
+
+
+if __name__ == "__main__":
+    settings = {"seconds": SECONDS, "rates": RATES, "seeds that choose": CHOOSING, "seeds": SEEDS, "read": READ}
+    common.run_parts(
+        __doc__, "summarization", {"rates": rates, "seeds": seeds, "seen": seen}, ("torch", "numpy"), settings
+    )
