@@ -833,7 +833,7 @@ Table(rows, {"questions": "", "": "", "MRR alone": ".3f", "with BM25": ".3f"})
 #
 # - **A** 4.16 for every temperature.
 # - **B** 0, since no passage is preferred to another.
-# - **C** $4.16 / \tau$.
+# - **C** It depends on $\tau$: the lower, the larger.
 #
 # <details><summary>Answer</summary>
 #
