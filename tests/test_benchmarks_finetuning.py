@@ -119,7 +119,7 @@ def test_the_base_comes_back_to_the_bit_and_only_then(data, short, monkeypatch, 
     model, _ = finetuning.finetuned(data, f"LoRA, rank {rank}", data.labels(8, 0), rate=0.05, seed=0)
     assert not torch.equal(model.body.layers(ids, lengths), data.model.layers(ids, lengths))
     assert finetuning.losses(data, model.body) != finetuning.losses(data, data.model)
-    back = finetuning.take_off(model.body)
+    back = finetuning.without(model.body)
     assert finetuning.same(data, back)
     with torch.no_grad():
         back.blocks[1].linear2.bias[0] += 1e-6
