@@ -22,6 +22,7 @@ from scratch._drawing import Node, Sheet, sheet
 from scratch.attention import AdditiveAttention
 from scratch.contextual import MaskedLM
 from scratch.huffman import huffman
+from scratch.lora import LoRA
 from scratch.negative_sampling import band
 from scratch.recurrent import GRUCell
 from scratch.word2vec import CBOW, SkipGram, softmax_loss
@@ -197,7 +198,7 @@ ROUND = {
     diagrams.CONCAT,
     "0",
 }
-ROUND |= {r"$QK^{\!\top}$", r"$/\,\sqrt{d}$", r"$\cdot\ V$"}
+ROUND |= {r"$\alpha / r$", r"$QK^{\!\top}$", r"$/\,\sqrt{d}$", r"$\cdot\ V$"}
 EITHER = {r"$\tanh$", r"$\mathrm{attention}$"}  # with matrices of its own in a cell or a block, without elsewhere
 
 
@@ -643,3 +644,13 @@ def test_bilm_sees_one_side_each_and_the_masked_model_both():
     (hidden,) = [node for node in guesses if node.y < 5]
     assert [node.text for node in sorted(heard(hidden), key=lambda node: node.x)] == ["the", "[MASK]", "of", "the"]
     assert hidden.text == "bank"
+
+
+def test_lora_is_the_helpers():
+    layer, x = LoRA(nn.Linear(6, 4).double(), rank=2, alpha=3), random(5, 6)
+    nn.init.normal_(layer.B)
+    rules = {r"$W,\ \mathbf{b}$": lambda _, inputs: layer.linear(inputs[0][1])}
+    rules |= {name: lambda _, inputs, M=M: inputs[0][1] @ M.T for name, M in (("$A$", layer.A), ("$B$", layer.B))}
+    rules |= {r"$\alpha / r$": lambda _, inputs: inputs[0][1] * 3 / 2}
+    reading = Reading(draw("lora"), {r"$\mathbf{x}$": x}, rules)
+    assert same((reading.named(r"$\mathbf{y}$"), layer(x)))

@@ -95,7 +95,7 @@ class OpenAttention(nn.Module):
         """
         if key is not query or value is not query:
             raise ValueError("query, key and value must be one tensor")
-        q, k, v = self.inward(query).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)  # (batch, heads, length, …)
+        q, k, v = self.inward(query).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)  # (batch, heads, …)
         bias = None
         for mask, places in ((key_padding_mask, (slice(None), None, None)), (attn_mask, ())):
             if mask is not None:
