@@ -174,7 +174,7 @@ class Classifier(nn.Module):
 # $A$ begins at random, $B$ at zero, so that the first answer is the old one. The number $\alpha$ sets the size of the
 # change; dividing it by $r$ makes it the same, about, for a thin pair and a thick one.
 
-# %% mystnb={"image": {"alt": "From below: x goes to the left through a white W and b, and to the right through a box A, which is narrow, then a box B and a round shape alpha over r. Both ways meet in a sum, from which y comes."}, "figure": {"caption": "LoRA beside a frozen layer. $W$ and $\\mathbf{b}$ are white, as what is given is; only the boxes $A$ and $B$ learn.", "name": "fig-ft-lora"}}
+# %% mystnb={"image": {"alt": "From below: x goes to the left through a large white square, W and b, and to the right through a small box A, a small box B and a round shape alpha over r. Both ways meet in a sum, from which y comes."}, "figure": {"caption": "LoRA beside a frozen layer. $W$ and $\\mathbf{b}$ are white, as what is given is; only the boxes $A$ and $B$ learn.", "name": "fig-ft-lora"}}
 from scratch import diagrams
 
 diagrams.lora()
@@ -413,7 +413,7 @@ Table(rows, columns | {"five seeds: least": ".2f", "most": ".2f"})
 
 # %% [markdown]
 # All four are far above the share of the largest kind, after thirty labels for 25 kinds, some of which
-# were not even among the thirty. All weights learn four hundred times as many numbers as the head, and from this
+# were not even among the thirty. All weights learn nearly four hundred times as many numbers as the head, and from this
 # table nobody could tell whether that is better. It is one seed, and the last columns show how much seeds differ.
 #
 # What has LoRA done to the model? Nothing that cannot be undone. Take it off, and the old model is there, every
@@ -675,7 +675,8 @@ for name, marker in zip(NETWORKS, "osD^vP*", strict=True):
     rises, shares = forgotten(30, name), accuracies(30, name)
     axes.plot(rises, shares, marker, label=name, alpha=0.8, linestyle="")
 axes.set(xlabel="rise of the loss on hidden words (nats)", ylabel="right")
-axes.legend(fontsize=8)
+axes.set_ylim(0.28, 0.48)
+axes.legend(fontsize=8, ncols=2, loc="upper right")
 plt.show()
 
 # %% [markdown]
@@ -686,7 +687,7 @@ plt.show()
 #
 # Few numbers are no protection from forgetting. Norms and biases, with hardly more of them than the head, forgot most
 # of all at thirty labels; they had chosen steps ten times as large as most. And at the same step, rank 16 forgot
-# more than rank 4. What counts is how far the answers of the body move, by few numbers that go far or by many that go a little.
+# more than rank 4. What counts is how far the body's vectors move, by few numbers that go far or by many that go a little.
 # "LoRA learns less and forgets less", Biderman and colleagues found {cite:p}`biderman2024lora`, for large models and much text.
 # With thirty labels our LoRA of rank 4 forgets less than all weights do, and learns more; which of the two a reader will find
 # depends on the task, on the labels, and on the step size. LoRA alone can be taken off again, and in every stored run
