@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -58,7 +58,8 @@ def fit(
     warmup = at_least("warmup", warmup, 0)
     batches = batches if isinstance(batches, Sized) else list(batches)
     given = list(parameters)
-    pairs = given if given and isinstance(given[0], tuple) else [(1.0, given)]
+    grouped = given if given and isinstance(given[0], tuple) else [(1.0, given)]
+    pairs = cast(list[tuple[float, Iterable[nn.Parameter]]], grouped)
     shares = [positive("share", share) for share, _ in pairs]
     groups = [[p for p in group if p.requires_grad] for _, group in pairs]
     trained = [p for group in groups for p in group]
