@@ -254,11 +254,12 @@ columns = {"matrix": "", "all": ",d"} | {f"LoRA, rank {r}": ",d" for r in (1, 4,
 Table(rows, columns)
 
 # %% [markdown]
-# > **Pitfall.** Leave out the $r$ in $\alpha / r$, and everything still runs. But a run at rank 16 then takes steps that
-# > are sixteen times as large as at rank 1, and whoever compares ranks has compared step sizes. It happened in a
+# > **Pitfall.** Leave out the $r$ in $\alpha / r$, and everything still runs. But what is added then grows with the
+# > rank, up to sixteenfold at rank 16, and whoever compares ranks has compared step sizes. It happened in a
 # > [popular book's code](https://github.com/rasbt/LLMs-from-scratch/issues/821), since put right, and its readers then
 # > [had to find out](https://github.com/rasbt/LLMs-from-scratch/issues/1079) that an $\alpha$ of 16 had become one of
-# > 256; in [another project](https://github.com/Blaizzy/mlx-vlm/issues/845) it made every LoRA eight times too strong.
+# > 256; in [another project](https://github.com/Blaizzy/mlx-vlm/issues/845) it made a LoRA with the
+# > default settings eight times too strong.
 #
 # Whole models next. `adapt` freezes a model and wraps each `nn.Linear` in it. But PyTorch's `nn.MultiheadAttention`
 # keeps the matrices of queries, keys and values in one parameter that is no layer. Its `out_proj` is a layer by name
@@ -510,7 +511,8 @@ Table(rows, {"": "", "standard deviation": ".4f", "answers that change": ".3f"})
 # > beside a popular book. Its table has 96.67 % for the one and 96.67 % for the other. In [an earlier
 # > version](https://github.com/rasbt/LLMs-from-scratch/blob/00a466f0b949139f3076d50d59a2fc3efd516135/ch06/02_bonus_additional-experiments/README.md)
 # > LoRA had 97.67 %, and the sentence was true of the table; then LoRA was run again, with another $\alpha$, and the
-# > sentence stayed. (The book's appendix prints 97.33 %, of a third run.) It is a small slip on a page that does more than
+# > sentence stayed. ([The appendix](https://github.com/rasbt/LLMs-from-scratch/blob/45308e08800275840d8c5e28fe3c8d504480ccbe/appendix-E/01_main-chapter-code/appendix-E.ipynb)
+# > prints 97.33 %, of a third run.) It is a small slip on a page that does more than
 # > most: it compares fifteen settings, the model with random weights among them, and prints the command for each. But it
 # > shows what one run on 300 messages can tell.
 
