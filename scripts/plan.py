@@ -34,6 +34,7 @@ NEEDS = {  # the chapters that each builds on
     "attention": ("encoder-decoder", "lstm-encoder"),
     "transformer-encoder": ("the-input-layer", "attention"),
     "wrong-on-purpose": ("transformer-encoder",),
+    "fine-tuning": ("transformer-encoder",),
 }
 PLACES = {  # column and row of each box
     "tokens": (2, 0),
@@ -51,6 +52,7 @@ PLACES = {  # column and row of each box
     "attention": (3.5, 6),
     "transformer-encoder": (2.5, 7),
     "wrong-on-purpose": (2.5, 8),
+    "fine-tuning": (1.5, 8),
 }
 SHORT = {"word2vec-at-scale": "at scale", "positional-encoding": "positions", "the-input-layer": "input layer"}
 SHORT |= {
