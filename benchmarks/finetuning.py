@@ -40,7 +40,7 @@ from torch import Tensor, nn
 from scratch import word2vec
 from scratch.contextual import MaskedLM, held_out, mask_tokens, pretrained
 from scratch.corpora import load, load_kinds, load_senses
-from scratch.lora import LoRA
+from scratch.lora import adapt, opened, without
 from scratch.metrics import crossed_interval, verdict
 from scratch.table import Table
 from scratch.text import mask, pad
@@ -57,7 +57,9 @@ RATES = {  # steps, or a baseline's strength: the first to be tried
     "naive Bayes": (0.1, 0.3, 1),
     "tf-idf, logistic regression": (3, 10, 30),
     "skip-gram, logistic regression": (0.3, 1, 3),
+    "skip-gram of 5,000 words, logistic regression": (0.3, 1, 3),
     "MiniLM, logistic regression": (0.3, 1, 3),
+    "frozen, logistic regression": (0.3, 1, 3),
     "head only": (0.003, 0.01, 0.03),
     "norms and biases": (0.003, 0.01, 0.03),
     "LoRA, rank 1": (0.003, 0.01, 0.03),
@@ -125,8 +127,20 @@ def baseline(data: Data, method: str, labels: list, strength: float | None) -> C
     if method == "majority":
         most = np.bincount(truth).argmax()
         return lambda rows: np.full(len(rows), most)
-    if method.startswith(("skip-gram", "MiniLM")):
-        turn = functools.partial(means, skip_gram()) if method.startswith("skip-gram") else MiniLM().vectors
+    if method.startswith(("skip-gram", "MiniLM", "frozen")):
+        turn = MiniLM().vectors
+        if method.startswith("skip-gram"):
+            table = skip_gram()
+            if "5,000" in method:  # those that the masked model knows; it reads all others as <unk>
+                known = set(data.vocabulary.counts)
+                table = {word: vector for word, vector in table.items() if word in known}
+            turn = functools.partial(means, table)
+        elif method.startswith("frozen"):
+            whole = Classifier(data.model, len(data.kinds))  # its head is not used
+
+            def turn(rows: list) -> np.ndarray:
+                return read(whole.vectors, data.ids(rows)).numpy()
+
         model = LogisticRegression(C=strength, max_iter=1000)
     else:
         words = {"analyzer": lambda row: row[0]}
@@ -199,51 +213,6 @@ def means(table: dict[str, np.ndarray], rows: list) -> np.ndarray:
 # --- The masked language model, and what of it is trained ------------------------------------------------------------
 
 
-class Attention(nn.Module):
-    """What an `nn.MultiheadAttention` computes, its matrices now layers of their own, which LoRA can wrap."""
-
-    def __init__(self, theirs: nn.MultiheadAttention):
-        super().__init__()
-        self.heads = theirs.num_heads
-        self.inward, self.outward = nn.Linear(theirs.embed_dim, 3 * theirs.embed_dim), theirs.out_proj
-        self.inward.weight, self.inward.bias = theirs.in_proj_weight, theirs.in_proj_bias
-
-    def forward(self, x: Tensor, *_: Tensor, key_padding_mask: Tensor, **__: object) -> tuple[Tensor, None]:
-        q, k, v = self.inward(x).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)  # (batch, heads, length, d/h)
-        bias = key_padding_mask[:, None, None]  # (batch, 1, 1, length): 0, or -inf where nobody may look
-        output = nn.functional.scaled_dot_product_attention(q, k, v, bias)
-        return self.outward(output.transpose(1, 2).flatten(2)), None
-
-
-def opened(model: MaskedLM) -> MaskedLM:
-    """The model with such attention; it is in training mode, since PyTorch's fast path would look for its own."""
-    for block in model.blocks:
-        block.self_attn = Attention(block.self_attn)
-    return model.train()  # it has no dropout
-
-
-def adapt(model: MaskedLM, rank: int) -> None:
-    """Wrap every linear layer of the blocks."""
-    for block in model.blocks:
-        for owner, name in (
-            (block.self_attn, "inward"),
-            (block.self_attn, "outward"),
-            (block, "linear1"),
-            (block, "linear2"),
-        ):
-            setattr(owner, name, LoRA(getattr(owner, name), rank, alpha=rank))
-
-
-def take_off(model: MaskedLM) -> MaskedLM:
-    """A copy of the model without LoRA's matrices."""
-    model = copy.deepcopy(model)
-    for parent in list(model.modules()):
-        for name, child in list(parent.named_children()):
-            if isinstance(child, LoRA):
-                setattr(parent, name, child.linear)
-    return model
-
-
 class Classifier(nn.Module):
     """A linear layer, the head, on the mean of the vectors of a definition."""
 
@@ -277,7 +246,7 @@ def prepared(data: Data, method: str, seed: int) -> tuple[Classifier, list[dict]
         return model, [{"params": trained(*layer), "lr": DECAY**-depth} for depth, layer in enumerate(layers)]
     body.requires_grad_(False)
     if method.startswith("LoRA"):
-        adapt(body, int(method.split()[-1]))
+        adapt(body, rank := int(method.split()[-1]), alpha=rank)
     if method == "norms and biases":
         for name, weight in body.named_parameters():
             weight.requires_grad_(name != "bias" and (name.endswith("bias") or "norm" in name))
@@ -394,7 +363,7 @@ def row(data: Data, method: str, count: int, rate: float | None, seed: int) -> d
     if body is not None and "random" not in method:
         found["loss"] = losses(data, body)
     if method.startswith("LoRA"):
-        found["base"] = same(data, take_off(body))
+        found["base"] = same(data, without(body))
     return found
 
 

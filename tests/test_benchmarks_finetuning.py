@@ -1,6 +1,7 @@
 """benchmarks/finetuning.py trains what it says, chooses off the judge, goes on where it was, and compares in pairs."""
 
 import copy
+import itertools
 import json
 from collections import Counter
 
@@ -119,7 +120,7 @@ def test_the_base_comes_back_to_the_bit_and_only_then(data, short, monkeypatch, 
     model, _ = finetuning.finetuned(data, f"LoRA, rank {rank}", data.labels(8, 0), rate=0.05, seed=0)
     assert not torch.equal(model.body.layers(ids, lengths), data.model.layers(ids, lengths))
     assert finetuning.losses(data, model.body) != finetuning.losses(data, data.model)
-    back = finetuning.take_off(model.body)
+    back = finetuning.without(model.body)
     assert finetuning.same(data, back)
     with torch.no_grad():
         back.blocks[1].linear2.bias[0] += 1e-6
@@ -287,3 +288,101 @@ def test_the_stored_rows_are_what_the_benchmark_makes():
             for row in found:
                 assert row["accuracy"] == pytest.approx(finetuning.unpacked(row["right"]).mean(), abs=1e-4)
                 assert row.get("base", True)
+
+
+# --- What the chapter says --------------------------------------------------------------------------------------------
+
+SAME, LORA = "not distinguishable", [f"LoRA, rank {rank}" for rank in (1, 4, 16)]
+REGRESSION = ", logistic regression"
+WORDS_ONLY = [name + REGRESSION for name in ("skip-gram", "skip-gram of 5,000 words", "MiniLM")]
+TUNED = ["norms and biases", *LORA]
+SAID = {  # what the chapter says, and the comparisons on which it rests: labels, first, second, what the first is
+    "With thirty labels the same network from random weights is far behind, behind a bag of words even.": [
+        (30, "all weights", "all weights, from random", "better"),
+        (30, f"tf-idf{REGRESSION}", "all weights, from random", "better"),
+    ],
+    "is right more often than anything that we fine-tuned.": [
+        (300, f"skip-gram{REGRESSION}", method, "better") for method in ("head only", *TUNED)
+    ],
+    "fitted to the end, it is right as often (*frozen*).": [
+        (count, "head only", f"frozen{REGRESSION}", SAME) for count in (30, 300)
+    ],
+    "the next table will not call a lead.": [(300, "LoRA, rank 4", f"skip-gram of 5,000 words{REGRESSION}", SAME)],
+    "is best without any training of ours.": [
+        (300, f"MiniLM{REGRESSION}", method, "better") for method in ("head only", *TUNED, *WORDS_ONLY[:2])
+    ],
+    "At thirty labels the head alone cannot be told from LoRA": [(30, "head only", method, SAME) for method in LORA],
+    "Nor can the ranks be told from one another": [(30, a, b, SAME) for a, b in itertools.combinations(LORA, 2)],
+    "nor LoRA from the word vectors, nor from MiniLM": [(30, a, b, SAME) for a in LORA for b in WORDS_ONLY],
+    "all weights in equal steps do worse than in unequal ones, and worse than LoRA 4.": [
+        (30, "all weights", method, "worse") for method in ("discriminative rates", "LoRA, rank 4")
+    ],
+    "At 300 labels the head has fallen behind.": [
+        (300, "head only", method, "worse") for method in ("norms and biases", *LORA[:2])
+    ],
+    "cannot be told from rank 4, nor rank 4 from norms and biases; rank 16 is worse than rank 1.": [
+        (300, "LoRA, rank 1", "LoRA, rank 4", SAME),
+        (300, "LoRA, rank 4", "norms and biases", SAME),
+        (300, "LoRA, rank 16", "LoRA, rank 1", "worse"),
+    ],
+    "With thirty labels our LoRA of rank 4 forgets less than all weights do, and learns more": [
+        (30, "LoRA, rank 4", "all weights", "better"),
+    ],
+}
+
+
+def said():
+    """The chapter's prose, as one line."""
+    lines = (common.BOOK / "uses" / "fine-tuning.py").read_text("utf-8").splitlines()
+    return " ".join(" ".join(line.removeprefix("#") for line in lines).split())
+
+
+@pytest.mark.parametrize("sentence", SAID)
+def test_the_chapter_says_what_the_intervals_say(sentence):
+    stored = json.loads(STORED.read_text("utf-8"))
+    assert sentence in said()
+    for count, first, second, verdict in SAID[sentence]:
+        assert finetuning.compare(stored[str(count)], first, second)[3] == verdict, (count, first, second)
+
+
+def test_what_the_chapter_says_of_numbers_and_of_forgetting():
+    stored, text = json.loads(STORED.read_text("utf-8")), said()
+    before = np.mean(list(stored["base"]["loss"].values()))
+    found = {}
+    for count, method in itertools.product((30, 300), finetuning.METHODS):
+        rows = finetuning.judged(stored[str(count)], method)
+        if len(rows) == len(finetuning.JUDGED) and method not in finetuning.BASELINES:
+            found[count, method] = rows
+
+    def forgot(count, method):
+        return np.array([np.mean(list(row["loss"].values())) - before for row in found[count, method]])
+
+    numbers = {method: rows[0]["parameters"] for (count, method), rows in found.items() if count == 30}
+    assert "nearly four hundred times as many numbers as the head" in text
+    assert 380 < numbers["all weights"] / numbers["head only"] < 400
+    assert "which adds half a per cent of the model's weights to what the head learns" in text
+    assert (numbers["LoRA, rank 1"] - numbers["head only"]) / numbers["all weights"] == pytest.approx(0.005, abs=2e-4)
+    assert "Norms and biases, with hardly more of them than the head, forgot most of all at thirty labels" in text
+    others = ("LoRA, rank 1", "LoRA, rank 4", "LoRA, rank 16", "discriminative rates", "all weights")
+    assert all((forgot(30, "norms and biases") > forgot(30, method)).all() for method in others)
+    rates = {method: rows[0]["rate"] for (count, method), rows in found.items() if count == 30}
+    assert "they had chosen steps ten times as large as most" in text
+    assert sorted(rates[method] for method in others)[2] * 10 == pytest.approx(rates["norms and biases"])
+    assert "at the same step, rank 16 forgot more than rank 4" in text
+    assert rates["LoRA, rank 16"] == rates["LoRA, rank 4"]
+    assert (forgot(30, "LoRA, rank 16") > forgot(30, "LoRA, rank 4")).all()
+    assert (forgot(30, "LoRA, rank 4") < forgot(30, "all weights")).all()
+    assert "LoRA saves no time here." in text
+    seconds = {method: np.mean([row["seconds"] for row in rows]) for (n, method), rows in found.items() if n == 30}
+    assert seconds["LoRA, rank 4"] > 0.9 * seconds["all weights"]
+    assert "The unread ones are not answered worse." in text
+    read = finetuning.unpacked(stored["base"]["read"]).astype(bool)
+    for method in ("head only", "LoRA, rank 1", "LoRA, rank 4"):
+        known = np.mean([finetuning.unpacked(row["right"])[read].mean() for row in found[300, method]])
+        assert np.mean([row["unread"] for row in found[300, method]]) > known
+    shares = {method: np.mean([row["accuracy"] for row in found[300, "LoRA, rank 4"]]) for method in ("LoRA, rank 4",)}
+    for method in WORDS_ONLY[:2]:
+        shares[method] = np.mean([row["accuracy"] for row in finetuning.judged(stored["300"], method)])
+    lead, rest = (shares[method] - shares["LoRA, rank 4"] for method in WORDS_ONLY[:2])
+    assert "They have lost most of the lead" in text
+    assert rest < lead / 2

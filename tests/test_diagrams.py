@@ -25,6 +25,7 @@ from scratch.contrastive import info_nce
 from scratch.copying import CopyingDecoder
 from scratch.decoder import Decoder
 from scratch.huffman import huffman
+from scratch.lora import LoRA
 from scratch.negative_sampling import band
 from scratch.recurrent import GRUCell
 from scratch.word2vec import CBOW, SkipGram, softmax_loss
@@ -201,6 +202,7 @@ ROUND = {
     "0",
 }
 ROUND |= {r"$\cdot$", r"$QK^{\!\top}$", r"$/\,\sqrt{d}$", r"$\cdot\ V$", r"$\cos\,/\,\tau$", r"$\sum_{j:\,w_j = w}$"}
+ROUND |= {r"$\alpha / r$"}
 EITHER = {r"$\tanh$", r"$\sigma$", r"$\mathrm{attention}$"}  # with matrices of its own in a cell or a block, without elsewhere
 
 
@@ -729,3 +731,13 @@ def test_bi_encoder_is_the_contrastive_loss():
         own = {f"passage {j}": passages[(i + j - 1) % 3] for j in (1, 2, 3)} | {"question 1": questions[i]}
         losses.append(Reading(draw("bi_encoder"), given | own, rules).named(r"$-\ln\, p_{11}$"))
     assert same((torch.stack(losses).mean(), info_nce(questions @ E.T, passages @ E.T, 0.1)))
+
+
+def test_lora_is_the_helpers():
+    layer, x = LoRA(nn.Linear(6, 4).double(), rank=2, alpha=3), random(5, 6)
+    nn.init.normal_(layer.B)
+    rules = {r"$W,\ \mathbf{b}$": lambda _, inputs: layer.linear(inputs[0][1])}
+    rules |= {name: lambda _, inputs, M=M: inputs[0][1] @ M.T for name, M in (("$A$", layer.A), ("$B$", layer.B))}
+    rules |= {r"$\alpha / r$": lambda _, inputs: inputs[0][1] * 3 / 2}
+    reading = Reading(draw("lora"), {r"$\mathbf{x}$": x}, rules)
+    assert same((reading.named(r"$\mathbf{y}$"), layer(x)))

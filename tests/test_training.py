@@ -42,6 +42,32 @@ def test_steps_are_torchs(warmup, decay, clip):
         assert torch.allclose(a, b, atol=1e-6)
 
 
+def test_a_group_takes_its_share_of_each_step():
+    model, x, y = problem()
+    batches = list(random_rows(len(x), 8, steps=12))
+    model.bias.requires_grad_(False)
+    groups = [(1.0, [model.weight, model.bias]), (0.25, iter([extra := nn.Parameter(torch.zeros(2))]))]
+    loss = lambda rows: (model(x[rows]) + extra - y[rows]).square().mean()  # noqa: E731
+    losses = fit(groups, loss, batches, 0.1, warmup=2, clip=0.5)
+
+    other, _, _ = problem()
+    other.bias.requires_grad_(False)
+    shift = nn.Parameter(torch.zeros(2))
+    optimizer = torch.optim.Adam([{"params": [other.weight]}, {"params": [shift], "lr": 0.025}], lr=0.1)
+    rise = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min(1, (step + 1) / 3) * (1 - step / 12))
+    for step, rows in enumerate(batches):
+        value = (other(x[rows]) + shift - y[rows]).square().mean()
+        assert losses[step] == pytest.approx(value.item(), rel=1e-5)
+        optimizer.zero_grad()
+        value.backward()
+        nn.utils.clip_grad_norm_([other.weight, shift], 0.5)  # of both groups together
+        optimizer.step()
+        rise.step()
+    assert torch.allclose(model.weight, other.weight, atol=1e-6)
+    assert torch.allclose(extra, shift, atol=1e-6)
+    assert torch.equal(model.bias, other.bias)
+
+
 def test_frozen_parameters_stay():
     model, x, y = problem()
     model.bias.requires_grad_(False)
@@ -81,6 +107,8 @@ def test_rows_are_random_and_can_be_repeated():
             ValueError,
             "learning_rate must be positive and finite, got nan",
         ),
+        (lambda x: fit([(0.0, [x])], lambda _: x, [1], 0.1), ValueError, "share must be positive and finite, got 0.0"),
+        (lambda x: fit([(1.0, [])], lambda _: x, [1], 0.1), ValueError, "got 0 to train and 1"),
         (lambda x: fit([], lambda _: x, [1], 0.1), ValueError, "got 0 to train and 1"),
         (lambda x: fit([x], lambda _: x, [], 0.1), ValueError, "got 1 to train and 0"),
         (lambda x: fit([x], lambda _: x, [1], 0.1, warmup=-1), ValueError, "warmup must be at least 0, got -1"),

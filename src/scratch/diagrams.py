@@ -338,6 +338,22 @@ def transformer_block() -> None:
             s.arrow(below, given)
 
 
+def lora() -> None:
+    """A frozen layer, white as what is given, and beside it two thin matrices that learn: eq-ft-lora."""
+    s = sheet(7.6)
+    x, total, y = s.value(5, 0.5, _v("x")), s.round(5, 5.9, SUM), s.value(5, 7.1, _v("y"))
+    W = s.value(2.6, 3.5, r"$W,\ \mathbf{b}$", 3, 2.6)
+    A, B = s.box(7.6, 2.3, "$A$", 1, 0.75), s.box(7.6, 3.6, "$B$", 1, 0.75)
+    scale = s.round(7.6, 4.8, r"$\alpha / r$", 1.5)
+    s.arrow(x, W, (5, 1.3), (2.6, 1.3))
+    s.arrow(x, A, (5, 1.3), (7.6, 1.3))
+    s.arrow(A, B, text=r"$A\mathbf{x}$")
+    s.arrow(B, scale)
+    s.arrow(W, total, (2.6, 5.9))
+    s.arrow(scale, total, (7.6, 5.9))
+    s.arrow(total, y)
+
+
 def encoder_decoder() -> None:
     """A network reads the source into a vector, from which another writes the target: eq-ed-encoder, eq-ed-decoder."""
     s = sheet(7.3)

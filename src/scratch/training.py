@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sized
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+from typing import TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -28,7 +28,7 @@ def random_rows(count: int, batch_size: int, steps: int, seed: int = 0) -> Itera
 
 
 def fit(
-    parameters: Iterable[nn.Parameter],
+    parameters: Iterable[nn.Parameter] | Sequence[tuple[float, Iterable[nn.Parameter]]],
     loss: Callable[[Batch], Tensor],
     batches: Iterable[Batch],
     learning_rate: float,
@@ -42,29 +42,36 @@ def fit(
 
     The step size rises linearly to `learning_rate` over the first `warmup` steps and, with `decay`, falls linearly to
     0 at the end; what it is at a step is the product of both. `clip` bounds the norm of the whole gradient. `progress`
-    shows a bar on stderr. Parameters that are frozen stay as they are. Sources: Kingma & Ba 2015, arXiv 1412.6980
-    (Adam); Pascanu et al. 2013, arXiv 1211.5063 (clipping).
+    shows a bar on stderr. Parameters that are frozen stay as they are. In place of parameters there may be groups of
+    them, each a pair: the share of the step size that the group takes, and its parameters. Sources: Kingma & Ba 2015,
+    arXiv 1412.6980 (Adam); Pascanu et al. 2013, arXiv 1211.5063 (clipping).
 
     >>> x = nn.Parameter(torch.tensor(1.0))
     >>> losses = fit([x], lambda target: (x - target) ** 2, [3.0] * 200, learning_rate=0.1)
     >>> round(losses[0], 2), round(x.item(), 2)
     (4.0, 3.0)
 
-    Raises ValueError for a learning rate that is not positive or without a batch or a parameter to train,
+    Raises ValueError for a learning rate or a share that is not positive or without a batch or a parameter to train,
     FloatingPointError if a loss is not finite.
     """
     learning_rate = positive("learning_rate", learning_rate)
     warmup = at_least("warmup", warmup, 0)
     batches = batches if isinstance(batches, Sized) else list(batches)
-    trained = [p for p in parameters if p.requires_grad]
+    given = list(parameters)
+    grouped = given if given and isinstance(given[0], tuple) else [(1.0, given)]
+    pairs = cast(list[tuple[float, Iterable[nn.Parameter]]], grouped)
+    shares = [positive("share", share) for share, _ in pairs]
+    groups = [[p for p in group if p.requires_grad] for _, group in pairs]
+    trained = [p for group in groups for p in group]
     if not trained or not len(batches):
         raise ValueError(f"there must be parameters and batches, got {len(trained)} to train and {len(batches)}")
-    optimizer = torch.optim.Adam(trained, lr=learning_rate, fused=True)
+    optimizer = torch.optim.Adam([{"params": group} for group in groups], lr=learning_rate, fused=True)
     losses = []
     for step, batch in enumerate(tqdm(batches, disable=not progress)):
         rise = min(1.0, (step + 1) / (warmup + 1))
         fall = 1 - step / len(batches) if decay else 1.0
-        optimizer.param_groups[0]["lr"] = learning_rate * rise * fall
+        for group, share in zip(optimizer.param_groups, shares, strict=True):
+            group["lr"] = learning_rate * share * rise * fall
         value = loss(batch)
         if not value.isfinite():
             raise FloatingPointError(f"the loss is {value.item()} at step {step}: try a smaller learning_rate")
