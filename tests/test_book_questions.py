@@ -56,7 +56,7 @@ def test_keys(chapter):
 
 
 def test_letters_are_spread():
-    """No letter is worth a guess: A, B and C are right in 20 to 40 % of all questions each."""
+    """No letter is worth a guess: A, B and C are right in 20 to 40% of all questions each."""
     letters = Counter(q.right for chapter in CHAPTERS for q in questions(chapter))
     assert all(0.2 <= letters[letter] / letters.total() <= 0.4 for letter in "ABC"), letters
 

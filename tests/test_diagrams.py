@@ -203,7 +203,11 @@ ROUND = {
 }
 ROUND |= {r"$\cdot$", r"$QK^{\!\top}$", r"$/\,\sqrt{d}$", r"$\cdot\ V$", r"$\cos\,/\,\tau$", r"$\sum_{j:\,w_j = w}$"}
 ROUND |= {r"$\alpha / r$"}
-EITHER = {r"$\tanh$", r"$\sigma$", r"$\mathrm{attention}$"}  # with matrices of its own in a cell or a block, without elsewhere
+EITHER = {
+    r"$\tanh$",
+    r"$\sigma$",
+    r"$\mathrm{attention}$",
+}  # with matrices of its own in a cell or a block, without elsewhere
 
 
 @every_diagram

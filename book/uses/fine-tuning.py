@@ -508,11 +508,11 @@ Table(rows, {"": "", "standard deviation": ".4f", "answers that change": ".3f"})
 # > **Correction.** "Keeping the model frozen and adding trainable LoRA layers … is a viable alternative to training all
 # > model parameters and even improves the performance by 1% point", says the [page of
 # > experiments](https://github.com/rasbt/LLMs-from-scratch/blob/9a2dbfc636c721c24541ec9f836f5bacbae88e50/ch06/02_bonus_additional-experiments/README.md)
-# > beside a popular book. Its table has 96.67 % for the one and 96.67 % for the other. In [an earlier
+# > beside a popular book. Its table has 96.67% for the one and 96.67% for the other. In [an earlier
 # > version](https://github.com/rasbt/LLMs-from-scratch/blob/00a466f0b949139f3076d50d59a2fc3efd516135/ch06/02_bonus_additional-experiments/README.md)
-# > LoRA had 97.67 %, and the sentence was true of the table; then LoRA was run again, with another $\alpha$, and the
+# > LoRA had 97.67%, and the sentence was true of the table; then LoRA was run again, with another $\alpha$, and the
 # > sentence stayed. ([The appendix](https://github.com/rasbt/LLMs-from-scratch/blob/45308e08800275840d8c5e28fe3c8d504480ccbe/appendix-E/01_main-chapter-code/appendix-E.ipynb)
-# > prints 97.33 %, of a third run.) It is a small slip on a page that does more than
+# > prints 97.33%, of a third run.) It is a small slip on a page that does more than
 # > most: it compares fifteen settings, the model with random weights among them, and prints the command for each. But it
 # > shows what one run on 300 messages can tell.
 
@@ -520,7 +520,7 @@ Table(rows, {"": "", "standard deviation": ".4f", "answers that change": ".3f"})
 from scratch.metrics import crossed_interval, interval, verdict
 
 low, high = interval(np.mean, np.repeat([1, 0], [290, 10]))
-print(f"290 of 300 right, 95 % interval: {low:.3f} to {high:.3f}")
+print(f"290 of 300 right, 95% interval: {low:.3f} to {high:.3f}")
 print(
     "three messages more, and otherwise agreed: by chance in",
     f"{2 * 0.5**3:.0%}",
@@ -764,7 +764,7 @@ plt.show()
 # </details>
 
 # %% [markdown]
-# **5. A model is right on 90 % of 400 messages. How large is the standard deviation of this share, if other messages of
+# **5. A model is right on 90% of 400 messages. How large is the standard deviation of this share, if other messages of
 # the same kind had been drawn?**
 #
 # - **A** 0.2 points
@@ -782,7 +782,7 @@ plt.show()
 # </details>
 
 # %% [markdown]
-# **6. Two methods are compared on the same 3,000 definitions, and answer 5 % of them differently (one right, the other
+# **6. Two methods are compared on the same 3,000 definitions, and answer 5% of them differently (one right, the other
 # wrong). How large may the standard deviation of the difference be, from the test's side?**
 #
 # - **A** 0.4 points

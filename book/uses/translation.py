@@ -731,7 +731,7 @@ each = sums("en-zh", remembered)
 drawn = metrics.interval(lambda some: bleu_of_counts(some.sum(0)), each)
 left_out = crossed_interval(np.tile(worth("en-zh", remembered), (2, 1)))
 rows = [("integrations drawn 1,000 times", *drawn), ("each left out once", *left_out)]
-columns = {"95 % of the memory's BLEU": "", "from": ".1f", "to": ".1f"}
+columns = {"95% of the memory's BLEU": "", "from": ".1f", "to": ".1f"}
 Table([(about, low, high) for about, low, high in rows], columns)
 
 # %% [markdown]
@@ -1086,7 +1086,7 @@ Table(rows, columns) if rows else None
 # </details>
 
 # %% [markdown]
-# **5. A model has 80 % of its tokens right under the teacher. What follows for what it writes alone?**
+# **5. A model has 80% of its tokens right under the teacher. What follows for what it writes alone?**
 #
 # - **A** It writes four of five tokens right.
 # - **B** Little: after the first mistake it sees beginnings that it never saw in training.
