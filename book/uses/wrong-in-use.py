@@ -316,7 +316,7 @@ def itself_scores_1(words, seed=0):
     texts = random.Random(seed).sample(
         [target for _, target in load_pairs("en-zh")[0]], 20
     )
-    texts += ["L'été dernier", "re-use 2 files", "没有 Wi-Fi"]
+    texts += ["L'été dernier", "log-in 2 files", "没有 Wi-Fi"]
     return all(rouge(words(text), words(text))["rouge1"] == 1 for text in texts)
 
 
@@ -808,5 +808,5 @@ for steps in (1, 2):
 #   an exact search finds.
 # - M. Post, [A call for clarity in reporting BLEU scores](https://aclanthology.org/W18-6319/), 2018.
 # - S. Kapoor and A. Narayanan, [Leakage and the reproducibility crisis in machine-learning-based
-#   science](https://doi.org/10.1016/j.patter.2023.100804), 2023: how often, and in how many ways.
+#   science](https://arxiv.org/abs/2207.07048), 2023: how often, and in how many ways.
 # - The [first wing](../encoder/wrong-on-purpose.ipynb), for bugs of encoders and of training.
