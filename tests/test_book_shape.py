@@ -177,7 +177,7 @@ MUTANTS = {
     "untouched": (lambda cells: None, ""),
     "no title": (swap(OPENING, "# The clock", "The clock"), "# title"),
     "a plus begins a line": (swap(END, "1761.", "1761, $d\n+ 1$."), "becomes a list: '+ 1$.'"),
-    "a space before per cent": (swap(END, "1761.", "1761, or 5%."), "writes 95%, not '5%'"),
+    "a space before per cent": (swap(END, "1761.", "1761, or 5 %."), "writes 95%, not '5 %'"),
     "no question": (swap(OPENING, "?", "."), "no question"),
     "question too late": (swap(OPENING, "38?**\n\n**You will**", "38**\n\n**You will**\n\n**Read?**"), "no question"),
     "two bullets": (swap(OPENING, "- read a clock;\n", ""), "2 bullets"),

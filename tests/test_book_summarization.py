@@ -67,7 +67,7 @@ def rows(notebook):
     line = r"^(\S.*?)\s{2,}.*?([+-][\d.]+)\s+([+-][\d.]+)\s+([+-][\d.]+)\s+(better|worse|not distinguishable)$"
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
-            text = output.get("data", {}).get("text/plain", "")
+            text = output.get("data", {}).get("text/plain", "").replace("−", "-")
             table = re.split(r"\s{2,}", text.split("\n")[0])[0]
             for name, *numbers, said in re.findall(line, text, re.MULTILINE):
                 found[table, name] = (*map(float, numbers), said)
