@@ -110,8 +110,8 @@ def as_batches(rows, size=100):
 #
 # $$
 # \begin{aligned}
-# \mathbf{s} &= U \Bigl(\frac1T \sum_{t=1}^{T} \mathbf{h}_t\Bigr) + \mathbf{c}, \quad
-# U \in \mathbb{R}^{C \times d}, \\
+# \mathbf{s} &= U \Bigl(\frac1T \sum_{t=1}^{T} \mathbf{h}_t\Bigr) + \mathbf{c}, \\
+# U &\in \mathbb{R}^{C \times d}, \\
 # p(\text{kind} = i) &= \mathrm{softmax}(\mathbf{s})_i .
 # \end{aligned}
 # $$ (eq-ft-head)
@@ -495,8 +495,10 @@ Table(rows, {"": "", "standard deviation": ".4f", "answers that change": ".3f"})
 # shares has by chance a standard deviation of at most
 #
 # $$
-# \sigma_{\text{paired}} = \sqrt{q / N}, \quad
-# \sigma_{\text{unpaired}} = \sqrt{2\, p (1 - p) / N} ,
+# \begin{aligned}
+# \sigma_{\text{paired}} &= \sqrt{q / N}, \\
+# \sigma_{\text{unpaired}} &= \sqrt{2\, p (1 - p) / N} ,
+# \end{aligned}
 # $$ (eq-ft-paired)
 #
 # for $N$ test definitions and a share $p$ of right answers. (A definition contributes $+1$, $-1$ or 0 to $N$ times the

@@ -90,14 +90,13 @@ for name, pairs in asked.items():
 #
 # $$
 # \begin{aligned}
-# \mathrm{score}(q, p) &= \sum_{w \in q} \ln\Bigl(1 + \frac{N - n_w + \frac12}{n_w + \frac12}\Bigr)\,
-# \frac{f_{wp}}{f_{wp} + \kappa_p} , \\
+# \mathrm{score}(q, p) &= \sum_{w \in q} \mathrm{idf}_w\, \frac{f_{wp}}{f_{wp} + \kappa_p} , \\
+# \mathrm{idf}_w &= \ln\Bigl(1 + \frac{N - n_w + \frac12}{n_w + \frac12}\Bigr) , \\
 # \kappa_p &= k_1 \Bigl(1 - b + b\, \frac{T_p}{\bar T}\Bigr) .
 # \end{aligned}
 # $$ (eq-qa-bm25)
 #
-# The logarithm is an idf. The fraction climbs from 0 towards 1 as $f_{wp}$ grows, and is one half at
-# $f_{wp} = \kappa_p$. So $k_1$ says how soon more of the same stops to count, and $b$, between 0 and 1, how much long
+# The fraction climbs from 0 towards 1 as $f_{wp}$ grows, and is one half at $f_{wp} = \kappa_p$. So $k_1$ says how soon more of the same stops to count, and $b$, between 0 and 1, how much long
 # passages are held back. By hand, for three passages:
 
 # %%

@@ -498,7 +498,10 @@ Table([line(split) for split in closed], {"nearest body,": ""} | columns_of_scor
 # and the two are mixed:
 #
 # $$
-# p(w) = p_\mathrm{gen}\, \mathrm{softmax}(\mathbf{z})_w + (1 - p_\mathrm{gen}) \sum_{j:\, w_j = w} \alpha_j .
+# \begin{aligned}
+# p(w) &= p_\mathrm{gen}\, \mathrm{softmax}(\mathbf{z})_w \\
+# &\quad + (1 - p_\mathrm{gen}) \sum_{j:\, w_j = w} \alpha_j .
+# \end{aligned}
 # $$ (eq-sum-pointer)
 
 # %% mystnb={"image": {"alt": "From below: the states h of three places and the decoder's state s go into a box attention, which gives a context c and weights alpha. Left, s and c go through W c, tanh and W o to a softmax over the vocabulary. In the middle s, c and the last word's vector x go through w g and a sigmoid to the switch p gen. Right, the weights of equal words are added. The switch multiplies the left, one minus the switch the right, and the sum of both is p of w."}, "figure": {"caption": "The pointer. Left, a word is written; right, it is pointed at; the switch in the middle divides one probability between the two.", "name": "fig-sum-pointer"}}

@@ -82,7 +82,10 @@ Table(rows, columns | {"the first translation": ""})
 # the share of the translation's n-grams that stand in the *reference*, none counted more often than it stands there, and
 #
 # $$
-# \mathrm{BLEU} = 100 \cdot \min\Bigl(1,\, e^{1 - r/c}\Bigr)\, \Bigl(\prod_{n=1}^{4} p_n\Bigr)^{1/4} ,
+# \begin{aligned}
+# \mathrm{BLEU} &= 100 \cdot \min\bigl(1,\, e^{1 - r/c}\bigr) \\
+# &\quad \cdot (p_1\, p_2\, p_3\, p_4)^{1/4} ,
+# \end{aligned}
 # $$ (eq-tr-bleu)
 #
 # where $c$ and $r$ are the lengths of translation and reference, in tokens. Precision alone would reward a single sure
@@ -229,7 +232,10 @@ Table(rows, columns | {"most": ".1f"})
 # an empty word $w_0$, and what becomes of a word says a table $t$:
 #
 # $$
-# p(y_1, \dots, y_U \mid w) \propto \prod_{u=1}^{U} \frac{1}{T + 1} \sum_{j=0}^{T} t(y_u \mid w_j) .
+# \begin{aligned}
+# &p(y_1, \dots, y_U \mid w) \\
+# &\quad \propto \prod_{u=1}^{U} \frac{1}{T + 1} \sum_{j=0}^{T} t(y_u \mid w_j) .
+# \end{aligned}
 # $$ (eq-tr-ibm)
 #
 # If we knew which word came from which, the table would be a matter of counting; if we had the table, we could tell which
@@ -342,7 +348,10 @@ Table(rows, {"source": "", "its likeliest translations": ""})
 # \mathbb{R}^{V \times d_h}$ (biases left out):
 #
 # $$
-# \mathbf{p}_u = \mathrm{softmax}\bigl(W_o \tanh(W_c\,[\mathbf{s}_u, \mathbf{c}_u])\bigr) \in \mathbb{R}^V .
+# \begin{aligned}
+# \mathbf{p}_u &= \mathrm{softmax}\bigl( \\
+# &\quad W_o \tanh(W_c\,[\mathbf{s}_u, \mathbf{c}_u])\bigr) \in \mathbb{R}^V .
+# \end{aligned}
 # $$ (eq-tr-guess)
 #
 # Look at $\alpha_{uj}$ and at $a_{uj}$ in {eq}`eq-tr-em`. Both share one written word out among the words of the source.
@@ -439,7 +448,10 @@ print("with the padding counted the loss is larger:", counted > 2 * after)
 # $p_{\mathrm{gen}} \in (0, 1)$, from one more layer, says how much is written and how much is copied:
 #
 # $$
-# p(y_u = y) = p_{\mathrm{gen}}\, (\mathbf{p}_u)_y + (1 - p_{\mathrm{gen}}) \sum_{j:\, w_j = y} \alpha_{uj} ,
+# \begin{aligned}
+# p(y_u = y) &= p_{\mathrm{gen}}\, (\mathbf{p}_u)_y \\
+# &\quad + (1 - p_{\mathrm{gen}}) \sum_{j:\, w_j = y} \alpha_{uj} ,
+# \end{aligned}
 # $$ (eq-tr-copy)
 #
 # where $(\mathbf{p}_u)_y$ is the entry of $y$, and 0 for a token that the decoder does not have. With it, attention is
@@ -1169,7 +1181,8 @@ Table(rows, columns) if rows else None
 # Round 1. In the first pair *red* and *lamp* get half of 红 and half of 灯 each; in the second *lamp* gets all of 灯. So
 # *lamp* has ½ of 红 and 1½ of 灯, and $t(\text{灯} \mid \textit{lamp}) = 3/4$, $t(\text{红} \mid \textit{lamp}) = 1/4$; *red* has
 # a half of each. Round 2. 红 is shared as ½ : ¼, so *red* gets 2/3 and *lamp* 1/3. 灯 is shared as ½ : ¾, so *red* gets 2/5
-# and *lamp* 3/5. With the whole 灯 of the second pair, $t(\text{灯} \mid \textit{lamp}) = (8/5) / (8/5 + 1/3) = 24/29$.
+# and *lamp* 3/5. With the whole 灯 of the second pair, $t(\text{灯} \mid \textit{lamp})$ is
+# $(8/5) / (8/5 + 1/3) = 24/29$.
 #
 # </details>
 
