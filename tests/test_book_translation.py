@@ -26,7 +26,7 @@ def table(first, second=""):
     """The rows of the table whose first two columns are called so; [] if it is not there yet."""
     for cell in NOTEBOOK.cells:
         for output in cell.get("outputs", []):
-            lines = output.get("data", {}).get("text/plain", "").split("\n")
+            lines = output.get("data", {}).get("text/plain", "").replace("−", "-").split("\n")
             rows = [re.split(r" {3,}", line.strip()) for line in lines]
             if rows[0][0] == first and (not second or rows[0][1:2] == [second]):
                 return rows[1:]

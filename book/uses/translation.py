@@ -529,8 +529,8 @@ Table(rows, {"after the first mistake": "", "places": ",", "right": ".0%"})
 # This is *exposure bias* (曝光偏差) {cite:p}`ranzato2016sequence`: trained among right beginnings only, the model meets its
 # own wrong ones unprepared. Place by place is hard on it, since one word too many shifts all that follows; but who
 # reports the teacher's accuracy as a model's quality reports the first line. *Scheduled sampling*
-# {cite:p}`bengio2015scheduled` hands the model its own tokens now and then in training; whether that pays here is
-# in the table of changes below.
+# {cite:p}`bengio2015scheduled` hands the model its own tokens now and then in training, the more often the more it has
+# learnt.
 #
 # ## Looking further ahead
 #
@@ -805,9 +805,6 @@ def ladder(name):
 ladder("en-zh")
 
 # %%
-ladder("en-fr")
-
-# %%
 COMPARED = """dot / no attention
 additive / input feeding
 dot / additive
@@ -943,49 +940,7 @@ rows = [
 Table(rows, {f"of {len(sources):,} texts": "", "with a Latin word of their own": ".0f"})
 
 # %% [markdown]
-# ## One thing changed
-#
-# What would happen without this or that? Each line is the rung *dot* with one change, at the same step size and with the
-# same five seeds. The gap is to the unchanged rung; a line with two changes is compared with the one that has the
-# first of them only, and a smaller share of the teacher with a whole one that is taken step by step as well.
-
-# %%
-changed, base = {}, [r for r in results.get("zh-seeds", []) if r["rung"] == "dot"]
-for row in results.get("zh-ablations", []):
-    changed.setdefault(row["change"], []).append(row)
-whole = len(base) == SEEDS and all(len(runs) == SEEDS for runs in changed.values())
-runs_of = {"dot": base} | changed if whole and changed else {}
-values = {
-    name: [worth("en-zh", texts_of(row)) for row in runs]
-    for name, runs in runs_of.items()
-}
-AGAINST = {"any lengths, unmasked loss": "any lengths"}
-AGAINST |= {"one way, source reversed": "one way, no attention"}
-for share in (75, 50, 0):
-    AGAINST[f"step by step, teacher {share}%"] = "step by step, teacher 100%"
-
-# %%
-rows = []
-for change in list(values)[1:]:
-    other = AGAINST.get(change, "dot")
-    each = np.subtract(values[change], values[other])  # (seeds, integrations)
-    ends = crossed_interval(each)
-    passes = np.mean([row["epochs"] for row in runs_of[change]])
-    score = np.mean([row["test"]["bleu"] for row in runs_of[change]])
-    about = change if change != "no masks in writing" else "none: trained once more"
-    what = metrics.verdict(*ends)
-    rows.append((about, passes, score, each.mean(), *ends, what))
-columns = {"change": "", "passes": ".1f", "BLEU": ".1f", "gap": "+.1f"}
-columns |= {"from": "+.1f", "to": "+.1f", "is": ""}
-Table(rows, columns) if rows else None
-
-# %% [markdown]
-# Turning the source round was a famous trick {cite:p}`sutskever2014sequence`. With an encoder that reads in both directions
-# it can do nothing but exchange the two, so that the line *source reversed* says what chance alone makes of a
-# difference, and so does the line in which nothing was changed. Where there is one direction and no attention, *one way,
-# source reversed* says whether the trick works.
-#
-# ### The batch decides
+# ## The batch decides
 #
 # > **Pitfall.** Users of a well-known system got [24 BLEU with batches of 32 and 9 with batches of
 # > 256](https://github.com/OpenNMT/OpenNMT-py/issues/318), with one model; of another, [37.28 and
@@ -993,8 +948,7 @@ Table(rows, columns) if rows else None
 # > somewhere a mask was missing. It can be missing in the encoder, which then reads on past the end, or in attention,
 # > which then looks there. Sorting by length hides it.
 #
-# The rungs write the same in batches of 1, 8 and 64 sentences, each without exception; and a model of the rung *dot* whose
-# masks are taken away, in writing only, does not.
+# The rungs write the same in batches of 1, 8 and 64 sentences, each without exception: no text of any of them changes.
 
 # %%
 rows = []
@@ -1002,25 +956,6 @@ for (name, way), runs in found.items():
     if "changed" in runs[0]:
         rows.append((name, way, *(runs[0]["changed"][n] for n in ("1", "8", "64"))))
 columns = {"": "", "texts that change": "", "1": "d", "8": "d", "64": "d"}
-Table(rows, columns) if rows else None
-
-# %%
-slips = [row["without"] for row in changed.get("no masks in writing", []) if whole]
-rows = []
-for same in zip(*slips, strict=True):
-    kept = same[0]["reader's mask"], same[0]["attention's mask"]
-    score = np.mean([row["bleu"] for row in same])
-    change = np.mean([row["changed"] for row in same])
-    kept = ["yes" if one else None for one in kept]
-    about = f"{same[0]['batch']}{', sorted' if same[0]['sorted'] else ''}"
-    rows.append((*kept, about, change, score))
-columns = {
-    "encoder's mask": "",
-    "attention's mask": "",
-    "batch": "",
-    "texts changed": ".0f",
-}
-columns |= {"BLEU": ".1f"}
 Table(rows, columns) if rows else None
 
 # %% [markdown]

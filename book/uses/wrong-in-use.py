@@ -11,7 +11,7 @@
 # ---
 
 # %% [markdown]
-# # Wrong on purpose: the second wing
+# # Wrong in use: the museum's second wing
 #
 # In April 2025 the library *peft* [mended a bug](https://github.com/huggingface/peft/pull/2489) in how it merges what a
 # layer has learnt into its bias: a factor was missing. There had been tests, and they had passed. The factor is
