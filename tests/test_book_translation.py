@@ -15,6 +15,8 @@ CLAIMS = (  # a sentence of the chapter, the pairs, what is compared, and the ve
     ("The dot product is a little better than the additive score", "en-zh", "dot / additive", "better"),
     ("and copying better than not", "en-zh", "dot, copy / dot", "better"),
     ("word2vec's vectors cannot be told from random ones", "en-zh", "dot, word2vec / dot", "not distinguishable"),
+    ("a beam of five brings a little to both", "en-zh", "dot, beam / dot", "better"),
+    ("a beam of five brings a little to both", "en-zh", "dot, copy, beam / dot, copy", "better"),
     ("The Transformer falls behind the LSTMs", "en-zh", "Transformer / dot", "worse"),
     ("does better with an LSTM to write for it", "en-zh", "Transformer + LSTM / Transformer", "better"),
     ("the best of the networks cannot be told", "en-zh", "dot, copy / IBM 1 + bigrams", "not distinguishable"),
