@@ -4,8 +4,8 @@
 
 Runs the chapter's own code cells, those that define words, networks, training and test. Each arm takes steps of its own
 best size: the one at which two seeds, or five where training is short, spell most validation words without an error.
-(These are neither trained on nor tested.) Each row has the shares of five seeds at that size. Results go to
-src/scratch/results/bottleneck.json, with machine and versions.
+(These are neither trained on nor tested.) Each row has, for five seeds at that size, the shares of right letters and of
+words without an error, by length. Results go to src/scratch/results/bottleneck.json, with machine and versions.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ GRID = [(*kind, steps) for steps in (250, 1000) for kind in KINDS]
 
 
 def rows() -> list[dict]:
-    """For each kind, size and length of training: the best rate, and the shares of words without an error by length."""
+    """For each kind, size and length of training: the best rate, and the shares of letters and words by length."""
     given = {"torch": torch, "nn": torch.nn, "AdditiveAttention": AdditiveAttention}
     book = common.from_chapter("encoder/attention", CELLS, fit=fit, random_rows=random_rows, **given)
     found, held = [], {n: [w for w in book["words"][::5] if len(w) == n][200:400] for n in (4, 6, 8, 10)}
@@ -41,8 +41,9 @@ def rows() -> list[dict]:
         book["train"](parts, steps, seed, rate)
         return parts
 
-    def right(parts: torch.nn.ModuleDict, sets: dict[int, list[str]]) -> list[float]:
-        return [round(book["examine"](parts, words)[1], 4) for words in sets.values()]
+    def right(parts: torch.nn.ModuleDict, sets: dict[int, list[str]], measure: int = 1) -> list[float]:
+        """The shares of right letters (measure 0) or of words without an error (1), by length."""
+        return [round(book["examine"](parts, words)[measure], 4) for words in sets.values()]
 
     for kind, hidden, steps in GRID:
         first, more = range(CHOOSING[steps]), range(CHOOSING[steps], SEEDS)
@@ -52,8 +53,11 @@ def rows() -> list[dict]:
         models[best] += [trained(kind, hidden, steps, best, seed) for seed in more]
         row = {"kind": kind, "hidden": hidden, "steps": steps, "rate": best, "validation": scores}
         row["parameters"] = sum(p.numel() for p in models[best][0].parameters())
-        row |= {test: [right(parts, book[test]) for parts in models[best]] for test in ("unseen", "strings")}
-        found.append(row)  # unseen, strings: (seeds, lengths)
+        for measure, name in enumerate(("letters", "words")):  # (seeds, lengths) each
+            row[name] = {
+                test: [right(parts, book[test], measure) for parts in models[best]] for test in ("unseen", "strings")
+            }
+        found.append(row)
         print(row, flush=True)
     return found
 

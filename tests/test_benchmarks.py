@@ -3,6 +3,7 @@
 import base64
 import json
 import sys
+from itertools import product
 
 import bottleneck
 import common
@@ -91,7 +92,8 @@ def test_the_spellers_of_the_chapter_are_trained_and_examined(monkeypatch):
     rows = bottleneck.rows()
     assert [row["kind"] for row in rows] == ["attention", "one vector"]
     assert rows[0]["parameters"] - rows[1]["parameters"] == 4 * 4 + 4 * 4 + 4  # W, U and v
-    assert all([len(seed) for seed in row[test]] == [6, 6] for row in rows for test in ("unseen", "strings"))
+    for row, measure, test in product(rows, ("letters", "words"), ("unseen", "strings")):
+        assert [len(seed) for seed in row[measure][test]] == [6, 6]
 
 
 def test_the_stored_spellers_are_those_of_the_benchmark_at_their_best_rates():
@@ -101,7 +103,11 @@ def test_the_stored_spellers_are_those_of_the_benchmark_at_their_best_rates():
         assert (row["kind"], row["hidden"], row["steps"]) == grid
         assert tuple(scores) == bottleneck.RATES
         assert row["rate"] == max(scores, key=scores.get)
-        assert len(row["unseen"]) == len(row["strings"]) == bottleneck.SEEDS
+        for letters, words in zip(row["letters"].values(), row["words"].values(), strict=True):
+            assert len(letters) == len(words) == bottleneck.SEEDS
+            assert all(
+                a >= b for one, other in zip(letters, words, strict=True) for a, b in zip(one, other, strict=True)
+            )
 
 
 def test_the_translation_memory_of_the_chapter_is_searched(monkeypatch):
