@@ -37,8 +37,8 @@ CLAIMS = {
     "With as many docstrings to learn from, it is better where it knows the packages.": [
         ("pointer, trained on", "the same packages, too", "better")
     ],
-    "set up summarizers that understand nothing, and seen the name of a function do as well as the best sentence, and "
-    "one line for all texts do better than the first;": [
+    "set up summarizers that understand nothing, and seen that no interval tells the name of a function from the best "
+    "sentence, and one line for all texts do better than the first;": [
         (PAIRS, "name against best sentence", "not distinguishable"),
         (PAIRS, "one line against first sentence", "better"),
     ],

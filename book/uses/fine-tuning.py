@@ -147,14 +147,16 @@ class Classifier(nn.Module):
 # still noise.
 #
 # *All weights, in unequal steps.* Lower layers know more general things, and should move less. With $\eta$ the step
-# size of the head and $k$ the number of layers between, Howard and Ruder {cite:p}`howard2018universal` take
+# size of the head and $k$ how many layers lower one is (1 for the top block), Howard and Ruder
+# {cite:p}`howard2018universal` take
 #
 # $$
 # \eta_k = \eta / 2.6^{\,k} ,
 # $$ (eq-ft-discriminative)
 #
-# *discriminative* rates (判别式学习率). The number 2.6 is what worked for them. *Norms and biases only* is a popular
-# economy, too {cite:p}`zaken2022bitfit`. And then there is an idea that adds weights in order to learn fewer.
+# *discriminative* rates (判别式学习率). The number 2.6 is what worked for them. *Biases only* is a popular economy, too
+# {cite:p}`zaken2022bitfit`; we train the norms' scales with them. And then there is an idea that adds weights in
+# order to learn fewer.
 #
 # ## Two thin matrices
 #
@@ -418,7 +420,7 @@ Table(rows, columns | {"five seeds: least": ".2f", "most": ".2f"})
 # table nobody could tell whether that is better. It is one seed, and the last columns show how much seeds differ.
 #
 # What has LoRA done to the model? Nothing that cannot be undone. Take it off, and the old model is there, every
-# weight and every vector; the other ways have no way back.
+# weight and every vector; the head alone never touched it, and the two that train the old weights have no way back.
 
 # %%
 (ids, lengths, _), *_ = hidden
@@ -579,13 +581,14 @@ Table(rows, {"right": ""} | {f"{n:,} labels": "" for n in COUNTS})
 # missing here are not trained yet, and nothing will be said of them.)
 #
 # Pretraining pays first of all. With thirty labels the same network from random weights is far behind, behind a bag
-# of words even. But the baselines deserve a second look. At 300 labels the plain mean of word vectors, with no network
-# at all, is right more often than anything that we fine-tuned. A surprise must be attacked before it is
-# believed. Is the head badly trained? No: fitted to the end, it is right as often (*frozen*). Is it the words? The masked
-# model has a table of 5,000 and reads all others as `<unk>`, while word2vec took every word that occurs five times. So
-# there is a line for the word vectors *of 5,000 words*, the same. They have lost most of the lead, and what is left
-# the next table will not call a lead. The rest is the model: three small blocks that have read some four million
-# words. MiniLM, with six larger ones and a thousand times the text, is best without any training of ours.
+# of words even. But the baselines deserve a second look. At 300 labels the plain mean of word vectors, with no
+# network at all, is right more often than anything that we fine-tuned. A surprise must be attacked before it is
+# believed. Is the head badly trained? No: fitted to the end, it is right as often (*frozen*). Is it the words? The
+# masked model has a table of 5,000 and reads all others as `<unk>`, while word2vec took every word that occurs five
+# times. So there is a line for the word vectors *of 5,000 words*, the same. They have lost most of the lead, and
+# what is left the next table will not call a lead. If there is a rest, it may be the model's: three small blocks
+# that have read some four million words. MiniLM, with six larger ones and a thousand times the text, is best
+# without any training of ours.
 
 
 # %%
@@ -640,7 +643,8 @@ for name in ("head only", "LoRA 1", "LoRA 4"):
 Table(rows, {"300 labels": "", "right, of the read": "", "of the unread": ""})
 
 # %% [markdown]
-# There is no sign of it. The unread ones are not answered worse.
+# There is no sign of it: the unread ones are not answered worse. (They are 1,309, so that by chance the difference
+# may be some two points, and a flattery of that size would hide in it.)
 #
 # ## What it costs
 #
@@ -690,16 +694,18 @@ plt.show()
 # saves is memory, since Adam keeps two numbers for each that learns, and the file for each task. The head alone saves
 # time, too, since it needs the body only once.
 #
-# Few numbers are no protection from forgetting. Norms and biases, with hardly more of them than the head, forgot most
-# of all at thirty labels; they had chosen steps ten times as large as most. And at the same step, rank 16 forgot
-# more than rank 4. What counts is how far the body's vectors move, by few numbers that go far or by many that go a little.
-# At 300 labels LoRA 1, which by its right answers cannot be told from
-# all weights, forgets less than a third of what they forget.
+# Few numbers are no protection from forgetting. Norms and biases, with fewer of them than LoRA 1, forgot most of
+# all at thirty labels; they had chosen steps ten times as large as most. At thirty labels, and at the same step,
+# rank 16 forgot more than rank 4; but all our LoRAs have $\alpha = r$, so that in Adam's first steps the thicker
+# pair moves up to four times as far. A likely reason is how far the body's vectors move, by few numbers that go far
+# or by many that go a little; we have not measured it. At 300 labels LoRA 1, which by its right answers cannot be
+# told from all weights, forgets less than a third of what they forget.
 #
-# "LoRA learns less and forgets less", Biderman and colleagues found {cite:p}`biderman2024lora`, for large models and much text.
-# With thirty labels our LoRA of rank 4 forgets less than all weights do, and learns more; which of the two a reader will find
-# depends on the task, on the labels, and on the step size. LoRA alone can be taken off again, and in every stored run
-# the benchmark has found the old model below it, to the bit.
+# "LoRA learns less and forgets less", Biderman and colleagues found {cite:p}`biderman2024lora`, for large models
+# and much text. With thirty labels our LoRA of rank 4 forgets less than all weights do, and learns more; which of
+# the two a reader will find depends on the task, on the labels, and on the step size. Of the ways that change the
+# body's answers LoRA alone can be taken off again, and in every stored run the benchmark has found the old model
+# below it, to the bit.
 
 # %% [markdown]
 # ## Check yourself
@@ -749,7 +755,7 @@ plt.show()
 # - **A ✓** There the product is multiplied by 16, and $\alpha / 16 = 16$.
 # - **B ✗** That multiplies by 1, and makes the change sixteen times too small.
 # - **C ✗** With rank 1 both codes are the same; the rank here is 16.
-# - **D ✗** The root of 16 would be right for the variant that divides by $\sqrt r$.
+# - **D ✗** That multiplies by 1/4. Even the variant that divides by $\sqrt r$ would need 64.
 #
 # </details>
 
@@ -981,11 +987,11 @@ Table(rows, {"t": ".1f", "right": ".2f", "loss on words": ".2f"})
 # %% [markdown]
 # <details><summary>Solution 5</summary>
 #
-# Of 128 directions, the first four hold many times the share that they would hold by chance, and still less than half: the
-# change has a *lowish* rank. That is no proof that a change of rank 4 would not do, since much of $\Delta W$ may be of no
-# use. Biderman and colleagues {cite:p}`biderman2024lora`, who trained large models on much text, found changes
-# whose ranks are 10 to 100 times those of a usual LoRA. This was forty steps of thirty labels; try
-# other labels, other layers, and a step size of a tenth, before you generalise.
+# Of 128 directions, the first four hold more than three times the share that they would hold by chance, and not
+# nearly all: the change has a *lowish* rank. That is no proof that a change of rank 4 would not do, since much of
+# $\Delta W$ may be of no use. Biderman and colleagues {cite:p}`biderman2024lora`, who trained large models on much
+# text, found changes whose ranks are 10 to 100 times those of a usual LoRA. This was forty steps of thirty labels;
+# try other labels, other layers, and a step size of a tenth, before you generalise.
 #
 # </details>
 

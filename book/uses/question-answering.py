@@ -225,7 +225,8 @@ for k1 in sorted({one["k1"] for one in grid}):
 Table(rows, {"k1": ".1f"} | {f"b = {b}": ".3f" for b in each_b})
 
 # %% [markdown]
-# The hill is flat on top: what matters is not to be at its foot, where $b = 0$ ignores the length.
+# For titles the hill is flat on top: what matters to them is not to be at its foot, where $b = 0$ ignores the
+# length.
 #
 # ## The mean of word vectors
 #
@@ -375,9 +376,10 @@ for i in (0, 100):
 # ### Negatives that are none
 #
 # The code above takes care that no passage is in a batch twice. The usual loop does not: it draws pairs from a
-# list, and when two pairs have one passage, each is a negative of the other. The loss then punishes the network
-# for being right. Such *false negatives* (假负例) are the more frequent the larger the batch. Counted, with all
-# sentences in one list:
+# list, and when two pairs have one passage, each is a negative of the other. The loss then charges the network for
+# being right. Were the two keys the same text, that would be a constant, $\ln 2$, and no harm ([exhibit
+# 26](wrong-in-use.ipynb)); but the sentences get different cuts, and the twin's still holds the sentence that asks.
+# Such *false negatives* (假负例) are the more frequent the larger the batch. Counted, with all sentences in one list:
 
 # %%
 owners = [p for p in cloze for _ in parts[p]] + [p for p, _ in titled]
@@ -392,8 +394,8 @@ Table(rows, {"batch": ",", "questions with a false negative": ".1%"})
 
 # %% [markdown]
 # These are the ones that can be counted. Passages that answer the same question in other words, of which the
-# documentation has many, are negatives too, and nobody has listed them. What the counted ones cost is in the
-# table further down.
+# documentation has many, are negatives too, and nobody has listed them. What such twins cost is in the table
+# further down.
 #
 # ### Training
 
@@ -445,18 +447,21 @@ rows = [(arm, name, *line(r)) for (arm, name), r in found.items()]
 Table(rows, {"search by": "", "questions": ""} | dict(list(measures.items())[:3]))
 
 # %% [markdown]
-# Training has lifted the encoder far above its random start and above the mean of skip-gram, which had read the same
-# text. Both are means of rows; the difference is what their rows were made for. Above BM25 it is not.
+# Training has lifted the encoder far above its random start and above the mean of skip-gram, which had read the
+# same text. All are means of rows, but width and passes differ, too, and for titles the random start was above
+# skip-gram already. Above BM25 it is not.
 #
 # ## The match
 #
 # One seed of one encoder proves little. `benchmarks/retrieval.py` has trained five, and kept the rank of every
-# question for every contestant. Nothing was chosen by the questions that judge. The strangers in the table:
-# *MiniLM* is the pretrained sentence model that the chapter on contextual vectors opens, six layers of
-# attention, trained by the same loss on a billion pairs {cite:p}`wang2020minilm,reimers2019sentence`. It reads
-# 128 pieces of each text, as in its training (its makers' library would give it 256). *Titles only* and *cloze
-# only* are our encoder without one of its two kinds of pairs, *with repetition* lets passages meet themselves
-# in a batch, and *unread* never saw a passage that answers a tested question, neither as key nor cut up.
+# question for every contestant. Nothing was chosen by the questions that judge. The strangers in the table: *BM25*
+# reads plain words, with constants tried as for stems; *weighted by idf* is skip-gram's mean as above, *mean of
+# word vectors* the same without idf; and *MiniLM* is the pretrained sentence model that the chapter on contextual
+# vectors opens, six layers of attention, trained by the same loss on a billion pairs
+# {cite:p}`wang2020minilm,reimers2019sentence`. It reads 128 pieces of each text, as in its training (its makers'
+# library would give it 256). *Titles only* and *cloze only* are our encoder without one of its two kinds of pairs,
+# *with repetition* lets passages meet themselves in a batch, and *unread* never saw a passage that answers a tested
+# question, neither as key nor cut up.
 
 
 # %%
@@ -484,11 +489,12 @@ for arm in ARMS.split("|"):
 Table(rows, columns)
 
 # %% [markdown]
-# (Skip-gram has read the passages twenty times, as often as we tried, and might gain from more.) The numbers
-# are recall at 1 and at 10 and the MRR, means of five seeds where chance has a part. Which of these differences
-# are more than luck? Each is taken question by question. Where a training decides, other seeds as well as other
+# (Skip-gram has read the passages twenty times, as often as we tried, and might gain from more.) The numbers are
+# recall at 1 and at 10 and the MRR, means of five seeds where chance has a part. Which of these differences are
+# more than luck? Each is taken question by question. Where a training decides, other seeds as well as other
 # questions might have come, and the interval is the one for both at once (`crossed_interval`); else it is the
-# bootstrap's. The last column is said by a function, from the interval alone.
+# bootstrap's. The last column is said by a function, from the interval alone, which takes the questions for
+# independent; titles of one module are not quite, so mind an end near 0.
 
 # %%
 from scratch.metrics import crossed_interval, verdict
@@ -528,9 +534,10 @@ compare(
 )
 
 # %% [markdown]
-# The first line is a lesson about care. For plain words, the constants that suit the titles for training best
-# are *worse* for the FAQ than those which BM25 comes with, and for titles the gain is nothing to speak of.
-# Tuning on one kind of questions is no service to another. Stems, in contrast, help both.
+# The first line is a lesson about care. For plain words, the constants that suit the titles for training best are
+# *worse* for the FAQ than those which BM25 comes with, and for titles the gain is nothing to speak of. Tuning on
+# one kind of questions is no service to another. Stems help the titles; of their lead on the FAQ the plain words
+# had lost a good part by that tuning.
 #
 # Our encoder has read what skip-gram has read, and is ahead of it for titles; for the FAQ, whose questions are
 # fewer, that cannot be said. Is it ahead of BM25? For titles it is behind, and for the FAQ nobody can tell.
@@ -555,10 +562,11 @@ compare(
 
 # %% [markdown]
 # Training is worth a good deal, and nearly all of it comes from the inverse cloze task: without the titles, the
-# only pairs that people wrote, the encoder is as good as with them. Titles alone lift the random start by a
-# hair; a thousand are soon known by heart, and of the step sizes tried for them the smallest was the best. The
-# twins that we counted cost nothing that could be measured here. Worth knowing, and no licence to keep them
-# where batches are larger or passages fewer.
+# only pairs that people wrote, the encoder is as good as with them. Titles alone lift the random start by a hair; a
+# thousand may soon be known by heart, and of the four step sizes tried for them the largest found least, the other
+# three about the same. The twins of *with repetition*, drawn a little otherwise than those that we counted, cost
+# nothing that could be measured here. Worth knowing, and no licence to keep them where batches are larger or
+# passages fewer.
 #
 # The last two pairs are sobering. An encoder that was trained on all passages but those that answer is far
 # behind, and for them no better than its random start: for titles it is even worse. So what ours has learnt is
@@ -572,11 +580,11 @@ compare(
 #
 # ## Who asks?
 #
-# The winner depends on the questions. Lee, Chang and Toutanova found the same: where the one who wrote the
-# question had the answer before the eyes, BM25 was enough; where one truly looked for something, learnt
-# retrieval was far ahead {cite:p}`lee2019latent`. Titles are of the first kind, and the FAQ is nearer to the
-# second. What may lie behind it is how many words a question shares with its answer. We sort all questions by
-# the share of their stems that stand in the right passage.
+# The winner depends on the questions. Lee, Chang and Toutanova found the same: where the one who asked already knew
+# the answer, BM25 was enough; where one truly looked for something, learnt retrieval was far ahead
+# {cite:p}`lee2019latent`. Titles are of the first kind, and the FAQ is nearer to the second. What may lie behind it
+# is how many words a question shares with its answer. We sort all questions by the share of their stems that stand
+# in the right passage.
 
 # %%
 shares = {}
@@ -635,9 +643,9 @@ plt.show()
 # are, both encoders are behind. Titles as a whole went to the count because most of them lie in that last
 # group.
 #
-# But the overlap is not all. Compare the FAQ with the titles at the *same* overlap: where at most half of the
-# words are shared, MiniLM finds far more answers of the FAQ than sections of titles. Real questions are what it
-# was trained on. They may even be these; see below.
+# But the overlap is not all. Compare the FAQ with the titles at the *same* overlap: where at most half of the words
+# are shared, MiniLM finds far more answers of the FAQ than sections of titles. Questions with answers are a part of
+# what it was trained on; but so are titles. They may even be these; see below.
 #
 # ## Two together
 #
@@ -686,11 +694,12 @@ compare(
 )
 
 # %% [markdown]
-# Fusing ranks is a gamble. With our encoder it makes titles worse, and with MiniLM the FAQ, each time the
-# questions for which the two partners are most unequal. A ranking says that a passage is first, not by how
-# much, and so the weaker partner speaks as loudly as the stronger. The sum of the scores never loses here: it
-# is ahead or level in all four cases, with our encoder for titles by a hair. Only one of these pairs is worth
-# the name of a free lunch, BM25 and MiniLM by scores: with it one need not know beforehand who will ask.
+# Fusing ranks is a gamble. With our encoder it makes titles worse, and with MiniLM the FAQ, each time the questions
+# for which the two partners are most unequal. A ranking says that a passage is first, not by how much, and without
+# a weight the weaker partner speaks as loudly as the stronger (the scores had one; ranks can have one too, which we
+# have not tried). The sum of the scores never loses here: it is ahead or level in all four cases, with our encoder
+# for titles by a hair. Only one of these pairs is worth the name of a free lunch, BM25 and MiniLM by scores: with
+# it one need not know beforehand who will ask.
 #
 # > **Correction.** Fusing by ranks is often taken for a gain that costs nothing, and its paper found that it "consistently yields better
 # > results than any individual system", for the results of several TREC experiments. With two partners of whom one is far ahead, the
@@ -734,10 +743,10 @@ for part in ("RS232", "keypress without"):
     print("  first:", passages[int(firsts[which])][2][:68], "…")
 
 # %% [markdown]
-# The serial port is hopeless: the passage is two links, and the answer is the name of a package within an
-# address. Nothing that reads prose can find it. With the keypress it is the other way round. What BM25 has put
-# first, the reference of the module `msvcrt`, answers the question as well as the FAQ does, and was marked
-# wrong.
+# The serial port is hopeless for counts: the passage is two links, and the answer is the name of a package within
+# an address. MiniLM, which reads pieces of words, comes nearest. With the keypress it is the other way round. What
+# BM25 has put first, the reference of the module `msvcrt`, answers the question as well as the FAQ does, and was
+# marked wrong.
 #
 # ## Ask
 #
@@ -774,12 +783,13 @@ Table(rows, {"questions": "", "": "", "MRR alone": ".3f", "with BM25": ".3f"})
 #
 # ## Where one stumbles
 #
-# > **Pitfall.** *A dense retriever is announced with a dense baseline beside it.* Ask for BM25, stemmed, with its
-# > constants tried. It costs a second.
+# > **Pitfall.** *A network that retrieves is announced with only networks beside it.* Ask for BM25, stemmed, with
+# > its constants tried. It costs a second.
 #
-# > **Pitfall.** *The pretrained model may know the exam.* MiniLM's makers list questions and answers from [Stack Exchange and much
-# > else from the web](https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2) as training data; Python's FAQ has been public for decades. We cannot tell whether it has read
-# > these very pairs, so its lead on the FAQ is an upper bound on what it would do for texts that are nobody's but yours.
+# > **Pitfall.** *The pretrained model may know the exam.* MiniLM's makers list questions and answers from [Stack
+# > Exchange and much else from the web](https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2) as training
+# > data; Python's FAQ has been public for decades. We cannot tell whether it has read these very pairs, so its lead
+# > on the FAQ need not be the one that it would have on texts that are nobody's but yours.
 #
 # > **Pitfall.** *Our own vectors have read the passages, too.* Skip-gram and the inverse cloze task were trained on all of
 # > them, without the questions. For a fixed collection that is fair, and what one would do; for passages that come in
@@ -870,15 +880,16 @@ Table(rows, {"questions": "", "": "", "MRR alone": ".3f", "with BM25": ".3f"})
 #
 # <details><summary>Answer</summary>
 #
-# - **A ✓** Only the diagonal counts as right. With equal keys neither question can get more than a half.
+# - **A ✓** Only the diagonal counts as right, though the second's copy still holds the first's sentence. Were the
+#   copies the same text, they would share one vector, and B would be the answer.
 # - **B ✗** That is what one would wish. It takes a loss that knows several positives, or a batch without twins.
 # - **C ✗** They compete in the softmax like any two keys.
 #
 # </details>
 
 # %% [markdown]
-# **6. Method 1 puts a passage at the ranks 1 and 100 in two rankings, another passage is at 5 in both. Which comes first by
-# reciprocal rank fusion with $c = 60$?**
+# **6. One passage is at rank 1 in one ranking and at rank 100 in another, another passage is at 5 in both. Which
+# comes first by reciprocal rank fusion with $c = 60$?**
 #
 # - **A** The first, for it is once at the top.
 # - **B** The second, with 0.031 against 0.023.

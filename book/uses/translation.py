@@ -115,9 +115,10 @@ print(f"BLEU {by_hand:.2f}")
 Table(rows, {"n": "d", "n-grams of ours": "", "hits": "d", "of": "d"})
 
 # %% [markdown]
-# One long run with no hit would make the whole product zero, so sacrebleu, the program that most papers now report
-# {cite:p}`post2018call`, counts half a hit there (a quarter at the next such $n$). *chrF* {cite:p}`popovic2015chrf` takes
-# runs of one to six *characters*, whatever the language, and the mean over $n$ of their precisions $P$ and recalls $R$,
+# If no run of some length $n$ is a hit, the whole product is zero, so sacrebleu, a program made so that scores can
+# be compared {cite:p}`post2018call`, counts half a hit there (a quarter at the next such $n$). *chrF*
+# {cite:p}`popovic2015chrf` takes runs of one to six *characters*, whatever the language, and the mean over $n$ of
+# their precisions $P$ and recalls $R$,
 #
 # $$
 # \mathrm{chrF} = 100 \cdot \frac{(1 + \beta^2)\, P R}{\beta^2 P + R}, \quad \beta = 2 ,
@@ -222,8 +223,8 @@ columns = {"memory, BLEU": "", "by integration": ".1f", "at random, least": ".1f
 Table(rows, columns | {"most": ".1f"})
 
 # %% [markdown]
-# A program that cannot put two words together gains more by shuffling than most ideas in this chapter will bring. It
-# has seen the twins of its test strings. Any model would, and a large one would remember best.
+# A program that cannot put two words together gains more by shuffling than most ideas in this chapter will bring.
+# It has seen the twins of its test strings. A network could remember them as well.
 #
 # ## Which word became which?
 #
@@ -238,10 +239,10 @@ Table(rows, columns | {"most": ".1f"})
 # \end{aligned}
 # $$ (eq-tr-ibm)
 #
-# If we knew which word came from which, the table would be a matter of counting; if we had the table, we could tell which
-# came from which. We have neither. *Expectation maximization* (EM, 期望最大化) begins with a table in which all
-# is equally likely and goes round in circles. E: share each target word out among the source's words, in the proportion
-# of the table. M: make a new table of all the shares,
+# If we knew which word came from which, the table would be a matter of counting; if we had the table, we could tell
+# which came from which. We have neither. *Expectation maximization* (EM, 期望最大化) begins with a table in which all is
+# equally likely and repeats two steps. E: share each target word out among the source's words, in the proportion of
+# the table. M: make a new table of all the shares,
 #
 # $$
 # \begin{aligned}
@@ -324,10 +325,10 @@ for word in ("device", "password", "light", "is", "the", None):
 Table(rows, {"source": "", "its likeliest translations": ""})
 
 # %% [markdown]
-# A dictionary, made of nothing but pairs. *Is* and *the* have no word of their own in Chinese, and share what lies about.
-# To translate, take each word's best. That keeps the English order, and so gets 未找到 wrong; a bigram
-# [language model](../input-layer/contextual.ipynb) that chooses among several translations of each word mends less than one hopes.
-# Both are in the ladder below.
+# A dictionary, made of nothing but pairs. *Is* and *the* have no steady partner in these strings, and share what
+# lies about. To translate, take each word's best. That keeps the English order, and so gets 未找到 wrong; a bigram
+# [language model](../input-layer/contextual.ipynb) that chooses among several translations of each word mends less
+# than one hopes. Both are in the ladder below.
 #
 # ## A decoder that looks back
 #
@@ -387,9 +388,9 @@ for batch in (1, 8, 32, 64):
 Table(rows, {"sentences in a batch": "d", **dict.fromkeys(ways, ".0%")})
 
 # %% [markdown]
-# With random batches most of the places are padding. A loss that counts it is mostly about learning to write
-# nothing after the end, which is easy: it looks splendid. Batches of sentences of like length hide the fault, and save the
-# time. A small training, on short strings only, with the loss of `fit` and steps given in batches:
+# In random batches of 32 or more, most of the places are padding. A loss that counts it is mostly about learning to
+# write nothing after the end, which is easy: it looks splendid. Batches of sentences of like length hide the fault,
+# and save the time. A small training, on short strings only; `fit` is given our loss, and the batches:
 
 # %%
 from scratch.decoder import Decoder, EncoderDecoder
@@ -566,12 +567,13 @@ for about, row in (("helps", max(changed)), ("hurts", min(changed))):
 Table(rows, dict.fromkeys(("the beam", "text", "of the same source"), ""))
 
 # %% [markdown]
-# A beam that finds a likelier and worse text has done its job: the *model* is wrong about it, and greedy search was
-# saved by its short sight. A known case are short texts. Every token costs probability, so of two texts the shorter is
-# often the likelier; in one large system the likeliest text of all was the empty one, for more than half of the
-# sentences {cite:p}`stahlberg2019nmt`. The *length penalty* (长度惩罚) {cite:p}`wu2016google` divides the logarithm by
-# $((5 + n) / 6)^\gamma$ for $n$ tokens, end mark counted. Here are scores of the shipped model on every third string,
-# by width and $\gamma$, with the length of all texts relative to that of the references.
+# All the texts that change are likelier; by chrF, text by text, as many are worse as better. A beam that finds a
+# likelier and worse text has done its job: the *model* is wrong about it, and greedy search was saved by its short
+# sight. A known case are short texts. Every token costs probability, so of two texts the shorter is often the
+# likelier; in one large system the likeliest text of all was the empty one, for more than half of the sentences
+# {cite:p}`stahlberg2019nmt`. The *length penalty* (长度惩罚) {cite:p}`wu2016google` divides the logarithm by $((5 + n)
+# / 6)^\gamma$ for $n$ tokens, end mark counted. Here are scores of the shipped model on every third string, by
+# width and $\gamma$, with the length of all texts relative to that of the references.
 
 # %%
 from scratch.corpora import load_results
@@ -591,10 +593,11 @@ columns |= {"length": ".2f"}
 Table(rows, columns) if rows else None
 
 # %% [markdown]
-# Five beginnings are ahead of one, and ten fall behind five: the wider the beam, the shorter the texts. A length penalty
-# gives them their length back, and gains more than the beam itself did. In larger systems, too, wide beams were worse
-# than narrow ones, less so with a penalty {cite:p}`koehn2017six`. (It is one model, and so an example. What a
-# beam without a penalty does to five trainings, with an interval, is in the ladder below.)
+# Five beginnings are ahead of one, and ten fall behind five, if by too little to mean much: the wider the beam, the
+# shorter the texts. A length penalty gives them their length back, and gains about as much again. In larger
+# systems, too, wide beams were worse than narrow ones, less so with a penalty {cite:p}`koehn2017six`. (It is one
+# model, and so an example. What a beam without a penalty does to five trainings, with an interval, is in the ladder
+# below.)
 #
 # ## Where does it look?
 #
@@ -616,7 +619,7 @@ def by_table(source, tokens):
     return (t / t.sum(1, keepdims=True).clip(1e-9))[:, 1:]
 
 
-# %% mystnb={"image": {"alt": "Two grids side by side, English words from left to right and the numbered Chinese tokens from top to bottom. On the left attention's weights, on the right IBM Model 1's shares. In both, the cells of the content words are dark at the same places, the first two in exchanged order; the left grid is blurred where little words and marks stand."}, "figure": {"caption": "Who was looked at for each token written (numbers, as printed above): attention's weights on the left, Model 1's shares on the right.", "name": "fig-tr-alignment"}}
+# %% mystnb={"image": {"alt": "Two grids side by side, English words from left to right and the numbered Chinese tokens from top to bottom. On the left attention's weights, on the right IBM Model 1's shares. In both, the cells of the content words are dark at the same places, the first two in exchanged order; the right grid is blurred at the full stops and at the last words, the left at the first characters of words."}, "figure": {"caption": "Who was looked at for each token written (numbers, as printed above): attention's weights on the left, Model 1's shares on the right.", "name": "fig-tr-alignment"}}
 import matplotlib.pyplot as plt
 
 plt.style.use("scratch.book")
@@ -650,9 +653,10 @@ Table(
 )
 
 # %% [markdown]
-# Two methods that share nothing but the pairs agree far more often than the diagonal would. That is no proof that
-# either is right, as nobody has marked these alignments by hand. And attention has other duties than to align: before it
-# begins a word it may look at the next, or at the full stop.
+# Where Model 1 is sure, with a share above one half, two methods that share nothing but the pairs agree far more
+# often than the diagonal would. That is no proof that either is right, as nobody has marked these alignments by
+# hand. And attention has other duties than to align: before it begins a word it may look at the next, or at the
+# full stop.
 #
 # ## A Transformer that writes
 #
@@ -696,7 +700,8 @@ print("step by step as all at once:", torch.allclose(torch.stack(steps, 1), at_o
 # was chosen on the test strings. What is compared:
 #
 # - **no attention**: the encoder's last states are all that the decoder gets;
-# - **input feeding**: Bahdanau's additive decoder, whose attention waits for each state {cite:p}`bahdanau2015neural`;
+# - **input feeding** (Luong's name for a close relative): Bahdanau's additive decoder, whose state waits for what
+#   attention finds {cite:p}`bahdanau2015neural`;
 # - **additive** and **dot**, all steps at once: {numref}`fig-tr-decoder`, with either score;
 # - **dot, word2vec**: its source's words begin with [word2vec](../input-layer/word2vec.ipynb)'s vectors;
 # - **dot, copy**: with equation {eq}`eq-tr-copy`;
@@ -839,17 +844,19 @@ Table(rows, columns) if rows else None
 # %% [markdown]
 # Read the last column before the differences: where it says *not distinguishable*, this test knows no order. In
 # Chinese, attention brings more than any other step. With the additive score in both, taking all steps at once is
-# better than waiting at each. The dot product is a little better than the additive score, and copying better than not;
-# word2vec's vectors cannot be told from random ones, and a beam of five brings a little to both that were given one.
-# The Transformer falls behind the LSTMs, and does better with an LSTM to write for it. And the best of the networks
-# cannot be told from a table of words and a table of bigrams, which were learnt in a quarter of the minute, one of them
-# by the method of 1993.
+# better than waiting at each. The dot product is a little better than the additive score, and copying better than
+# not; word2vec's vectors cannot be told from random ones, and a beam of five brings a little to both that were
+# given one. The Transformer falls behind the LSTMs with the dot product, and does better with an LSTM to write for
+# it. And the best of the networks cannot be told from a table of words and a table of bigrams, which were learnt in
+# a quarter of the minute, one of them by the method of 1993.
 #
-# Is that a fault of the test? It asks for words more than for grammar, its strings are short, and new programs bring new
-# words: a table's home ground. And the column of passes says what the minute buys: who is slow, since attention waits for
-# each step or the network has many layers, has seen the pairs fewer times. *With more time, or more pairs, the order may be
-# another.* Nothing here says that LSTMs are better than Transformers; it says what one minute of one core makes of twelve
-# thousand pairs.
+# Is that a fault of the test? Its strings are short, and new programs bring new words: a table's home ground. Our
+# Model 1 also leaves an unknown word as it is, and so copies names; of the networks only one can. The column of
+# chrF, which counts a name letter by letter, shows it. And the column of passes says what the minute buys: input
+# feeding, which waits at each step, has seen the pairs the fewest times. It does not explain the rest: the copying
+# rung has fewer passes than the Transformer, and no attention has the most. None of them is trained with dropout.
+# *With more time, or more pairs, the order may be another.* Nothing here says that LSTMs are better than
+# Transformers; it says what one minute of one core makes of twelve thousand pairs.
 #
 # ### By length, and by distance
 #
@@ -909,10 +916,10 @@ figure.legend(*handles, loc="outside upper center", ncols=2)
 plt.show()
 
 # %% [markdown]
-# The memory is good where there is something to remember, and nowhere else. Model 1 hardly cares how near a
-# source is, for it never remembers more than words. The networks are in between: they have templates *and* words, and
-# the further they come from what they have seen, the less are their words worth. Among the farthest sources the table of
-# 1993 is ahead of the shipped model.
+# The memory is good where there is something to remember, and nowhere else. The two tables lose least on the way
+# from near to far, for they never remember more than words. The networks with attention fall faster: they have
+# templates *and* words, and templates end first. Among the farthest sources, and among the longest, the tables of
+# words and bigrams stand ahead of the shipped model. These are single groups without intervals: a hint, no verdict.
 #
 # ### What nobody said
 #
@@ -945,11 +952,13 @@ Table(rows, {f"of {len(sources):,} texts": "", "with a Latin word of their own":
 #
 # > **Pitfall.** Users of a well-known system got [24 BLEU with batches of 32 and 9 with batches of
 # > 256](https://github.com/OpenNMT/OpenNMT-py/issues/318), with one model; of another, [37.28 and
-# > 36.5](https://github.com/facebookresearch/fairseq/issues/427). The more sentences in a batch, the more padding, and
-# > somewhere a mask was missing. It can be missing in the encoder, which then reads on past the end, or in attention,
-# > which then looks there. Sorting by length hides it.
+# > 36.5](https://github.com/facebookresearch/fairseq/issues/427). The more sentences in a batch, the more padding:
+# > the maintainers called the first a known bug, and for the second suspected a missing mask. It can be missing in
+# > the encoder, which then reads on past the end, or in attention, which then looks there. Sorting by length hides
+# > it.
 #
-# The rungs write the same in batches of 1, 8 and 64 sentences, each without exception: no text of any of them changes.
+# The rungs write the same in batches of 1, 8 and 64 sentences, each without exception, as in batches of 32: of
+# none, in its first run, does a text change.
 
 # %%
 rows = []
@@ -1045,7 +1054,7 @@ Table(rows, columns) if rows else None
 #
 # - **A ✗** Only if its mistakes had no consequences.
 # - **B ✓** The teacher has always put it back on the right way. The table above shows the gap.
-# - **C ✗** A sentence of ten tokens would then be right if all ten were.
+# - **C ✗** Ten tokens, each right with 0.8 and independently, are all right in $0.8^{10}$, about one case in nine.
 # - **D ✗** What is taken for an interruption is help.
 #
 # </details>
@@ -1068,8 +1077,8 @@ Table(rows, columns) if rows else None
 # </details>
 
 # %% [markdown]
-# **7. A source has the word *Hue* once, which no vocabulary knows. Attention puts 0.6 on it, and $p_{\mathrm{gen}} = 0.3$.
-# What is the probability that *Hue* is written?**
+# **7. A source has the word *Zorblax* once, which no vocabulary knows. Attention puts 0.6 on it, and $p_{\mathrm{gen}} = 0.3$.
+# What is the probability that *Zorblax* is written?**
 #
 # - **A** 0.18
 # - **B** 0.6
@@ -1202,18 +1211,18 @@ texts = ("Hue 灯未找到", "未找到 Hue 灯")
 print(math.isclose(my_chrf(*texts), chrf([texts[0]], [texts[1]])))
 
 # %% [markdown]
-# > **Exercise 4 (code, medium, 25 minutes).** Model 1 lets many target words come from one source word, and none the other
-# > way. Train it in the other direction as well, and keep the links that both directions draw. How many are left, of
-# > those from English to Chinese? Do those agree with attention more often?
+# > **Exercise 4 (code, medium, 25 minutes).** Model 1 lets many target words come from one source word, and none
+# > the other way. Train it in the other direction as well, and keep the links that both directions draw. About what
+# > share is left, of those from English to Chinese? Which kinds of words lose theirs?
 # >
 # > *Hint: `IBM1` with the pairs turned round; `align` gives for each target word a place, or `None`.*
 
 # %% [markdown]
 # <details><summary>Solution 4</summary>
 #
-# Links that only one direction draws are mostly those of little words, which have no partner and take what is there. What
-# both draw is surer, and fewer. It is the old way to good alignments: take both directions and their intersection, and grow
-# it from there.
+# Print some links that only one direction draws: one expects little words, which have no partner and take what is
+# there. What both draw is fewer, and usually taken for surer. It is the old way to good alignments: take both
+# directions and their intersection, and grow it from there.
 #
 # </details>
 
@@ -1234,17 +1243,18 @@ print("more than a third and less than nine tenths are left:", end=" ")
 print(1 / 3 < len(both) / len(links) < 0.9)
 
 # %% [markdown]
-# > **Exercise 5 (open, medium, 40 minutes).** The memory is good near its pairs and the shipped model is better far from
-# > them. Combine them: take the memory's translation if the nearest source is at least so near, else the model's. Choose the
-# > border on 400 validation strings. Is the pair better than the model alone on the test?
+# > **Exercise 5 (open, medium, 40 minutes).** The shipped model beats the memory in every quarter, the nearest
+# > included. But the very nearest sources may be another matter. Combine them: take the memory's translation if the
+# > nearest source is at least so near, else the model's. Choose the border on 400 validation strings. Is the pair
+# > better than the model alone on the test?
 # >
 # > *Hint: `memory` gives the likeness as well. A paired interval is `crossed_interval` of the difference of `worth`.*
 
 # %% [markdown]
 # <details><summary>Solution 5</summary>
 #
-# Where the border lies, and what the difference on the test is worth, the lines below say. If the interval holds 0, the
-# combination has not been shown to help; the model has learnt the templates that the memory remembers.
+# On validation the best border is the one above 1: never ask the memory. The combination then is the model, and the
+# difference is 0. It may be that the model has learnt the templates that the memory remembers.
 #
 # </details>
 

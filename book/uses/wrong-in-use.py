@@ -20,8 +20,9 @@
 #
 # The [first wing](../encoder/wrong-on-purpose.ipynb) of this museum shows encoders with wrong parts. This one shows
 # what goes wrong once an encoder is put to use: when it is trained to write, when its work is scored, when data are
-# split, when it learns to search, when it learns anew. **Which test would have noticed?** None of the eight exhibits
-# raises an error, and most of them make some number look *better*. Each was met by readers of public code.
+# split, when it learns to search, when it learns anew. **Which test would have noticed?** None of the eight
+# exhibits raises an error, and half of them make some number look *better*. Each was met in public code, by its
+# readers or its authors.
 #
 # **You will**
 #
@@ -117,12 +118,12 @@ exhibit("loss over padding", padded_further, wrong, mended)
 #
 # ### Exhibit 21: The decoder reads what it is to write
 #
-# A decoder is trained on the right text all at once: before it guesses token $t$, it is given the tokens before $t$.
-# If the input is not shifted by one place against the target, it is given token $t$ itself. A reader of a small
-# Transformer for translation [saw](https://github.com/IpsumDominum/Pytorch-Simple-Transformer/issues/3) a loss that
-# "allows model to fit very quickly", and a model that could not write a German sentence of its own. (The target must be
-# shifted, or a mask is missing: exhibits 9 and 10 of the first wing have a language model's two ways to cheat. A decoder with
-# a sound mask can still be handed the answer.)
+# A decoder is trained on the right text all at once: before it guesses token $t$, it is given the tokens before
+# $t$. If the input is not shifted by one place against the target, it is given token $t$ itself. A reader of a
+# small Transformer for translation [saw](https://github.com/IpsumDominum/Pytorch-Simple-Transformer/issues/3),
+# without being sure of the cause, a loss that "allows model to fit very quickly", and a model that could not write
+# a German sentence of its own. (The target must be shifted, or a mask is missing: exhibits 9 and 10 of the first
+# wing have a language model's two ways to cheat. A decoder with a sound mask can still be handed the answer.)
 #
 # The law: the scores for token $t$ do not depend on token $t$, nor on what follows.
 
@@ -162,12 +163,13 @@ exhibit("reads its target", blind_to_what_comes, wrong, mended)
 #
 # ### Exhibit 22: A beam that likes silence
 #
-# A beam search keeps the texts with the largest probability, and the probability of a text is a product: every further
-# token makes it smaller. So the search prefers short texts. Then "it should tend to find a shorter sequence, right?",
-# [asked](https://github.com/batra-mlp-lab/visdial/issues/5) a reader of a dialogue model, and the answer was yes. The
-# better the search, the worse: for more than half of the sentences of a news test set, the text to which a strong
-# translation model gave the highest probability of all was the *empty* one {cite:p}`stahlberg2019nmt`. What saves us is
-# that a narrow beam does not find it.
+# A beam search keeps the texts with the largest probability, and the probability of a text is a product: every
+# further token makes it smaller. So the search prefers short texts. Then "it should tend to find a shorter
+# sequence, right?", [asked](https://github.com/batra-mlp-lab/visdial/issues/5) a reader of a dialogue model, and
+# the answer was yes: they had tried to divide by the length as well, which was better by some measures and worse by
+# others. The better the search, the worse: for more than half of the sentences of a news test set, the text to
+# which a strong translation model gave the highest probability of all was the *empty* one
+# {cite:p}`stahlberg2019nmt`. What saves us is that a narrow beam does not find it.
 #
 # The oracle is a model whose right text we know, since we make it up. At each place it gives 0.7 to the right token, and
 # 0.2 to the end, as if it doubted whether more should come. The empty text has 0.2. The right one, of $n$ tokens, has
@@ -221,21 +223,21 @@ columns = {"tokens of the text": "d", "its probability": ".3f"}
 Table(rows, columns | {"written, plain": "d", "with length": "d"})
 
 # %% [markdown]
-# From the row on in which the text's probability falls below 0.2, the plain beam falls silent. Dividing the logarithm of the
-# probability by $((5 + n)/6)^\alpha$, with $\alpha = 1$ here, is one mend {cite:p}`wu2016google`. It is no law, only
-# a rule of thumb with a number to choose: the chapter on [translation](translation.ipynb) measures where a beam helps, with
-# it and without. But there is a check for every model: print the mean length of what is written beside that of the
-# references, for widths of 1, 5 and 20.
+# From the row on in which the text's probability falls below 0.2, the plain beam falls silent. Dividing the
+# logarithm of the probability by $((5 + l)/6)^\alpha$, where $l = n + 1$ counts the end, too, and $\alpha = 1$
+# here, is one mend {cite:p}`wu2016google`. It is no law, only a rule of thumb with a number to choose: the chapter
+# on [translation](translation.ipynb) measures where a beam helps, with it and without. But there is a check for
+# every model: print the mean length of what is written beside that of the references, for widths of 1, 5 and 20.
 #
 # ## Room 8: Scores
 #
 # ### Exhibit 23: Two BLEUs in one table
 #
-# BLEU counts runs of words, and what a word is depends on who cuts. Somebody evaluated one system with the two scripts of
-# one toolkit, got two scores, and [asked](https://github.com/moses-smt/mosesdecoder/issues/186) how anybody was then to
-# compare with a paper. A maintainer's answer was a program that cuts by itself, always in the same way, and prints how:
-# sacreBLEU {cite:p}`post2018call`. Here are translations into French from which words have been lost, scored by the same
-# formula over four kinds of words.
+# BLEU counts runs of words, and what a word is depends on who cuts. Somebody evaluated one system with the two
+# scripts of one toolkit, got two scores, and [asked](https://github.com/moses-smt/mosesdecoder/issues/186) how
+# anybody was then to compare with a paper. One answer, by its author, was a program that cuts by itself, always in
+# the same way, and prints how: sacreBLEU {cite:p}`post2018call`. Here are translations into French from which words
+# have been lost, scored by the same formula over four kinds of words.
 
 # %%
 import sacrebleu
@@ -267,8 +269,9 @@ scores = {
 Table(scores.items(), {"words cut": "", "BLEU": ".1f"})
 
 # %% [markdown]
-# Nobody has translated better or worse between the lines of this table (*13a* and *intl* are sacreBLEU's names for two
-# sets of rules). A table whose rows were cut in different ways measures the cutting. The check is sacreBLEU's own score of the texts as they are; our version cuts at spaces.
+# Nobody has translated better or worse between the lines of this table (*13a* and *intl* are sacreBLEU's names for
+# two sets of rules). A table whose rows were cut in different ways measures the cutting. The check is sacreBLEU's
+# own score of the texts as they are; the wrong version cuts at spaces.
 
 
 # %%
@@ -291,10 +294,10 @@ exhibit("BLEU of other words", sacrebleu_of_texts, wrong, mended)
 # ### Exhibit 24: ROUGE does not read Chinese
 #
 # ROUGE counts the words that a summary shares with a reference. The most used package for it finds its words by
-# deleting everything but the letters a to z and digits. Of a Chinese text nothing is left, and it scores 0 against anything, itself
-# included: [reported](https://github.com/huggingface/evaluate/issues/465) for Chinese, and for
-# [Nepali](https://github.com/huggingface/evaluate/issues/256), and mended again and again since by those who met it. French
-# is hurt more quietly: *été* becomes the one letter *t*.
+# putting a space for everything but the letters a to z and digits. Of a Chinese text nothing is left, and it scores
+# 0 against anything, itself included: [reported](https://github.com/huggingface/evaluate/issues/465) for Chinese,
+# and for [Nepali](https://github.com/huggingface/evaluate/issues/256), and mended again and again since by those
+# who met it. French is hurt more quietly: *été* becomes the one letter *t*.
 #
 # The law is the simplest there is: a text is its own best summary.
 
@@ -370,8 +373,9 @@ def no_group_on_both_sides(split, seed=0):
 exhibit("split that leaks", no_group_on_both_sides, wrong, mended)
 
 # %% [markdown]
-# Does it matter? We count the test strings that are at most one word away from a training string: equal when one word is
-# dropped from each, or from one of them.
+# Does it matter? We count the test strings that are at most one word away from a training string: equal when one
+# word is dropped from each, or from one of them. (By this count any two strings of a single word are one word
+# apart: read the distance of the two shares rather than the shares.)
 
 
 # %%
@@ -497,10 +501,11 @@ rows = [
 Table(rows, {"r": "d", "α": "d", "the wrong version": ""})
 
 # %% [markdown]
-# The check is the same in every row. With $\alpha = r$ it is blind, which is how the bug got into a library with tests.
-# They now have $\alpha \ne r$, with a line that says why. The same holds for every exhibit: padding shows where lengths
-# differ, a scale where it is not 1, an order where it is not sorted, a false negative where something comes twice, an
-# alphabet where there is another one. *A test that varies nothing tests one point.*
+# The check is the same in every row. With $\alpha = r$ it is blind, which is how the bug got into a library with
+# tests. They now have $\alpha \ne r$, with a line that says why. The same holds for the others: padding shows where
+# lengths differ, silence where texts are long, a cut where there is punctuation, a leak where there are groups, a
+# false negative where something comes twice, an alphabet where there is another one. *A test that varies nothing
+# tests one point.*
 #
 # ## The wing at a glance
 #
@@ -628,16 +633,16 @@ Table(rows, dict.fromkeys(("exhibit", "check", "wrong", "mended"), ""))
 # **7. A test of merged LoRA weights has rank 8, $\alpha = 8$ and $B = 0$, as after initialisation. Which bugs can it find?**
 #
 # - **A** A missing scale.
-# - **B** $A$ and $B$ in the wrong order.
+# - **B** A product that is subtracted where it should be added.
 # - **C** A weight $W$ that is lost or changed.
 # - **D** All of these.
 #
 # <details><summary>Answer</summary>
 #
 # - **A ✗** It would be 1 if it were there.
-# - **B ✗** With $B = 0$ the product is zero in either order, if the shapes allow it.
+# - **B ✗** With $B = 0$ the product is zero, and so is its negative.
 # - **C ✓** And nothing else: the product is zero, whatever is done to it.
-# - **D ✗** To see the other two, $B$ must have learnt something, and $\alpha$ must not be $r$.
+# - **D ✗** To see the other two, $B$ must have learnt something; for the scale, $\alpha$ must not be $r$ either.
 #
 # </details>
 
@@ -677,9 +682,9 @@ print(f"perplexities: {(4 * (1 - share)).exp():.1f} and {torch.tensor(4.0).exp()
 # <details><summary>Solution 2</summary>
 #
 # The right text is judged by $6\,(n + 1) \ln 0.7 / (n + 6)$, the empty one by $\ln 0.2 \approx -1.61$, since its
-# divisor is $(5 + 1)/6 = 1$. As $n$ grows, $(n + 1)/(n + 6)$ rises towards 1, and the first falls towards
-# $6 \ln 0.7 \approx -2.14$. They cross where $6\,(n + 1) \cdot 0.357 = 1.609\,(n + 6)$, at $n \approx 14.1$: texts of up to
-# 14 tokens win, longer ones lose. The penalty has moved the end of the trouble, and not taken it away. Dividing
+# divisor is $(5 + 1)/6 = 1$. As $n$ grows, $(n + 1)/(n + 6)$ rises towards 1, and the first falls towards $6 \ln
+# 0.7 \approx -2.14$. They cross where $6\,(n + 1) \cdot 0.357 = 1.609\,(n + 6)$, at $n \approx 14.2$: texts of up
+# to 14 tokens win, longer ones lose. The penalty has moved the end of the trouble, and not taken it away. Dividing
 # by the length itself, $n + 1$, would: then the right text has $\ln 0.7$ a token, at every length.
 #
 # </details>
@@ -700,9 +705,9 @@ for n in (13, 14, 15, 16):
 # %% [markdown]
 # <details><summary>Solution 3</summary>
 #
-# The second says how often a memory could be right to the letter: it answers with a translation that it holds. That is seldom,
-# under both splits. But BLEU pays for parts, too, and of these the first count says more: who finds a source that is one
-# word away has most of the translation right.
+# The second says how often a memory could be right to the letter: it answers with a translation that it holds. That
+# is seldom, under both splits. But BLEU pays for parts, too, and of these the first count says more: who finds a
+# long source that is one word away has most of the translation right.
 #
 # </details>
 
@@ -759,18 +764,18 @@ down = row_loss(aside, aside, answers) < start
 print("perfect: a gradient", bool(moves.norm() > 1e-6), "/ a way down", bool(down))
 
 # %% [markdown]
-# > **Exercise 5 (open, medium, 40 minutes).** Choose a test of your own code, or of a library's, and name what it does not vary: lengths,
-# > orders, scales, alphabets, copies, devices. Break the code so that the test still passes. As a start: which encoders of exhibit 21's
-# > kind would pass if all sentences in the check had one token?
+# > **Exercise 5 (open, medium, 40 minutes).** Choose a test of your own code, or of a library's, and name what it
+# > does not vary: lengths, orders, scales, alphabets, copies, devices. Break the code so that the test still
+# > passes. As a start: which decoders of exhibit 21's kind would pass if all sentences in the check had one token?
 # >
 # > *Hint: for one token, what is there to be blind to?*
 
 # %% [markdown]
 # <details><summary>Solution 5</summary>
 #
-# The check of exhibit 21 changes the token that is to be written *and* all that follow. With one token it still finds the
-# unshifted input. What it no longer finds is a decoder that sees further ahead only, a mask one diagonal off behind a sound
-# shift: for that, it takes at least two tokens. The code breaks the mask and tries both.
+# The check of exhibit 21 changes the token that is to be written *and* all that follow. With one token it still
+# finds the unshifted input. What it no longer finds is a decoder that sees further ahead only, past the token to be
+# written: for that, it takes at least two tokens. The code adds such a glance to sound scores and tries both.
 #
 # </details>
 
