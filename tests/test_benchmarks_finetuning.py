@@ -327,6 +327,16 @@ SAID = {  # what the chapter says, and the comparisons on which it rests: labels
     "rank 16 is worse than rank 1.": [
         (300, "LoRA, rank 16", "LoRA, rank 1", "worse"),
     ],
+    "All weights, in equal steps or in unequal, are better than LoRA of rank 1 and of rank 4": [
+        (3000, method, lora, "better") for method in ("all weights", "discriminative rates") for lora in LORA[:2]
+    ],
+    "rank 16 is better than rank 1: with more labels": [(3000, "LoRA, rank 16", "LoRA, rank 1", "better")],
+    "Word vectors, MiniLM and even the bag of words are better than LoRA of rank 4.": [
+        (3000, f"{name}{REGRESSION}", "LoRA, rank 4", "better") for name in ("skip-gram", "MiniLM", "tf-idf")
+    ],
+    "The head is worse than logistic regression on the very same vectors": [
+        (3000, "head only", f"frozen{REGRESSION}", "worse")
+    ],
     "With thirty labels our LoRA of rank 4 forgets less than all weights do, and learns more": [
         (30, "LoRA, rank 4", "all weights", "better"),
     ],

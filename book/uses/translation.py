@@ -409,6 +409,8 @@ y, _ = pad([[2, *signs.encode(target), 3] for target in write])  # (pairs, U + 1
 torch.manual_seed(0)
 reader = Encoder(len(words), 32, 48, 1, bidirectional=True)
 model = EncoderDecoder(reader, Decoder(len(signs), 32, 48, 96))
+start = {name: weight.clone() for name, weight in model.state_dict().items()}
+every = torch.arange(300)
 print(f"{len(short):,} pairs, {len(words):,} words, {len(signs):,} signs")
 
 
@@ -420,7 +422,7 @@ def loss(rows, masked=True):
     return torch.nn.functional.cross_entropy(scores.mT, wanted, ignore_index=ignored)
 
 
-every = torch.arange(300)
+model.load_state_dict(start)
 before = loss(every).item()
 batches = random_rows(len(short), batch_size=32, steps=300)
 fit(model.parameters(), loss, batches, 0.02, warmup=20, clip=5.0)
