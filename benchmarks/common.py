@@ -8,10 +8,11 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
+from statistics import mean
 
 BOOK = Path(__file__).resolve().parents[1] / "book"
 RESULTS = Path(__file__).resolve().parents[1] / "src" / "scratch" / "results"
@@ -39,8 +40,7 @@ def run_parts(
         return None
     if unknown := set(arguments.parts) - set(parts):
         parser.error(f"part must be one of {', '.join(parts)}, got {', '.join(sorted(unknown))}")
-    file = RESULTS / f"{name}.json"
-    results = json.loads(file.read_text("utf-8")) if file.exists() else {}
+    results = stored(name)
     results |= {
         "date": date.today().isoformat(),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
@@ -49,8 +49,56 @@ def run_parts(
     }
     for part in arguments.parts or parts:
         results[part] = parts[part]()
-        file.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
+        keep(name, results)
     return results
+
+
+def stored(name: str) -> dict:
+    """What src/scratch/results/<name>.json holds; {} if there is none."""
+    file = RESULTS / f"{name}.json"
+    return json.loads(file.read_text("utf-8")) if file.exists() else {}
+
+
+def keep(name: str, results: dict) -> None:
+    """Write a file of results, which is whole whenever this is stopped."""
+    file = RESULTS / f"{name}.json"
+    unfinished = file.with_suffix(".tmp")
+    unfinished.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
+    unfinished.replace(file)
+
+
+def resumed(name: str, part: str, jobs: list[dict], run: Callable[[dict], dict]) -> list[dict]:
+    """The rows of these jobs: the file's, and new ones, which are in the file as soon as they are there.
+
+    A row holds its job, and so is known by it. What a row keeps under a name that ends in "texts" is not printed.
+    """
+    results = stored(name)
+    rows, found = results.setdefault(part, []), []
+    for job in jobs:
+        row = next((row for row in rows if job.items() <= row.items()), None)
+        if row is None:
+            row = run(job)
+            rows.append(row)
+            keep(name, results)
+            print(part, {key: value for key, value in row.items() if not key.endswith("texts")}, flush=True)
+        found.append(row)
+    return found
+
+
+def best_rate(rows: list[dict], score: Callable[[dict], float]) -> float:
+    """The step size with the largest score, a mean over seeds."""
+    return max({row["rate"] for row in rows}, key=lambda rate: mean(score(row) for row in rows if row["rate"] == rate))
+
+
+def swept(rates: Iterable[float], rows: Callable[[list[float]], list[dict]], score: Callable[[dict], float]) -> list:
+    """The rows of these step sizes, of more while the best of them lies at the border."""
+    tried = sorted(rates)
+    while True:
+        found = rows(tried)
+        rate = best_rate(found, score)
+        if tried[0] < rate < tried[-1]:
+            return found
+        tried = sorted([*tried, rate / 2 if rate == tried[0] else rate * 2])
 
 
 def apart(script: str, job: object, threads: int = 1) -> object:

@@ -24,7 +24,6 @@ from __future__ import annotations
 
 import copy
 import functools
-import json
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -415,15 +414,12 @@ def jobs(rows: list[dict], count: int, method: str) -> Iterator[tuple[float | No
 
 def part(data: Callable[[], Data], count: int, methods: tuple[str, ...] = METHODS) -> list[dict]:
     """All rows for a number of labels: those that are stored, and those that were missing."""
-    file = common.RESULTS / "finetuning.json"
-    stored = json.loads(file.read_text("utf-8")) if file.exists() else {}
+    stored = common.stored("finetuning")
     rows = stored.setdefault(str(count), [])
     for method in methods:
         for rate, seed in jobs(rows, count, method):
             rows.append(row(data(), method, count, rate, seed))
-            unfinished = file.with_suffix(".tmp")  # so that the file is whole whenever this is stopped
-            unfinished.write_text(json.dumps(stored, indent=1) + "\n", "utf-8")
-            unfinished.replace(file)
+            common.keep("finetuning", stored)
             print(count, {name: value for name, value in rows[-1].items() if name != "right"}, flush=True)
     return rows
 

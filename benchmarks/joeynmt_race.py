@@ -17,7 +17,7 @@ the test strings, greedily and with a beam of 5; the search that is better on th
 one. Of these, every second is used: its Transformer needs as long for translating them as for learning.
 
 The file, src/scratch/results/joeynmt.json, is written after each training. What is in it is not trained again.
-`translation.texts` gives a row's translations.
+`writers.texts` gives a row's translations.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ from statistics import mean
 
 import common
 import translation
-from translation import AVERAGE, CHOOSING, CLIP, SECONDS, SEEDS, WARMUP, joined, packed, score, split
+from translation import AVERAGE, CHOOSING, SECONDS, SEEDS, joined, score, split
+from writers import CLIP, WARMUP, packed
 
 VERSION, LANGUAGE, BEAM = "2.3.0", "zh", 5
 LIMIT = 45  # tokens written at most: no reference has as many
@@ -235,18 +236,7 @@ def judged(job: dict, found: dict[str, list[str]]) -> dict:
 
 def trained(model: str, jobs: list[dict]) -> list[dict]:
     """The rows of these jobs: the file's, and new ones, which are in the file as soon as they are there."""
-    file = common.RESULTS / "joeynmt.json"
-    stored = json.loads(file.read_text("utf-8")) if file.exists() else {}
-    rows, found = stored.setdefault(model, []), []
-    for job in jobs:
-        row = next((row for row in rows if job.items() <= row.items()), None)
-        if row is None:
-            row = run(job)
-            rows.append(row)
-            file.write_text(json.dumps(stored, indent=1) + "\n", "utf-8")
-            print({name: value for name, value in row.items() if not name.endswith("texts")}, flush=True)
-        found.append(row)
-    return found
+    return common.resumed("joeynmt", model, jobs, run)
 
 
 def sweep(model: str) -> tuple[dict, list[dict]]:

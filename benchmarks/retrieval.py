@@ -25,7 +25,6 @@ MiniLM's vectors are kept in .cache; computing them takes half of the time.
 from __future__ import annotations
 
 import functools
-import json
 import math
 import os
 import random
@@ -350,15 +349,12 @@ def theirs(rows: list[dict], _: int) -> list[dict]:
 
 def all_rows() -> list[dict]:
     """The rows that are stored, and those that were missing, each written as it comes."""
-    file = common.RESULTS / f"{FILE}.json"
-    stored = json.loads(file.read_text("utf-8")) if file.exists() else {}
+    stored = common.stored(FILE)
     rows = stored.setdefault("rows", [])
 
     def keep(new: list[dict]) -> None:
         rows.extend(new)
-        unfinished = file.with_suffix(".tmp")  # so that the file is whole whenever this is stopped
-        unfinished.write_text(json.dumps(stored, indent=1) + "\n", "utf-8")
-        unfinished.replace(file)
+        common.keep(FILE, stored)
 
     for name, *job in jobs():
         if len(job) == 1:

@@ -17,12 +17,9 @@ follow: words in lower case without marks, as ROUGE counts them.
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import re
-import time
-from collections.abc import Iterator
 from functools import cache
 from statistics import mean
 
@@ -30,9 +27,8 @@ os.environ["OMP_NUM_THREADS"] = "1"  # before torch is there
 
 import common
 import torch
-from torch import Tensor, nn
-from translation import begin, packed
-from translation import texts as texts
+from torch import Tensor
+from writers import Pairs, begin, fitted, packed, surprise
 
 from scratch.copying import CopyingDecoder, CopyingEncoderDecoder, decode, encode
 from scratch.corpora import Docstring, load_docstrings
@@ -42,10 +38,10 @@ from scratch.metrics import rouge
 from scratch.search import greedy
 from scratch.text import Vocabulary, pad
 
-SECONDS, BATCH = 24.0, 32  # of training; docstrings a step
+SECONDS = 24.0  # of training
 READ, WRITTEN = 60, 30  # words of a body that are read, words of a summary that are written at most
 EMBEDDING, HIDDEN, OFTEN = 64, 64, 3  # how often a word must be seen to be known
-CLIP, AVERAGE, WARMUP = 5.0, 0.98, 0.05  # of the gradient; of averaged weights, a step; a share of the time
+AVERAGE = 0.98  # of the averaged weights, a step
 ARMS = {  # whether the name is read, and whether the decoder points
     "body": (False, False),
     "body, pointer": (False, True),
@@ -74,7 +70,7 @@ def halves(test: list[Docstring]) -> tuple[list[int], list[int]]:
     return sorted(order[:middle]), sorted(order[middle:])
 
 
-class Data:
+class Data(Pairs):
     """The docstrings as ids, in one numbering: first the words of summaries, then the bodies' rest."""
 
     def __init__(self, named: bool, seen: bool = False):
@@ -84,29 +80,12 @@ class Data:
             kept = random.Random(1).sample(train, len(train) - len(learnt))
             train, test = kept + [test[i] for i in learnt], [test[i] for i in asked]
         self.named, self.splits = named, {"train": train, "validation": validation, "test": test}
-        source = Vocabulary.from_tokens((word for row in train for word in self.read(row)), OFTEN)
-        target = Vocabulary.from_tokens((word for _, _, summary, _ in train for word in words(summary)), OFTEN)
-        rest = {word: n for word, n in source.counts.items() if word not in target}
-        self.vocabulary, self.written = Vocabulary(target.counts | rest), len(target)
+        super().__init__([(self.read(row), words(row[2])) for row in train], OFTEN)
 
     def read(self, row: Docstring) -> list[str]:
         """The words that an encoder is given, a colon between name and body."""
         name, body, *_ = row
         return [*([*parts(name), ":"] if self.named else []), *words(body)[:READ]]
-
-    def rows(self, copies: bool) -> list[tuple[list[int], list[int]]]:
-        """The training pairs as ids of source and summary; without copies, all that is not written is `<unk>`."""
-        rows = []
-        for row in self.splits["train"]:
-            ids, others = encode(self.vocabulary, self.read(row))
-            wanted, _ = encode(self.vocabulary, words(row[2]), others)
-            can = {*range(self.written), *(ids if copies else ())}
-            rows.append((self.known(ids, copies), [i if i in can else Vocabulary.unk_id for i in wanted]))
-        return rows
-
-    def known(self, ids: list[int], copies: bool) -> list[int]:
-        """A source's ids, as a model that copies or one that does not reads them."""
-        return ids if copies else [i if i < len(self.vocabulary) else Vocabulary.unk_id for i in ids]
 
     def summarize(self, model: EncoderDecoder, which: str, batch: int = 64) -> tuple[list[str], list[str]]:
         """What the model makes of the docstrings of a split, without `<unk>`, and with the word it looked at instead.
@@ -152,18 +131,6 @@ def make(book: Data, points: bool) -> EncoderDecoder:
     return EncoderDecoder(encoder, Decoder(*sizes))
 
 
-def batches(rows: list, rng: random.Random) -> Iterator[tuple[Tensor, ...]]:
-    """Without end: sources of like length, their lengths, what stands before each guess, and what is right."""
-    while True:
-        order = sorted(range(len(rows)), key=lambda i: (len(rows[i][0]), len(rows[i][1]), rng.random()))
-        some = [order[start : start + BATCH] for start in range(0, len(order), BATCH)]
-        rng.shuffle(some)
-        for part in some:
-            targets = [rows[i][1] for i in part]
-            before, after = ([[2, *t] for t in targets], [[*t, 3] for t in targets])
-            yield *pad([rows[i][0] for i in part]), pad(before)[0], pad(after)[0]
-
-
 def train(job: dict) -> tuple[EncoderDecoder, dict]:
     """The model of a job's arm, trained for the job's seconds of processor time, and how it went."""
     named, points = ARMS[job["arm"]]
@@ -171,35 +138,7 @@ def train(job: dict) -> tuple[EncoderDecoder, dict]:
     torch.manual_seed(seed)
     model = make(book, points)
     begin(model)
-    rows, weights = book.rows(points), list(model.parameters())
-    averaged = [w.detach().clone() for w in weights]
-    optimizer = torch.optim.Adam(weights, lr=rate, fused=True)
-    start, losses = time.process_time(), []
-    for ids, lengths, before, after in batches(rows, random.Random(seed)):
-        share = (time.process_time() - start) / seconds
-        if share >= 1:
-            break
-        optimizer.param_groups[0]["lr"] = rate * min(1.0, share / WARMUP + 1e-3) * (1 - share)
-        if points:
-            loss = -model.log_p(ids, lengths, before, after)[after > 0].mean()
-        else:
-            scores = model(ids, lengths, before).flatten(0, 1)
-            loss = nn.functional.cross_entropy(scores, after.flatten(), ignore_index=0)
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(weights, CLIP)
-        optimizer.step()
-        keep = min(AVERAGE, (1 + len(losses)) / (10 + len(losses)))
-        torch._foreach_lerp_(averaged, [w.data for w in weights], 1 - keep)
-        losses.append(loss.item())
-    for weight, value in zip(weights, averaged, strict=True):
-        weight.data = value
-    return model, {
-        "parameters": sum(w.numel() for w in weights),
-        "steps": len(losses),
-        "epochs": round(len(losses) * BATCH / len(rows), 1),
-        "loss": round(mean(losses[-100:]), 3) if losses else None,
-    }
+    return model, fitted(model, book.rows(points), surprise, rate, seed, seconds, AVERAGE)
 
 
 def score(found: list[str], rows: list[Docstring]) -> dict[str, float]:
@@ -225,44 +164,30 @@ def run(job: dict) -> dict:
 
 
 def trained(part: str, jobs: list[dict]) -> list[dict]:
-    """The rows of these jobs: the file's, and new ones, which are in the file as soon as they are there."""
-    file = common.RESULTS / "summarization.json"
-    stored = json.loads(file.read_text("utf-8")) if file.exists() else {}
-    rows = stored.setdefault(part, [])
-    found = []
-    for job in jobs:
-        row = next((row for row in rows if job.items() <= row.items()), None)
-        if row is None:
-            row = run(job)
-            rows.append(row)
-            file.write_text(json.dumps(stored, indent=1) + "\n", "utf-8")
-            print(part, {name: value for name, value in row.items() if not name.endswith("texts")}, flush=True)
-        found.append(row)
-    return found
+    """The rows of these jobs, each trained if it was not trained before."""
+    return common.resumed("summarization", part, jobs, run)
 
 
 def rates() -> list[dict]:
     """Each arm with each step size, for half of the time; while the best lies at the border, one more beyond it."""
     found = []
     for arm in ARMS:
-        tried = list(RATES)
-        while True:
-            job = {"arm": arm, "seconds": SECONDS / 2}
-            rows = trained("rates", [job | {"rate": rate, "seed": seed} for rate in tried for seed in range(CHOOSING)])
-            rate = best(rows)
-            if min(tried) < rate < max(tried):
-                break
-            tried = sorted([*tried, rate / 2 if rate == min(tried) else rate * 2])
-        found += rows
+        job = {"arm": arm, "seconds": SECONDS / 2}
+
+        def rows(tried: list[float], job=job) -> list[dict]:
+            return trained("rates", [job | {"rate": rate, "seed": seed} for rate in tried for seed in range(CHOOSING)])
+
+        found += common.swept(RATES, rows, quality)
     return found
+
+
+def quality(row: dict) -> float:
+    return row["validation"]["rouge1"]
 
 
 def best(rows: list[dict]) -> float:
     """The step size with the best ROUGE-1 on validation, a mean over seeds."""
-    return max(
-        {row["rate"] for row in rows},
-        key=lambda rate: mean(row["validation"]["rouge1"] for row in rows if row["rate"] == rate),
-    )
+    return common.best_rate(rows, quality)
 
 
 def chosen() -> dict[str, float]:

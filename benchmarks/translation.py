@@ -18,16 +18,11 @@ follow. BLEU counts Chinese characters (sacrebleu's tokenizer "zh") or French wo
 
 from __future__ import annotations
 
-import base64
-import json
-import lzma
 import os
-import random
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cache, partial
-from statistics import mean
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch is there
 
@@ -36,6 +31,7 @@ import numpy as np
 import torch
 from sacrebleu.metrics import BLEU
 from torch import Tensor, nn
+from writers import BATCH, SMALL, Pairs, begin, fitted, packed, surprise
 
 from scratch._arguments import ids_below
 from scratch.alignment import IBM1
@@ -51,11 +47,10 @@ from scratch.search import State, beam_search, greedy
 from scratch.text import Vocabulary, mask, pad
 from scratch.translate import joined, split
 
-SECONDS, BATCH, LONGEST = 60.0, 32, 60  # of training; sentences a step; tokens written at most
+SECONDS, LONGEST = 60.0, 60  # of training; tokens written at most
 EMBEDDING, HIDDEN = 64, 128  # of an LSTM
 DIM, HEADS = 96, 4  # of a Transformer: about as many weights
-SMALL = 0.1  # the deviation of an LSTM's random rows
-WARMUP, CLIP, AVERAGE = 0.05, 5.0, 0.995  # a share of the time; of the gradient's norm; of the averaged weights, a step
+AVERAGE = 0.995  # of the averaged weights, a step
 RATES = (0.0025, 0.005, 0.01, 0.02)
 CHOOSING, SEEDS = 2, 5
 WEIGHTS = (0.1, 0.2, 0.3, 0.5, 0.8)  # of the language model beside IBM Model 1
@@ -75,36 +70,19 @@ def tokens(language: str, texts: list[str]) -> list[list[str]]:
     return [cut(text).split() for text in texts]
 
 
-class Data:
+class Data(Pairs):
     """The pairs of a language as ids, in one numbering: first what the targets are made of, then the sources' rest."""
 
     def __init__(self, language: str, often: int = 2):
         pairs, self.language = load_pairs(f"en-{language}"), language
         self.splits = dict(zip(("train", "validation", "test"), pairs, strict=True))
         self.inside = Counter(word for source, _ in pairs[0] for word in split(language, source)[1:])
-        source = Vocabulary.from_tokens((word for text, _ in pairs[0] for word in self.read(text)), often)
-        target = Vocabulary.from_tokens((word for _, text in pairs[0] for word in split(language, text)), often)
-        rest = {word: n for word, n in source.counts.items() if word not in target}
-        self.vocabulary, self.written = Vocabulary(target.counts | rest), len(target)
+        super().__init__([(self.read(source), split(language, target)) for source, target in pairs[0]], often)
 
     def read(self, source: str) -> list[str]:
         """The words of a source, the first of them without its capital if it has none inside of other sources."""
         first, *rest = split(self.language, source)
         return [first.lower() if self.inside[first.lower()] > self.inside[first] else first, *rest]
-
-    def rows(self, copies: bool) -> list[tuple[list[int], list[int]]]:
-        """The training pairs as ids of source and target; without copies, all that is not written is `<unk>`."""
-        rows = []
-        for source, target in self.splits["train"]:
-            ids, others = encode(self.vocabulary, self.read(source))
-            wanted, _ = encode(self.vocabulary, split(self.language, target), others)
-            can = {*range(self.written), *(ids if copies else ())}
-            rows.append((self.known(ids, copies), [i if i in can else Vocabulary.unk_id for i in wanted]))
-        return rows
-
-    def known(self, ids: list[int], copies: bool) -> list[int]:
-        """A source's ids, as a model that copies or one that does not reads them."""
-        return ids if copies else [i if i < len(self.vocabulary) else Vocabulary.unk_id for i in ids]
 
     def translate(
         self, model: EncoderDecoder, which: str, search=greedy, batch: int = BATCH, order: Sequence[int] | None = None
@@ -210,20 +188,6 @@ CHANGES = {  # of the rung "dot"; a job's "teacher" is the share of steps that a
 }
 
 
-def batches(rows: list, rng: random.Random, bucketed: bool = True) -> Iterator[tuple[Tensor, ...]]:
-    """Without end: sources, their lengths, what stands before each guess, and what is right."""
-    while True:
-        order = sorted(range(len(rows)), key=lambda i: (len(rows[i][0]), len(rows[i][1]), rng.random()))
-        if not bucketed:
-            rng.shuffle(order)
-        parts = [order[start : start + BATCH] for start in range(0, len(order), BATCH)]
-        rng.shuffle(parts)
-        for part in parts:
-            targets = [rows[i][1] for i in part]
-            before, after = ([[2, *t] for t in targets], [[*t, 3] for t in targets])
-            yield *pad([rows[i][0] for i in part]), pad(before)[0], pad(after)[0]
-
-
 def train(job: dict) -> tuple[EncoderDecoder, dict]:
     """The model of a job's rung, trained for the job's seconds of processor time, and how it went."""
     book, seed, rate, seconds = book_of(job), job["seed"], job["rate"], job["seconds"]
@@ -234,39 +198,19 @@ def train(job: dict) -> tuple[EncoderDecoder, dict]:
         begin_with_word2vec(model.encoder.embedding, book)
     if job.get("dropout"):
         drop(model, job["dropout"])
-    copies = isinstance(model, CopyingEncoderDecoder)
-    rows, weights = book.rows(copies), list(model.parameters())
-    averaged = [w.detach().clone() for w in weights]
-    optimizer = torch.optim.Adam(weights, lr=rate, fused=True)
-    start, losses, steps = time.process_time(), [], 0
-    for ids, lengths, before, after in batches(rows, random.Random(seed), job.get("bucketed", True)):
-        share = (time.process_time() - start) / seconds
-        if share >= 1:
-            break
-        optimizer.param_groups[0]["lr"] = rate * min(1.0, share / WARMUP + 1e-3) * (1 - share)
-        if copies:
-            loss = -model.log_p(ids, lengths, before, after)[after > 0].mean()
-        else:
-            given = job.get("teacher")
-            scores = model(ids, lengths, before) if given is None else sampled(model, ids, lengths, before, given)
-            ignored = 0 if job.get("masked", True) else -100
-            loss = nn.functional.cross_entropy(scores.flatten(0, 1), after.flatten(), ignore_index=ignored)
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(weights, CLIP)
-        optimizer.step()
-        torch._foreach_lerp_(averaged, [w.data for w in weights], 1 - min(AVERAGE, (1 + steps) / (10 + steps)))
-        losses.append(loss.item())
-        steps += 1
-    for weight, value in zip(weights, averaged, strict=True):
-        weight.data = value
-    epochs = steps * BATCH / len(rows)
-    return model.eval(), {
-        "parameters": sum(w.numel() for w in weights),
-        "steps": steps,
-        "epochs": round(epochs, 1),
-        "loss": round(mean(losses[-100:]), 3) if losses else None,
-    }
+
+    def loss(model: EncoderDecoder, ids: Tensor, lengths: Tensor, before: Tensor, after: Tensor) -> Tensor:
+        if "teacher" not in job and job.get("masked", True):
+            return surprise(model, ids, lengths, before, after)
+        scores = (
+            sampled(model, ids, lengths, before, job["teacher"]) if "teacher" in job else model(ids, lengths, before)
+        )
+        ignored = 0 if job.get("masked", True) else -100
+        return nn.functional.cross_entropy(scores.flatten(0, 1), after.flatten(), ignore_index=ignored)
+
+    rows = book.rows(isinstance(model, CopyingEncoderDecoder))
+    how = fitted(model, rows, loss, rate, seed, seconds, AVERAGE, job.get("bucketed", True))
+    return model, how
 
 
 def book_of(job: dict) -> Data:
@@ -285,20 +229,6 @@ def sampled(model: EncoderDecoder, ids: Tensor, lengths: Tensor, before: Tensor,
         if right is not None:
             tokens = torch.where(torch.rand(len(right)) < share, right, step[:, 0].detach().argmax(1))
     return torch.stack(scores, 1)
-
-
-def begin(model: EncoderDecoder) -> None:
-    """Random rows of an LSTM's words small, layers beside it large: it learns several times sooner.
-
-    A word that is seldom seen stays near zero, and so disturbs little; and what is found reaches the guess at once.
-    """
-    for part in (model.encoder, model.decoder):
-        if hasattr(part, "embedding"):
-            part.embedding.weight.data *= SMALL
-    if not isinstance(model.decoder, TransformerDecoder):
-        for layer in model.decoder.modules():
-            if isinstance(layer, nn.Linear):
-                nn.init.kaiming_uniform_(layer.weight, nonlinearity="tanh")
 
 
 def drop(model: EncoderDecoder, share: float) -> None:
@@ -392,16 +322,6 @@ class Words:
         return texts
 
 
-def packed(texts: list[str]) -> str:
-    """Texts as a row keeps them, in some twelve thousand characters."""
-    return base64.b85encode(lzma.compress("\n".join(texts).encode(), preset=9)).decode()
-
-
-def texts(row: dict, which: str = "texts") -> list[str]:
-    """The translations of the test sources that a row holds."""
-    return lzma.decompress(base64.b85decode(row[which])).decode().split("\n")
-
-
 def plain(language: str) -> list[dict]:
     """The ways without a network: their processor seconds, and their scores; the language model's weight is chosen."""
     splits, rows = data(language).splits, []
@@ -479,45 +399,31 @@ def slips(book: Data, model: EncoderDecoder, written: list[str], references: lis
 
 
 def trained(part: str, jobs: list[dict]) -> list[dict]:
-    """The rows of these jobs: the file's, and new ones, which are in the file as soon as they are there."""
-    file = common.RESULTS / "translation.json"
-    stored = json.loads(file.read_text("utf-8")) if file.exists() else {}
-    rows = stored.setdefault(part, [])
-    found = []
-    for job in jobs:
-        row = next((row for row in rows if job.items() <= row.items()), None)
-        if row is None:
-            row = common.apart(__file__, job)
-            rows.append(row)
-            file.write_text(json.dumps(stored, indent=1) + "\n", "utf-8")
-            print(part, {name: value for name, value in row.items() if not name.endswith("texts")}, flush=True)
-        found.append(row)
-    return found
+    """The rows of these jobs, each trained in a process of its own, if it was not trained before."""
+    return common.resumed("translation", part, jobs, partial(common.apart, __file__))
 
 
 def rates(language: str) -> list[dict]:
     """Each rung with each step size, for half of the time; while the best lies at the border, one more beyond it."""
     found = []
     for rung in RUNGS:
-        tried = list(RATES)
-        while True:
-            job = {"language": language, "rung": rung, "seconds": SECONDS / 2}
+        job = {"language": language, "rung": rung, "seconds": SECONDS / 2}
+
+        def rows(tried: list[float], job=job) -> list[dict]:
             jobs = [job | {"rate": rate, "seed": seed} for rate in tried for seed in range(CHOOSING)]
-            rows = trained(f"{language}-rates", jobs)
-            rate = best(rows)
-            if min(tried) < rate < max(tried):
-                break
-            tried = sorted([*tried, rate / 2 if rate == min(tried) else rate * 2])
-        found += rows
+            return trained(f"{language}-rates", jobs)
+
+        found += common.swept(RATES, rows, quality)
     return found
+
+
+def quality(row: dict) -> float:
+    return row["validation"]["bleu"]
 
 
 def best(rows: list[dict]) -> float:
     """The step size with the best BLEU on validation, a mean over seeds."""
-    return max(
-        {row["rate"] for row in rows},
-        key=lambda rate: mean(row["validation"]["bleu"] for row in rows if row["rate"] == rate),
-    )
+    return common.best_rate(rows, quality)
 
 
 def seeds(language: str) -> list[dict]:

@@ -12,6 +12,7 @@ import pytest
 import sacrebleu
 import torch
 import translation
+import writers
 
 from scratch.corpora import load_pairs
 
@@ -127,13 +128,13 @@ def test_a_row_has_the_scores_of_what_was_written(small, tokens):
     references = [target for _, target in small[2]]
     assert row["pairs"] == [70, 4, 12]
     for scores, kept in (("test", "texts"), ("beam", "beam texts")):
-        written = translation.texts(row, kept)
+        written = writers.texts(row, kept)
         theirs = sacrebleu.corpus_bleu(written, [references], tokenize="zh")
         assert row[scores]["bleu"] == pytest.approx(theirs.score, abs=0.006)
         assert row[scores]["chrf"] == pytest.approx(sacrebleu.corpus_chrf(written, [references]).score, abs=0.006)
     missing = race.turns()["test"][0]
-    assert [i for i, text in enumerate(translation.texts(row)) if not text] == [missing]  # and no <unk>
-    assert [text.replace(" ", "") for text in translation.texts(row, "beam texts")] == [
+    assert [i for i, text in enumerate(writers.texts(row)) if not text] == [missing]  # and no <unk>
+    assert [text.replace(" ", "") for text in writers.texts(row, "beam texts")] == [
         text.replace(" ", "") for text in references
     ]
     assert row["beam"]["bleu"] > row["test"]["bleu"]

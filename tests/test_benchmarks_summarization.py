@@ -8,6 +8,7 @@ import common
 import pytest
 import summarization
 import torch
+import writers
 from rouge_score import rouge_scorer
 
 from scratch.corpora import load_docstrings
@@ -21,7 +22,8 @@ def small(monkeypatch, tmp_path):
     splits = [part[:n] for part, n in zip(load_docstrings(), (60, 8, 12), strict=True)]
     ticks = itertools.count()
     changes = {"load_docstrings": lambda: splits, "SECONDS": 0.2, "SEEDS": 1, "EMBEDDING": 8, "HIDDEN": 8}
-    changes |= {"WRITTEN": 12, "READ": 20, "time": SimpleNamespace(process_time=lambda: next(ticks) / 100)}
+    changes |= {"WRITTEN": 12, "READ": 20}
+    monkeypatch.setattr(writers, "time", SimpleNamespace(process_time=lambda: next(ticks) / 100))
     for name, value in changes.items():
         monkeypatch.setattr(summarization, name, value)
     monkeypatch.setattr(common, "RESULTS", tmp_path)
@@ -47,7 +49,7 @@ def test_every_arm_is_trained_once_and_judged_by_what_it_wrote(small, monkeypatc
     for row in rows:
         for texts, scores in (("texts", "test"), ("looked-up texts", "looked up")):
             if texts in row:
-                found = summarization.texts(row, texts)
+                found = writers.texts(row, texts)
                 theirs = [scorer.score(a, b) for a, b in zip(references, found, strict=True)]
                 for kind, value in row[scores].items():
                     mean = 100 * sum(one[kind].fmeasure for one in theirs) / len(theirs)
@@ -70,7 +72,7 @@ def test_what_is_learnt_from_the_test_packages_is_not_asked(small, monkeypatch):
     assert not any(test[i] in book.splits["train"] for i in asked)
     monkeypatch.setattr(summarization, "chosen", lambda: dict.fromkeys(summarization.ARMS, 0.005))
     (row,) = summarization.seen()
-    assert len(summarization.texts(row)) == len(asked)
+    assert len(writers.texts(row)) == len(asked)
 
 
 def test_a_name_is_cut_into_its_words():

@@ -11,6 +11,7 @@ import pytest
 import sacrebleu
 import torch
 import translation
+import writers
 from gensim.models import KeyedVectors
 
 from scratch.alignment import IBM1
@@ -32,7 +33,9 @@ def small(monkeypatch, tmp_path):
     changes = {"load_pairs": pairs.get, "SECONDS": 0.2, "SEEDS": 1, "EMBEDDING": 8, "HIDDEN": 8, "DIM": 8, "HEADS": 2}
     ticks = itertools.count()
     changes |= {"LONGEST": 12, "english": lambda: vectors}
-    changes["time"] = SimpleNamespace(process_time=lambda: next(ticks) / 100)  # a hundred steps a second
+    clock = SimpleNamespace(process_time=lambda: next(ticks) / 100)  # a hundred steps a second
+    monkeypatch.setattr(writers, "time", clock)
+    monkeypatch.setattr(translation, "time", clock)
     for name, value in changes.items():
         monkeypatch.setattr(translation, name, value)
     monkeypatch.setattr(common, "RESULTS", tmp_path)
@@ -59,7 +62,7 @@ def test_every_rung_is_trained_once_and_judged_by_what_it_wrote(small, monkeypat
     ]
     references = [target for _, target in translation.data(language).splits["test"]]
     for row in rows:
-        written = translation.texts(row)
+        written = writers.texts(row)
         theirs = sacrebleu.corpus_bleu(written, [references], tokenize={"zh": "zh", "fr": "13a"}[language])
         assert row["test"]["bleu"] == pytest.approx(theirs.score, abs=0.006)
         assert row["test"]["chrf"] == pytest.approx(sacrebleu.corpus_chrf(written, [references]).score, abs=0.006)
@@ -122,9 +125,9 @@ def test_ids_have_one_numbering_and_a_target_only_what_can_be_said(small):
 
 def test_batches_are_all_rows_by_length():
     rows = [([4] * (1 + i % 3), [5 + i] * (1 + i % 2)) for i in range(100)]
-    some = translation.batches(rows, random.Random(0))
+    some = writers.batches(rows, random.Random(0))
     seen = []
-    for _ in range(-(-len(rows) // translation.BATCH)):
+    for _ in range(-(-len(rows) // writers.BATCH)):
         _, lengths, before, after = next(some)
         assert lengths.max() - lengths.min() <= 1
         assert (before[:, 0] == 2).all()
@@ -172,7 +175,7 @@ def test_each_change_changes_one_thing(small, monkeypatch):
     for row in rows:
         assert {k: row[k] for k in translation.CHANGES[row["change"]]} == translation.CHANGES[row["change"]]
         assert row["rung"] in ("dot", "no attention, one way")
-        assert len(translation.texts(row)) == 12
+        assert len(writers.texts(row)) == 12
     by_change = {row["change"]: row for row in rows}
     slips = by_change["no masks in writing"]["without"]
     assert [(row["batch"], row["sorted"]) for row in slips] == 4 * [(1, False), (8, False), (64, False), (64, True)]
@@ -218,7 +221,7 @@ def test_backwards_the_source_alone_is_turned():
 
 def test_batches_of_any_lengths():
     rows = [([4] * (1 + i % 30), [5 + i]) for i in range(64)]
-    some = translation.batches(rows, random.Random(0), bucketed=False)
+    some = writers.batches(rows, random.Random(0), bucketed=False)
     lengths = torch.cat([next(some)[1] for _ in range(2)])
     assert sorted(lengths.tolist()) == sorted(len(source) for source, _ in rows)
     assert (lengths[:32].max() - lengths[:32].min()) > 20
