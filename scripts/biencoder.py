@@ -22,17 +22,11 @@ import numpy as np
 import retrieval as benchmark
 import torch
 
+from scratch._eight_bits import restored, rounded
 from scratch.retrieval import MeanVectors, fuse_scores, stems
 
 RESULTS = Path(__file__).parents[1] / "src" / "scratch" / "results"
 SEED = benchmark.JUDGED[0]
-
-
-def rounded(table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Rows (V, d) as whole numbers from -127 to 127, and the scale of each (V,): the row is the product of both."""
-    scales = (np.abs(table).max(1) / 127).astype(np.float16)
-    whole = np.round(table / scales[:, None].astype(np.float64)).clip(-127, 127)
-    return whole.astype(np.int8), scales
 
 
 def judged(scores: dict[str, np.ndarray], counted: dict[str, np.ndarray], weight: float) -> dict[str, dict]:
@@ -59,11 +53,11 @@ def main() -> None:
     counted = {name: judge.bm25(stems, **benchmark.best(rows, "BM25, stems"))(name) for name in benchmark.SETS}
     model, losses = judge.book["trained"](SEED, **options)
     trained = {name: judge.book["cosines"](model, judge.asked(name)) for name in benchmark.SETS}
-    whole, scales = rounded(model.table.weight.detach().double().numpy())
-    vectors = MeanVectors(judge.book["kept"], whole * scales.astype(float)[:, None])
+    arrays = rounded("table", model.table.weight.detach())
+    vectors = MeanVectors(judge.book["kept"], restored(arrays, "table").numpy())
     words = np.frombuffer("\n".join(judge.book["kept"]).encode(), np.uint8)
     with io.BytesIO() as buffer:
-        np.savez_compressed(buffer, table=whole, scales=scales, stems=words, weight=np.array(weight, np.float16))
+        np.savez_compressed(buffer, **arrays, stems=words, weight=np.array(weight, np.float16))
         (data.OUT / "retrieval.npz").write_bytes(buffer.getvalue())
     data.register()
     log = {

@@ -28,6 +28,7 @@ import torch
 import translation
 
 from scratch import translate
+from scratch._eight_bits import restored, rounded
 
 ROOT = Path(__file__).parents[1]
 DATA, LOG = ROOT / "src" / "scratch" / "data", ROOT / "src" / "scratch" / "results" / "translate.json"
@@ -49,7 +50,7 @@ def arrays_of(book: translation.Data, model) -> dict[str, np.ndarray]:
         "names": np.frombuffer("\n".join(weights).encode(), np.uint8),
     }
     for name, weight in weights.items():
-        found |= translate.rounded(name, weight)
+        found |= rounded(name, weight)
     return found
 
 
@@ -92,7 +93,7 @@ def main() -> None:
     log = {"processor": platform.machine(), "torch": torch.__version__} | job | {"seconds": arguments.seconds} | how
     log["trained"] = {which: scores(book, model, which) for which in ("validation", "test")}
     arrays = arrays_of(book, model)
-    model.load_state_dict({name: translate.restored(arrays, name).float() for name in model.state_dict()})
+    model.load_state_dict({name: restored(arrays, name).float() for name in model.state_dict()})
     log["rounded"] = {which: scores(book, model, which) for which in ("validation", "test")}
     print(json.dumps(log, indent=1))
     if arguments.trial:

@@ -15,6 +15,7 @@ FOLDER = Path(scratch.__file__).parent
 ORDER = (
     *(
         "_arguments",
+        "_eight_bits",
         "table",
         "_drawing",
         "diagrams",

@@ -102,16 +102,6 @@ def test_what_is_shipped_scores_as_the_log_says():
     assert log["loss"][0] > 2 * log["loss"][-1] > 0
 
 
-def test_rows_come_back_from_eight_bits_within_half_a_step():
-    import biencoder
-
-    table = np.random.default_rng(0).normal(size=(20, 7)) * np.arange(1, 21)[:, None]
-    whole, scales = biencoder.rounded(table)
-    assert (whole.dtype, scales.dtype) == (np.int8, np.float16)
-    steps = scales.astype(float)[:, None]
-    assert (np.abs(whole * steps - table) <= 0.56 * steps).all()
-
-
 def test_answers_print_well():
     found = ask("How do I delete a file?")
     assert len(found) == 3

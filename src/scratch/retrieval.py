@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from scratch._arguments import at_least_1, finite, positive
+from scratch._eight_bits import restored
 from scratch.bm25 import BM25
 from scratch.corpora import load_arrays, load_documentation
 from scratch.text import tokenize
@@ -183,7 +184,7 @@ def shipped() -> tuple[MeanVectors, float]:
     Raises OSError if the shipped file is damaged.
     """
     arrays = load_arrays("retrieval")
-    table = arrays["table"] * arrays["scales"].astype(float)[:, None]  # (V, d)
+    table = restored(arrays, "table").numpy()  # (V, d)
     return MeanVectors(bytes(arrays["stems"]).decode().split("\n"), table), float(arrays["weight"])
 
 

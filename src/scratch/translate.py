@@ -11,11 +11,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from scratch._arguments import at_least_1
+from scratch._eight_bits import restored
 from scratch.copying import CopyingDecoder, CopyingEncoderDecoder, decode, encode
 from scratch.corpora import load_arrays
 from scratch.encoder import Encoder
@@ -163,22 +163,3 @@ def pretrained() -> Translator:
     model = CopyingEncoderDecoder(reader, writer).double()
     model.load_state_dict(weights)
     return Translator("zh", vocabulary, [0] * 4 + arrays["inside"].tolist(), model.eval())
-
-
-def rounded(name: str, weight: Tensor) -> dict[str, np.ndarray]:
-    """A tensor as arrays of a file: whole numbers from -127 to 127, and for each row what 127 stands for.
-
-    weight (…, columns) is kept under `name` and, in half precision, `name.scale` (…, 1); a tensor of one axis is a row.
-
-    >>> arrays = rounded("w", torch.tensor([[1.0, -0.5], [0.0, 20.0]]))
-    >>> arrays["w"].tolist(), restored(arrays, "w").tolist()
-    ([[127, -64], [0, 127]], [[1.0, -0.5039370078740157], [0.0, 20.0]])
-    """
-    scale = weight.abs().amax(-1, keepdim=True).half()
-    whole = (weight / scale.float().clamp_min(1e-12) * 127).round().clamp(-127, 127).to(torch.int8)
-    return {name: whole.numpy(), f"{name}.scale": scale.numpy()}
-
-
-def restored(arrays: dict[str, np.ndarray], name: str) -> Tensor:
-    """What `rounded` has kept under a name, in double precision."""
-    return torch.from_numpy(arrays[name].astype(np.float64) * (arrays[f"{name}.scale"].astype(np.float64) / 127))
