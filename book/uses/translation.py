@@ -723,32 +723,30 @@ from scratch import metrics
 from scratch.metrics import bleu_counts, bleu_of_counts, crossed_interval
 
 results = load_results("translation")
-parts = {name: np.array(load_integrations(name)[2]) for name in pairs}
-wanted = {
-    name: tokens(name, [t for _, t in splits[2]]) for name, splits in pairs.items()
-}
+programs = np.array(load_integrations("en-zh")[2])
+wanted = tokens("en-zh", references)
 
 
 def texts_of(row, which="texts"):
     return lzma.decompress(base64.b85decode(row[which])).decode().split("\n")
 
 
-def sums(name, texts):  # (integrations, 10)
-    counts = bleu_counts(tokens(name, texts), wanted[name])
-    return np.array([counts[parts[name] == p].sum(0) for p in np.unique(parts[name])])
+def sums(texts):  # (integrations, 10)
+    counts = bleu_counts(tokens("en-zh", texts), wanted)
+    return np.array([counts[programs == p].sum(0) for p in np.unique(programs)])
 
 
-def worth(name, texts):
+def worth(texts):
     """What each integration is worth, (integrations,): their mean is BLEU, nearly."""
-    each = sums(name, texts)
+    each = sums(texts)
     rest = [bleu_of_counts(each.sum(0) - one) for one in each]
     return len(each) * bleu_of_counts(each.sum(0)) - (len(each) - 1) * np.array(rest)
 
 
 # %%
-each = sums("en-zh", remembered)
+each = sums(remembered)
 drawn = metrics.interval(lambda some: bleu_of_counts(some.sum(0)), each)
-left_out = crossed_interval(np.tile(worth("en-zh", remembered), (2, 1)))
+left_out = crossed_interval(np.tile(worth(remembered), (2, 1)))
 rows = [("integrations drawn 1,000 times", *drawn), ("each left out once", *left_out)]
 columns = {"95% of the memory's BLEU": "", "from": ".1f", "to": ".1f"}
 Table([(about, low, high) for about, low, high in rows], columns)
@@ -758,58 +756,40 @@ Table([(about, low, high) for about, low, high in rows], columns)
 # without one most of what follows could not be read.
 
 # %%
-RUNGS, SEEDS = 8, 5
 SHORT = {
     "additive, input feeding": "input feeding",
     "IBM 1, bigrams": "IBM 1 + bigrams",
+    "additive, all steps at once": "additive",
+    "Transformer, LSTM decoder": "Transformer + LSTM",
 }
-SHORT |= {"additive, all steps at once": "additive"}
-SHORT |= {"Transformer, LSTM decoder": "Transformer + LSTM"}
-found = {}  # (pairs, way): its rows, of ladders that are whole
-for name in pairs:
-    plain, trained = (
-        results.get(f"{name[-2:]}-{part}", []) for part in ("plain", "seeds")
-    )
-    if plain and len(trained) == RUNGS * SEEDS:
-        for row in [*plain, *trained]:
-            way = row.get("way") or row["rung"]
-            found.setdefault((name, SHORT.get(way, way)), []).append(row)
-ladders = list(dict.fromkeys(name for name, _ in found))
-print("ladders that are whole:", ", ".join(ladders) or "none yet")
+found = {}  # way: its rows, one for each seed
+for row in [*results["zh-plain"], *results["zh-seeds"]]:
+    way = row.get("way") or row["rung"]
+    found.setdefault(SHORT.get(way, way), []).append(row)
 
-# %%
-scores = {}  # (pairs, way): worths, (runs, integrations)
-for (name, way), runs in found.items():
-    scores[name, way] = [worth(name, texts_of(row)) for row in runs]
+scores = {}  # way: worths, (runs, integrations)
+for way, runs in found.items():
+    scores[way] = [worth(texts_of(row)) for row in runs]
     if "beam texts" in runs[0]:
-        beams_ = [texts_of(row, "beam texts") for row in runs]
-        scores[name, f"{way}, beam"] = [worth(name, texts) for texts in beams_]
-
-
-def many(key):
-    """A way's worths, (seeds, integrations): those of what has no seed five times."""
-    return np.tile(scores[key], (SEEDS // len(scores[key]), 1))
+        scores[f"{way}, beam"] = [worth(texts_of(row, "beam texts")) for row in runs]
 
 
 # %%
-def ladder(name):
-    rows = []
-    for (which, way), runs in found.items():
-        if which == name:
-            mean = {
-                k: np.mean([row["test"][k] for row in runs]) for k in ("bleu", "chrf")
-            }
-            trained = "epochs" in runs[0]
-            passes = np.mean([row["epochs"] for row in runs]) if trained else None
-            ends = crossed_interval(many((which, way)))
-            row = way, runs[0].get("rate"), passes, mean["bleu"], *ends, mean["chrf"]
-            rows.append(row)
-    columns = {name: "", "step size": "g", "passes": ".1f", "BLEU": ".1f"}
-    columns |= {"from": ".1f", "to": ".1f", "chrF": ".1f"}
-    return Table(rows, columns) if rows else None
+def many(way):
+    """A way's worths, (seeds, integrations): those of what has no seed five times."""
+    return np.tile(scores[way], (5 // len(scores[way]), 1))
 
 
-ladder("en-zh")
+rows = []
+for way, runs in found.items():
+    score, letters = (
+        np.mean([row["test"][k] for row in runs]) for k in ("bleu", "chrf")
+    )
+    passes = np.mean([row["epochs"] for row in runs]) if "epochs" in runs[0] else None
+    ends = crossed_interval(many(way))
+    rows.append((way, runs[0].get("rate"), passes, score, *ends, letters))
+columns = {"way": "", "step size": "g", "passes": ".1f", "BLEU": ".1f"}
+Table(rows, columns | {"from": ".1f", "to": ".1f", "chrF": ".1f"})
 
 # %%
 COMPARED = """dot / no attention
@@ -828,20 +808,17 @@ dot, beam / dot
 dot, copy, beam / dot, copy""".split("\n")
 
 
-def gap(name, a, b):
+def gap(a, b):
     """The difference in BLEU, its interval, and what that lets one say."""
-    each = many((name, a)) - many((name, b))  # (seeds, integrations)
+    each = many(a) - many(b)  # (seeds, integrations)
     ends = crossed_interval(each)
     return each.mean(), *ends, metrics.verdict(*ends)
 
 
 # %%
-rows = []
-for name in ladders:
-    rows += [(name, pair, *gap(name, *pair.split(" / "))) for pair in COMPARED]
-columns = {"": "", "this / against this": "", "BLEU": "+.1f", "from": "+.1f"}
-columns |= {"to": "+.1f", "is": ""}
-Table(rows, columns) if rows else None
+rows = [(pair, *gap(*pair.split(" / "))) for pair in COMPARED]
+columns = {"this / against this": "", "BLEU": "+.1f", "from": "+.1f", "to": "+.1f"}
+Table(rows, columns | {"is": ""})
 
 # %% [markdown]
 # Read the last column before the differences: where it says *not distinguishable*, this test knows no order. In
@@ -866,46 +843,35 @@ Table(rows, columns) if rows else None
 # source is, in quarters from near to far (means over seeds).
 
 # %%
-near = {name: memory(p[0], [s for s, _ in p[2]])[1] for name, p in pairs.items()}
-size = {name: np.array([len(s.split()) for s, _ in p[2]]) for name, p in pairs.items()}
+size = np.array([len(source.split()) for source in sources])
 LENGTHS = (("3 or 4", 0, 5), ("5–7", 5, 8), ("8–10", 8, 11), ("11+", 11, 99))
+order = np.argsort(np.argsort(-likeness, kind="stable"), kind="stable")
+groups = {about: (size >= low) & (size < high) for about, low, high in LENGTHS}
+for i, about in enumerate(("nearest", "near", "far", "farthest")):
+    groups[about] = order * 4 // len(order) == i
 
 
-def groups(name):
-    """Names of groups of test strings, and which strings are in them."""
-    for about, low, high in LENGTHS:
-        yield about, (size[name] >= low) & (size[name] < high)
-    order = np.argsort(np.argsort(-near[name], kind="stable"), kind="stable")
-    for i, about in enumerate(("nearest", "near", "far", "farthest")):
-        yield about, order * 4 // len(order) == i
-
-
-def by_group(name, runs):
+def by_group(runs):
     """BLEU in each group, (groups,): a mean over runs, given as lists of texts."""
-    all_counts = [bleu_counts(tokens(name, texts), wanted[name]) for texts in runs]
-    chosen = [which for _, which in groups(name)]
+    all_counts = [bleu_counts(tokens("en-zh", texts), wanted) for texts in runs]
+    chosen = groups.values()
     each = [[bleu_of_counts(c[which].sum(0)) for which in chosen] for c in all_counts]
     return np.mean(each, 0)
 
 
 # %%
 ours = translator.translate(sources)
-word_by_word = [
-    texts_of(row) for row in results["zh-plain"] if row["way"] == "IBM 1, bigrams"
-]
-table = {"memory": by_group("en-zh", [remembered])}
-table |= {"IBM 1 + bigrams": by_group("en-zh", word_by_word)}
-for way in ("no attention", "dot", "dot, copy", "Transformer"):
-    if ("en-zh", way) in found:
-        runs = [texts_of(row) for row in found["en-zh", way]]
-        table[way] = by_group("en-zh", runs)
-table["the shipped model"] = by_group("en-zh", [ours])
-columns = {about: ".0f" for about, _ in groups("en-zh")}
-Table([(way, *row) for way, row in table.items()], {"BLEU": ""} | columns)
+LOOKED_AT = ("memory", "no attention", "dot", "dot, copy", "Transformer")
+texts = {way: [texts_of(row) for row in found[way]] for way in LOOKED_AT}
+texts["the shipped model"] = [ours]
+tables = {"IBM 1 + bigrams": [texts_of(row) for row in found["IBM 1 + bigrams"]]}
+table = {way: by_group(runs) for way, runs in (tables | texts).items()}
+columns = {"BLEU": ""} | dict.fromkeys(groups, ".0f")
+Table([(way, *row) for way, row in table.items()], columns)
 
 # %% mystnb={"image": {"alt": "Two panels of lines, BLEU against the length of the source in four groups on the left, and against the distance of the nearest training source in four groups on the right. On the right all lines fall from near to far, the memory's most, to a fifth, and that of IBM Model 1 least."}, "figure": {"caption": "BLEU by the number of words of the source, and by how near the nearest training source is.", "name": "fig-tr-groups"}}
 figure, axes = plt.subplots(1, 2, figsize=(5.6, 3.6), sharey=True)
-names = [about for about, _ in groups("en-zh")]
+names = list(groups)
 for (way, row), marker in zip(table.items(), "osv^DP*", strict=False):
     for ax, part in zip(axes, (slice(0, 4), slice(4, 8)), strict=True):
         ax.plot(names[part], row[part], marker=marker, label=way)
@@ -939,11 +905,7 @@ def invents(texts):
     return sum(bool(ours - theirs) for ours, theirs in zip(latin, known, strict=True))
 
 
-ways = {"the references": [references], "memory": [remembered]}
-for way in ("no attention", "dot", "dot, copy", "Transformer"):
-    if ("en-zh", way) in found:
-        ways[way] = [texts_of(row) for row in found["en-zh", way]]
-ways["the shipped model"] = [ours]
+ways = {"the references": [references]} | texts
 rows = [
     (way, np.mean([invents(texts) for texts in runs])) for way, runs in ways.items()
 ]
@@ -964,11 +926,10 @@ Table(rows, {f"of {len(sources):,} texts": "", "with a Latin word of their own":
 
 # %%
 rows = []
-for (name, way), runs in found.items():
+for way, runs in found.items():
     if "changed" in runs[0]:
-        rows.append((name, way, *(runs[0]["changed"][n] for n in ("1", "8", "64"))))
-columns = {"": "", "texts that change": "", "1": "d", "8": "d", "64": "d"}
-Table(rows, columns) if rows else None
+        rows.append((way, *(runs[0]["changed"][n] for n in ("1", "8", "64"))))
+Table(rows, {"texts that change": "", "1": "d", "8": "d", "64": "d"})
 
 # %% [markdown]
 # ## Check yourself
@@ -1275,9 +1236,8 @@ def combined(border, known, alike, own):
 
 tried = [bleu(tokens("en-zh", combined(b, known, alike, own)), right) for b in borders]
 border = borders[int(np.argmax(tried))]
-gap = worth("en-zh", combined(border, remembered, likeness, ours)) - worth(
-    "en-zh", ours
-)
+both = combined(border, remembered, likeness, ours)
+gap = worth(both) - worth(ours)  # (integrations,)
 low, high = crossed_interval(np.tile(gap, (2, 1)))
 print("border:", border if border < 1 else "never the memory")
 print("the combination is", "the model" if border > 1 else metrics.verdict(low, high))
