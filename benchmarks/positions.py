@@ -7,6 +7,9 @@ Runs the chapter's own code cells, those that define the play, the readers, trai
 
 *rates*: the step size of each kind of reader, on scripts of 16 tokens, as the chapter trains them.
 
+*race*: what each kind of reader is right in at the chapter's lengths, in five runs at these step sizes; where along the
+script learned rows, sinusoids and RoPE are; and what sinusoidal readers know when hands of their clock are put back.
+
 *cliff*: what a sinusoidal reader knows past its trained places, by width and number of trained places. Accuracy on
 "what stood three places before?", for each seed: on scripts that begin at place 0; on scripts of the same length that
 begin further out; on those again, with some hands of the clock put back to where training had them; and in scripts of
@@ -41,12 +44,18 @@ CELLS = (
     "LONGEST = ",
     "class Reader(",
     "def train(reader, seed, rate",
+    "LENGTHS = ",
     "def accuracy(",
+    "def examine(",
+    "def by_place(",
     "class Rows(",
+    "def put_back(",
+    "def mistaken(",
 )
+KINDS = ("none", "sinusoidal", "learned", "RoPE", "ALiBi, symmetric", "ALiBi, one-sided")
 RATES = {"rates": (0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128), "cliff": (0.002, 0.004, 0.008, 0.016)}
 EQUAL = 0.003  # in `rates`: what accuracies may differ by, and count as equal; seeds differ by more
-SEEDS = 3
+SEEDS, RUNS = 3, 5  # RUNS: of the race
 GRID = [  # trained places, width, arm, steps, scripts a step
     *((16, dim, "all hands", 960, 32) for dim in (16, 32, 64)),
     (64, 32, "all hands", 480, 32),
@@ -66,7 +75,7 @@ def rates() -> list[dict]:
     """For each kind of reader: both questions' mean accuracy on validation scripts by rate, and the best rate."""
     book, found = chapter(), []
     held = book["play"](400, 16, torch.Generator().manual_seed(1))
-    for kind in ("none", "sinusoidal", "learned", "RoPE", "ALiBi, symmetric", "ALiBi, one-sided"):
+    for kind in KINDS:
         scores = []
         for rate in RATES["rates"]:
             shares = []
@@ -81,6 +90,32 @@ def rates() -> list[dict]:
         found.append({"kind": kind, "rate": RATES["rates"][best], "validation": scores})
         print(found[-1], flush=True)
     return found
+
+
+def race() -> list[dict]:
+    """One row for each kind of reader: what the runs are right in."""
+    book = chapter()
+    return [race_row(book, row["kind"], row["rate"]) for row in common.stored("positions")["rates"]]
+
+
+def race_row(book: dict, kind: str, rate: float) -> dict:
+    """For each run, the share right by length and question; and what the chapter asks of readers of this kind."""
+    row = {"kind": kind, "rate": rate, "right": []}
+    cuts = {"learned": book["CLIFF"], "sinusoidal": book["CLIFF"], "RoPE": book["PREDICTED"]}
+    for seed in range(RUNS):
+        torch.manual_seed(seed)
+        reader = book["train"](book["Reader"](kind), 100 + seed, rate)
+        row["right"].append([[round(share, 4) for share in book["examine"](reader, n)] for n in book["LENGTHS"]])
+        if kind in cuts:
+            shares = book["by_place"](reader, cuts[kind])
+            row.setdefault("by place", []).append([round(share, 4) for share in shares])
+        if kind == "sinusoidal":
+            shares = book["put_back"](reader)
+            row.setdefault("put back", []).append({name: round(share, 4) for name, share in shares.items()})
+        if kind == "RoPE":
+            row.setdefault("mistaken", []).append(round(book["mistaken"](reader), 4))
+    print(row, flush=True)
+    return row
 
 
 class MovedAbout(nn.Module):
@@ -139,5 +174,5 @@ def cliff_row(book: dict, places: int, dim: int, arm: str, steps: int, batch: in
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    settings = {"seeds": SEEDS, "rates": RATES, "equal": EQUAL}
-    common.run_parts(__doc__, "positions", {"rates": rates, "cliff": cliff}, ("torch",), settings)
+    settings = {"seeds": SEEDS, "runs": RUNS, "rates": RATES, "equal": EQUAL}
+    common.run_parts(__doc__, "positions", {"rates": rates, "race": race, "cliff": cliff}, ("torch",), settings)
