@@ -150,6 +150,26 @@ def test_the_stored_step_size_of_a_reader_of_places_is_the_smallest_that_does_as
         assert min(scores) < row["rate"] < max(scores), "a border says nothing of what lies beyond"
 
 
+def test_the_stored_race_of_readers_of_places_is_run_at_those_step_sizes():
+    stored = load_results("positions")
+    assert [row["kind"] for row in stored["race"]] == list(positions.KINDS)
+    assert {row["kind"]: row["rate"] for row in stored["race"]} == {row["kind"]: row["rate"] for row in stored["rates"]}
+    for row in stored["race"]:
+        assert np.array(row["right"]).shape == (positions.RUNS, 5, 2)
+        assert {len(row[more]) for more in ("by place", "put back", "mistaken") if more in row} <= {positions.RUNS}
+
+
+def test_the_race_asks_of_readers_of_places_what_the_chapter_asks(monkeypatch):
+    monkeypatch.setattr(positions, "RUNS", 1)
+    book = positions.chapter()
+    untrained = book | {"train": lambda reader, seed, rate: reader}
+    rows = {kind: positions.race_row(untrained, kind, 0.01) for kind in ("learned", "sinusoidal", "RoPE", "none")}
+    assert [len(row["by place"][0]) for row in rows.values() if "by place" in row] == [3, 3, 6]
+    assert set(rows["sinusoidal"]["put back"][0].values()) != {1.0}
+    assert 0 <= rows["RoPE"]["mistaken"][0] < 0.5  # one of eight, by chance
+    assert np.array(rows["none"]["right"][0]).max() < 0.5
+
+
 def test_the_museums_step_size_is_chosen_by_other_sentences_than_it_is_judged_by(monkeypatch):
     trained, judged = [], []
 
@@ -224,6 +244,15 @@ def test_the_stored_writers_are_what_the_benchmark_makes():
         assert {len(found) for found in (row["loss"], row["right"], *row["spoken"].values())} == {writing.SEEDS}
         if row["notes"] == "bag":  # its ceiling over all numbers, and three deviations of a sample of 2,000
             assert max(row["right"]) < len(bags) / 9_999 + 3 * (0.36 * 0.64 / 2000) ** 0.5
+
+
+def test_the_stored_writers_of_every_shape_gain_where_presidents_speak_and_pay_elsewhere():
+    stored = load_results("writing")
+    plain = next(row for row in stored["rows"] if row["notes"] == "encoder–decoder")
+    for text, before, sign in (("spoken", plain["spoken"]["all"], 1), ("evenly drawn", plain["right"], -1)):
+        gains = [sign * (b - a) for a, b in zip(before, stored["shapes"][text], strict=True)]
+        assert len(gains) == writing.SEEDS
+        assert t_interval(gains)[0] > 0
 
 
 def test_code_that_a_chapter_no_longer_has_is_named():
