@@ -37,7 +37,7 @@
 #   either pays.
 #
 # **You need** the chapters on one-hot vectors, word2vec, contextual vectors (for BERT) and positions. This
-# chapter runs in about 30 seconds on one processor core.
+# chapter runs in about 20 seconds on one processor core.
 
 # %%
 try:
@@ -83,7 +83,7 @@ in_table, in_sum = torch.equal(W[ids[0]], W[ids[4]]), torch.equal(x[0], x[4])
 print(f"both 'the' have the same row of W: {in_table}, the same sum: {in_sum}")
 
 # %% [markdown]
-# The two *the* share a row of $W$, and no longer a vector. Are the two rows equally loud? And can the block,
+# Are the two rows equally loud? And can the block,
 # which sees only the sum, tell them apart?
 #
 # ## How loud is the place?
@@ -153,11 +153,11 @@ plt.show()
 #
 # > **Correction.** "Multiply the embeddings by $\sqrt d$", say many tutorials; [readers
 # > wonder](https://github.com/pytorch/tutorials/issues/2849). Whether that is right is decided elsewhere, *where
-# > the table is filled*. PyTorch's own two tutorials fill it anew (uniformly in ±0.1, or by Xavier's rule), and
-# > so does the Annotated Transformer (Xavier): there the factor belongs. The textbook D2L
+# > the table is filled*. PyTorch's own two tutorials fill it anew (uniformly in ±0.1, or by Xavier's rule), and so
+# > does the Annotated Transformer (Xavier): there the factor belongs. The textbook D2L
 # > [leaves](https://github.com/d2l-ai/d2l-en/blob/master/chapter_attention-mechanisms-and-transformers/transformer.md)
-# > `nn.Embedding` as it comes and multiplies, to bring the words up to the size of positions "between −1 and
-# > 1": that is our fourth row. Look at the initialisation.
+# > `nn.Embedding` as it comes and multiplies, to bring the words up to the size of positions "between −1 and 1":
+# > that is our fourth row.
 #
 # The factor is still in use: Google's Gemma multiplies by $\sqrt{3072} = 55.4256$, or [rather by
 # 55.5](https://github.com/huggingface/transformers/pull/29402), since bfloat16 has no number nearer to it.
@@ -253,10 +253,11 @@ print(f"after eval() it is x: {same}")
 # \end{aligned}
 # $$ (eq-input-layernorm)
 #
-# The gain $\boldsymbol\gamma$ and the shift $\boldsymbol\beta$, both in $\mathbb{R}^d$, are learnt and start
-# as ones and zeros; libraries add the small $\varepsilon$ against a division by zero. Each vector is
-# normalised alone, whatever its neighbours and the padding are. Two details are easily got wrong. The
-# variance divides by $d$, not by $d - 1$, and $\varepsilon$ stands inside the root. A version that does
+# The gain $\boldsymbol\gamma$ and the shift $\boldsymbol\beta$, both in $\mathbb{R}^d$, are learnt and start as
+# ones and zeros; libraries add the small $\varepsilon$ against a division by zero. Each vector is normalised alone,
+# whatever its neighbours and the padding are; *batch normalisation* {cite:p}`ioffe2015batch` takes mean and
+# variance over the batch in training, which makes a vector depend on its company. Two details are easily got
+# wrong. The variance divides by $d$, not by $d - 1$, and $\varepsilon$ stands inside the root. A version that does
 # neither has been [copied](https://github.com/codertimo/BERT-pytorch/issues/30)
 # [widely](https://github.com/hyunwoongko/transformer/issues/7).
 
@@ -331,7 +332,8 @@ for wrong in (torch.tensor([[4, 9]]), torch.ones(1, 11).long(), torch.ones(1, 3)
 #
 # ## The real thing: BERT's three sums
 #
-# Now hold this against MiniLM of the chapter on contextual vectors, built as BERT is, in double precision. It gets two pairs of sentences.
+# Now hold this against MiniLM of the chapter on contextual vectors, built as BERT is, in double precision. It gets
+# two pairs of sentences.
 
 # %%
 import warnings
@@ -442,7 +444,7 @@ print("InputLayer with MiniLM's tables, then LayerNorm, below 1e-6:", bool(same)
 # $$ (eq-input-nested)
 #
 # *Concatenating is adding two tables with zeros in fixed places*, and a model that learns both tables can
-# learn these zeros, if they are any good. In numbers, with $a = 2$, $b = 1$:
+# learn these zeros, if they are any good. With $a = 2$, $b = 1$:
 # $[5, 7; 9] = [5, 7, 0] + [0, 0, 9]$. So whatever function a model that concatenates can compute, the same
 # model that adds, at the same width, can compute too (exercise 2); and concatenating at width $2d$ can compute
 # whatever adding can at $d$. What training finds is another matter.
@@ -501,7 +503,7 @@ plt.show()
 # MiniLM's tables have been trained together. Can they be told apart?
 
 # %%
-word, place = apart(W, P)
+word, place = apart(W, P, n=300)
 print(f"word right, of {len(W):,}: {word:.1%}; place right, of {len(P)}: {place:.1%}")
 angles = cosine_similarity(W[1000:1512], P)  # 512 pairs of a word and a place
 print(f"their cosines: mean {angles.mean():.2f}, deviation {angles.std():.2f}")
@@ -827,7 +829,7 @@ same = abs(cosine_similarity(a, b, dim=0) - vectors.similarity("army", "navy")) 
 print("same cosine:", bool(same))
 
 # %% [markdown]
-# Most of the words have a vector, and they make up nearly all of the text. The classifier is the mean of a
+# The classifier is the mean of a
 # sentence's vectors, without its padding, and one matrix. The table is random or word2vec's, and *frozen*
 # (冻结: only the matrix learns) or *tuned* (微调: the table learns too).
 
@@ -908,7 +910,9 @@ plt.show()
 #
 # Vectors and labelled sentences come from the same speeches; vectors from other text may help less.
 #
-# > **Pitfall.** Freezing the table freezes the rows of the missing words, too, and those are random.
+# > **Pitfall.** Freezing the table freezes the rows of the missing words, too, which are random. A word that
+# > comes later needs a new row, in a tied model at both ends: `resize_token_embeddings` of `transformers` draws it
+# > around the mean of the old ones.
 #
 # ## The finished layer
 #
@@ -942,7 +946,7 @@ figure.colorbar(image, ax=axes, label="value")
 plt.show()
 
 # %% [markdown]
-# The two *the* are alike among the words, and differ once the places are added. The whole way:
+# The whole way:
 #
 # | step | gives | chapter |
 # |---|---|---|
@@ -1179,8 +1183,8 @@ print("same output:", torch.allclose(joined(some), summed(some), atol=1e-6))
 # \frac{(a x_k + b) - (a\mu + b)}{a\sigma} = \frac{x_k - \mu}{\sigma} .
 # $$
 #
-# In BERT the three rows are added before the norm. A factor on all three tables is a factor on the sum, and is undone.
-# A factor on one of them changes the ratio of the summands, and that remains.
+# In BERT the three rows are added before the norm. A factor on all three tables is a factor on the sum, and is
+# undone. A factor on one of them changes the ratio of the summands, and that remains.
 #
 # </details>
 
