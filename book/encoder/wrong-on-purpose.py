@@ -32,7 +32,7 @@
 # - build a language model that predicts nearly every word, and find the place where it fails.
 #
 # **You need** the chapters of this part, above all [the Transformer encoder](transformer-encoder.ipynb).
-# The chapter runs in about 20 seconds on one processor core.
+# The chapter runs in about 25 seconds on one processor core.
 
 # %%
 try:
