@@ -1,13 +1,14 @@
 """Which bugs does a task's accuracy give away? The encoders of the chapter on wrong ones, on two tasks.
 
     python benchmarks/museum.py          # some six minutes on two quiet cores
-    python benchmarks/museum.py guesses  # one part only: rows or guesses
+    python benchmarks/museum.py guesses  # one part only: rows, guesses or leak
 
 Runs the chapter's own code cells. Each encoder takes steps of its own best size: the one with most right answers, over
 two seeds, on 2,000 validation sentences, which are neither trained on nor tested. A row has, for every seed, the shares
 of right answers to 2,000 test sentences, in batches as in training and padded to 64 places, and of those that differ
-between the two. *guesses* are such rows of the two encoders by which the chapter asks why cut heads are better. Results
-go to src/scratch/results/museum.json, with machine and versions.
+between the two. *guesses* are such rows of the two encoders by which the chapter asks why cut heads are better. *leak*
+has, for the language model with a sound mask and with one that shows the next word, the shares of next words found, by
+place, for every seed. Results go to src/scratch/results/museum.json, with machine and versions.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ CELLS += ("import padding_invariance\n", 'exhibit("mean counts', '"mask on the q
 CELLS += ('"softmax over queries", law', "def wrong(layer, ids)", "import cross_entropy", "def torch_with_empty_row")
 CELLS += ("def torch_attention(", "def torch_layer(", "def counts(", "sentences = load(", "TASKS = {")
 CELLS += ("def batch(", "def build(", "def train(", "def quarters(")
+CELLS += ('"mask shows next word", law', "frequent = Vocabulary", "def hits_by_place(")
 SEEDS, CHOOSING = 5, 2  # the step size is chosen by the first two
 STEPS = {"which era?": 100, "in order?": 400}
 RATES = {"which era?": (0.01, 0.03, 0.1), "in order?": (0.003, 0.01, 0.03)}
@@ -63,13 +65,26 @@ def guesses() -> list[dict]:
     return by_two(lambda: [("in order?", name) for name in ("narrow view", "cards")])
 
 
-def by_two(jobs: Callable[[], list[tuple[str, str]]]) -> list[dict]:
-    """The rows of these tasks and encoders, found by two processes; they are asked for when the chapter is there."""
+def leaking(mask: str) -> dict:
+    """For every seed, the share of next words that a language model with this mask finds at each place."""
+    exhibit = book["museum"]["mask shows next word"]
+    allow = {"sound mask": exhibit.mended, "shows next word": exhibit.wrong}[mask]
+    hits = [book["hits_by_place"](allow, seed)[0].tolist() for seed in range(SEEDS)]
+    return {"mask": mask, "hits": [[round(share, 4) for share in shares] for shares in hits]}
+
+
+def leak() -> list[dict]:
+    """One row for each of the two masks."""
+    return by_two(lambda: [("sound mask",), ("shows next word",)], leaking)
+
+
+def by_two(jobs: Callable[[], list[tuple[str, ...]]], run: Callable[..., dict] = row) -> list[dict]:
+    """The rows of these jobs, found by two processes; they are asked for when the chapter is there."""
     default, found = torch.get_default_dtype(), []
     try:
         book.update(common.from_chapter("encoder/wrong-on-purpose", CELLS))
         with multiprocessing.get_context("fork").Pool(2) as pool:
-            for job in [pool.apply_async(row, job) for job in jobs()]:
+            for job in [pool.apply_async(run, job) for job in jobs()]:
                 found.append(job.get())
                 print(found[-1], flush=True)
     finally:
@@ -80,4 +95,4 @@ def by_two(jobs: Callable[[], list[tuple[str, str]]]) -> list[dict]:
 if __name__ == "__main__":
     torch.set_num_threads(1)
     settings = {"seeds": SEEDS, "choosing": CHOOSING, "rates": RATES, "steps": STEPS, "test sentences": TEST}
-    common.run_parts(__doc__, "museum", {"rows": rows, "guesses": guesses}, ("torch",), settings)
+    common.run_parts(__doc__, "museum", {"rows": rows, "guesses": guesses, "leak": leak}, ("torch",), settings)

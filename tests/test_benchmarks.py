@@ -4,12 +4,14 @@ import base64
 import json
 import sys
 from itertools import product
+from types import SimpleNamespace
 
 import bottleneck
 import common
 import memory
 import museum
 import numpy as np
+import order
 import positions
 import pytest
 import recurrent
@@ -110,6 +112,73 @@ def test_the_stored_spellers_are_those_of_the_benchmark_at_their_best_rates():
             )
 
 
+def test_the_spellers_looks_are_noted_with_the_chapters_own_functions(monkeypatch):
+    row = {"kind": "attention", "hidden": 4, "steps": 1, "rate": 0.01}
+    for name, value in {"GRID": [("attention", 4, 1)], "SEEDS": 2}.items():
+        monkeypatch.setattr(bottleneck, name, value)
+    monkeypatch.setattr(common, "stored", lambda name: {"rows": [row]})
+    found = bottleneck.looks()
+    assert [look["seed"] for look in found] == [0, 1]
+    for look in found:
+        assert [len(shares) for shares in look["on diagonal"].values()] == [6, 6]
+        assert len(look["steps of keys"]) == 3
+        weights = [weight for weight, _ in look["without"].values()]
+        assert weights[0] is None
+        assert all(0 < weight < 1 for weight in weights[1:])
+
+
+def test_the_stored_looks_are_those_of_the_stored_spellers():
+    stored = json.loads((common.RESULTS / "bottleneck.json").read_text("utf-8"))
+    assert [look["seed"] for look in stored["looks"]] == list(range(bottleneck.SEEDS))
+    for look, letters in zip(stored["looks"], stored["rows"][0]["letters"]["unseen"], strict=True):
+        assert look["without"]["nothing"][1] == pytest.approx(letters[2], abs=0.02)  # words of eight letters
+
+
+def test_each_place_of_the_norm_is_tried_with_and_without_a_warmup(monkeypatch):
+    tried = []
+
+    def final_loss(pre, warmup, rate, seed):
+        tried.append((pre, warmup, rate, seed))
+        return rate * seed
+
+    monkeypatch.setattr(order, "chapter", lambda cells: {"final_loss": final_loss})
+    found = order.warmup()
+    assert [(run["pre"], run["warmup"]) for run in found] == list(product((False, True), (0, 15)))
+    assert found[0]["ends"] == [[round(rate * seed, 4) for seed in range(5)] for rate in (0.003, 0.01)]
+    assert tried == list(product((False, True), (0, 15), order.WARMUP_RATES, range(order.SEEDS)))
+
+
+def test_what_encoders_have_learnt_is_asked_at_their_best_rates(monkeypatch):
+    trained = []
+
+    def learn(make, question, rate, seed):
+        trained.append((make, question, rate, seed))
+        return "encoder", "judge"
+
+    names = ("Transformer", "LSTM", "neighbours")
+    book = {"learn": learn, "ENCODERS": {name: name for name in names}, "in_order": "in order?"}
+    book |= {"taken": lambda judge: [0.5] * 4, "weights_of_heads": lambda encoder: torch.full((2, 4), 0.25)}
+    monkeypatch.setattr(order, "chapter", lambda cells: book)
+    found = order.learnt()
+    rates = {"Transformer": 0.01, "LSTM": 0.03, "neighbours": 0.01}  # of 250 steps: the chapter's table
+    assert trained == [(name, "in order?", rates[name], seed) for name in names for seed in range(order.SEEDS)]
+    assert ["heads" in runs[0] for runs in found.values()] == [True, False, False]
+
+
+def test_the_stored_orders_are_what_the_benchmark_makes():
+    stored = load_results("order")
+    for run in stored["warmup"]:
+        assert [len(ends) for ends in run["ends"]] == [order.SEEDS] * len(order.WARMUP_RATES)
+    for name, runs in stored["learnt"].items():
+        (right,) = (
+            r["right"] for r in stored["rows"] if (r["question"], r["steps"], r["encoder"]) == (*order.GRID[1], name)
+        )
+        for run, share in zip(runs, right, strict=True):  # who is often right tells the spoken from the shuffled
+            said = (run["taken"][0] + 1 - run["taken"][-1]) / 2
+            assert said == pytest.approx(share, abs=0.05)
+            assert all(len(head) == 4 for head in run.get("heads", []))
+
+
 def test_the_translation_memory_of_the_chapter_is_searched(monkeypatch):
     few = [split[::20] for split in memory.load_pairs("en-zh")]
     small = {"CHOOSING": (0,), "JUDGED": (1, 2), "RATES": {"skip-gram": (0.01,), "mean of words": (0.01, 0.1)}}
@@ -192,6 +261,26 @@ def test_the_museums_step_size_is_chosen_by_other_sentences_than_it_is_judged_by
     assert {call[1:] for call in judged} == {(2000, 3999, 0), (0, 1999, 0), (0, 1999, 64)}
     assert sorted(seed for rate, seed, steps in trained if rate == 0.03) == list(range(museum.SEEDS))
     assert {steps for rate, seed, steps in trained} == {museum.STEPS["which era?"]}
+
+
+def test_every_seed_of_a_leaking_mask_is_kept_and_nothing_of_the_loss(monkeypatch):
+    exhibit = SimpleNamespace(wrong="wrong", mended="mended")
+
+    def hits_by_place(allow, seed):
+        return torch.tensor([0.5, float(allow == "wrong")]) * (seed + 1) / 8, 6.2
+
+    book = {"museum": {"mask shows next word": exhibit}, "hits_by_place": hits_by_place}
+    monkeypatch.setattr(museum, "book", book)
+    row = museum.leaking("shows next word")
+    assert row["mask"] == "shows next word"
+    assert row["hits"] == [[round(n / 16, 4), round(n / 8, 4)] for n in range(1, 6)]
+    assert museum.leaking("sound mask")["hits"][0] == [0.0625, 0.0]
+
+
+def test_the_stored_leak_is_read_off_eight_places_by_every_seed():
+    for row in load_results("museum")["leak"]:
+        assert [len(shares) for shares in row["hits"]] == [8] * museum.SEEDS
+    assert [row["mask"] for row in load_results("museum")["leak"]] == ["sound mask", "shows next word"]
 
 
 def test_the_stored_museum_is_what_the_benchmark_makes():

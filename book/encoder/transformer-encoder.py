@@ -34,7 +34,7 @@
 #
 # **You need** the chapters on [positions](../input-layer/positional-encoding.ipynb), which introduces
 # self-attention, on [the input layer](../input-layer/the-input-layer.ipynb), on [attention](attention.ipynb)
-# and on the [LSTM encoder](lstm-encoder.ipynb). The chapter runs in about 40 seconds on one processor core.
+# and on the [LSTM encoder](lstm-encoder.ipynb). The chapter runs in about 25 seconds on one processor core.
 
 # %%
 try:
@@ -141,7 +141,8 @@ plt.show()
 # both questions would spread a single weight over all three. The first word has none before it: all its
 # scores are 0, and it looks everywhere alike. Trained heads are less tidy; we shall look at ours below. In BERT, Clark
 # and colleagues found some that look at a fixed distance, and some that find the object of a verb or what a pronoun
-# stands for {cite:p}`clark2019what`.
+# stands for {cite:p}`clark2019what`. Many can be taken out of a trained model at little cost, in some layers all but one
+# ([Michel and colleagues](https://arxiv.org/abs/1905.10650)).
 #
 # All heads together need no more weights than one of full width: $H$ matrices of $d \times d/H$ are one of
 # $d \times d$. So libraries multiply once, cut each row of the product into $H$ pieces, and treat the heads like
@@ -179,11 +180,11 @@ for layer, options in ((ours, {}), (theirs, {"average_attn_weights": False})):
 #
 # ## The rest of the layer
 #
-# Attention only mixes rows: $A_h V_h$ is linear in the values. What is made of the mixture is left to a
-# *feed-forward network* (前馈网络), the same at each place and blind to the others. It widens a row to
-# $d_{\mathrm{ff}}$ numbers, sets the negative ones to zero, and narrows it again. The paper has $d = 512$ and
-# $d_{\mathrm{ff}} = 2048$. In PyTorch's orientation, for a row $\mathbf{x} \in \mathbb{R}^d$ and with
-# $\mathbf{h} \in \mathbb{R}^{d_{\mathrm{ff}}}$,
+# Attention only mixes rows: $A_h V_h$ is linear in the values. What is made of the mixture is left to a *feed-forward
+# network* (前馈网络), the same at each place and blind to the others. It widens a row to $d_{\mathrm{ff}}$ numbers, sets
+# the negative ones to zero, and narrows it again. The paper has $d = 512$ and $d_{\mathrm{ff}} = 2048$: with
+# $d_{\mathrm{ff}} = 4d$ it has $8d^2$ weights, twice as many as attention's $4d^2$. In PyTorch's orientation, for a
+# row $\mathbf{x} \in \mathbb{R}^d$ and with $\mathbf{h} \in \mathbb{R}^{d_{\mathrm{ff}}}$,
 #
 # $$
 # \begin{aligned}
@@ -219,14 +220,15 @@ diagrams.transformer_block()
 
 
 # %% [markdown]
-# > **Correction.** The paper's formula is {eq}`eq-te-post`, and well-known code that quotes it has {eq}`eq-te-pre`. Readers asked
-# > [again](https://github.com/harvardnlp/annotated-transformer/issues/1) and
-# > [again](https://github.com/harvardnlp/annotated-transformer/issues/92). The Annotated Transformer itself says so, in that
-# > class's docstring: "Note for code simplicity the norm is first as opposed to last." And its maintainer's answer to the second
-# > question is that the authors moved the norm in their [released
-# > code](https://github.com/tensorflow/tensor2tensor/commit/f5c9b17e617ea9179b7d84d36b1e8162cb369f25) soon after the paper, which kept
-# > the old formula. So neither is a slip; but weights trained with the one are wrong in the other. A third form that one
-# > meets adds to the *normalised* row, and is neither: [the museum](wrong-on-purpose.ipynb) shows it.
+# > **Correction.** The paper's formula is {eq}`eq-te-post`, and well-known code that quotes it has {eq}`eq-te-pre`.
+# > Readers asked [again](https://github.com/harvardnlp/annotated-transformer/issues/1) and
+# > [again](https://github.com/harvardnlp/annotated-transformer/issues/92). The Annotated Transformer itself says so, in
+# > that class's docstring: "Note for code simplicity the norm is first as opposed to last." And its maintainer's answer
+# > to the second question is that the authors moved the norm in their [released
+# > code](https://github.com/tensorflow/tensor2tensor/commit/f5c9b17e617ea9179b7d84d36b1e8162cb369f25) soon after the
+# > paper, which kept the old formula. So neither is a slip; but weights trained with the one are wrong in the other. A
+# > third form that one meets adds to the *normalised* row, and is neither: [the museum](wrong-on-purpose.ipynb) shows
+# > it.
 #
 # By hand, with the weights of a PyTorch layer, and without dropout:
 
@@ -285,7 +287,7 @@ for pre in (False, True):
     print(f"{name}-norm: all within 1e-6: {small}; back in PyTorch, equal: {exact}")
 
 # %% [markdown]
-# Three ways to write the layer, the same numbers; and its weights go to PyTorch and come back unchanged.
+# Three spellings, the same numbers, and weights that come back unchanged.
 #
 # ## Where the norm stands
 #
@@ -309,12 +311,12 @@ for pre in (False, True):
 # \lVert \text{gradient} \rVert \;\propto\; \frac{1}{\sqrt{1 + c\,\ell}} .
 # $$ (eq-te-depth)
 #
-# In a post-norm encoder each sum is brought back to size 1 at once, and the gradients of the last layer
-# should not care how many layers stand below. Xiong and colleagues {cite:p}`xiong2020layer` proved bounds of
-# this form, for the last layer's $W_2$ in a simplified model. We measure that gradient over five seeds, with
-# weights drawn by Xavier's rule, as `nn.Transformer` draws them: uniform, with variance $2 / (m + n)$ for a matrix
-# $m \times n$, which keeps the size of vectors about the same forward and backward. The words are random, and so is what must be
-# guessed at each place, out of 200.
+# In a post-norm encoder each sum is brought back to size 1 at once, and the gradients of the last layer should not
+# care how many layers stand below. Xiong and colleagues {cite:p}`xiong2020layer` proved bounds of this form, for the
+# last layer's $W_2$ in a simplified model. We measure that gradient over five seeds, with weights drawn by Xavier's
+# rule, as `nn.Transformer` draws them: uniform, with variance $2 / (m + n)$ for a matrix $m \times n$, which keeps
+# the size of vectors about the same forward and backward. The words are random, and so is what must be guessed at
+# each place, out of 200.
 
 # %%
 from torch.nn.functional import cross_entropy
@@ -390,7 +392,8 @@ plt.show()
 #
 # Is it the warm-up that matters? We try, with a task as easy as can be: each of sixteen words has a partner, which is to
 # be written in its place. Eight layers get 40 steps, of one of two sizes, from the first on or after a rise over 15
-# steps. Whoever only guesses ends with a loss of $\ln 16 = 2.77$; we count the seeds, of three, that end below 1.
+# steps. Whoever only guesses ends with a loss of $\ln 16 = 2.77$; `benchmarks/order.py` has counted the seeds, of five,
+# that end below 1. *Here* is the first of them, with the larger steps.
 
 
 # %%
@@ -417,19 +420,20 @@ def final_loss(pre, warmup, rate, seed):
 
 
 # %%
+from scratch.corpora import load_results
+
 rows = []
-for pre, name in ((False, "post-norm"), (True, "pre-norm")):
-    for warmup in (0, 15):
-        ends = [
-            [final_loss(pre, warmup, r, s) for s in range(3)] for r in (0.003, 0.01)
-        ]
-        rows.append((name, warmup, *(sum(x < 1 for x in each) for each in ends)))
+for run in load_results("order")["warmup"]:
+    slow, fast = (sum(loss < 1 for loss in ends) for ends in run["ends"])
+    here = final_loss(run["pre"], run["warmup"], 0.01, seed=0) < 1
+    name = "pre-norm" if run["pre"] else "post-norm"
+    rows.append((name, run["warmup"], slow, fast, "learns" if here else "does not"))
 columns = {"norm": "", "warm-up": "d", "learn at 0.003": "d", "at 0.01": "d"}
-Table(rows, columns)
+Table(rows, columns | {"here": ""})
 
 # %% [markdown]
 # With the smaller steps all learn, warm-up or not. With the larger ones post-norm needs its warm-up, and pre-norm does
-# not. So a warm-up buys post-norm *larger steps*; who has the time for small ones can do without. (A toy, and eight
+# not. So a warm-up buys post-norm *larger steps*. (A toy, and eight
 # layers: how much it buys in a large model, this does not say.)
 #
 # ## Masks, and their two meanings
@@ -440,8 +444,7 @@ Table(rows, columns)
 # > **Pitfall.** In `nn.MultiheadAttention` (`key_padding_mask`, `attn_mask`) and `nn.TransformerEncoderLayer`
 # > (`src_key_padding_mask`, `src_mask`), a boolean mask is `True` where a key is to be *ignored*. In
 # > `torch.nn.functional.scaled_dot_product_attention`, `attn_mask` is `True` where it *takes part*. A mask of
-# > floats is in both cases *added* to the scores: 0 to look, $-\infty$ not to. Mix them up, and no error is raised
-# > ([a book](https://github.com/rasbt/LLMs-from-scratch/issues/1061) had to mend it).
+# > floats is in both cases *added* to the scores: 0 to look, $-\infty$ not to. Mix them up, and no error is raised.
 
 # %%
 from torch.nn.functional import scaled_dot_product_attention as torch_attention
@@ -472,13 +475,12 @@ weights = theirs(x, x, x, key_padding_mask=mask)[1][1, 0]
 print("upside down, 'the' in 'the cat sat' looks at:", (weights > 0).int().tolist())
 
 # %% [markdown]
-# The last line is the mistake: *the cat sat* looks at nothing but padding. (The full sentence may now look
-# nowhere; that case comes below.)
+# The last line is the mistake: *the cat sat* looks at nothing but padding.
 #
-# Our layer wants a dimension for the queries, 1 if all see the same: by its shape alone, a mask of $4 \times 4$ for four
-# sentences of four words could mean either. A mask may also differ from query to query. A *causal mask* (因果掩码) lets each word look at itself and at
-# what stands before it. With it a Transformer layer can do what an LSTM does, and what every decoder must:
-# give a word a state that does not depend on later words.
+# Our layer wants a dimension for the queries, 1 if all see the same: by its shape alone, a mask of $4 \times 4$ for
+# four sentences of four words could mean either. A mask may also differ from query to query. A *causal mask* (因果掩码)
+# lets each word look at itself and at what stands before it. With it a Transformer layer can do what an LSTM does,
+# and what every decoder must: give a word a state that does not depend on later words.
 
 # %%
 causal = torch.ones(6, 6).tril().bool()  # (queries, keys) True: may look
@@ -497,8 +499,6 @@ first_five = [
 print("the first five states stay: with the mask {}, without {}".format(*first_five))
 
 # %% [markdown]
-# With the mask, the five states before the changed word do not notice it; without the mask they do.
-#
 # ## The encoder
 #
 # `scratch.encoder.TransformerEncoder` is the [input layer](../input-layer/the-input-layer.ipynb), with its
@@ -552,8 +552,7 @@ from scratch.check import check_encoder
 print(check_encoder(encoder.states, V, ordered=True, causal=False))
 
 # %% [markdown]
-# Padding changes nothing, company in the batch changes nothing, a sentence without words is refused. Now take
-# the positions away, and then the lengths:
+# Now take the positions away, and then the lengths:
 
 # %%
 blind = TransformerEncoder(V, dim=32, num_layers=2, heads=4, position="none")
@@ -657,8 +656,6 @@ Table(rows, columns | {"ratio": ".1f"})
 
 # %%
 from IPython.display import display
-
-from scratch.corpora import load_results
 
 results = load_results("attention")
 rows = results["by_length"]["rows"]
@@ -882,10 +879,11 @@ columns = {"question": "", "steps": "d", "encoder": "", "step size": "g"}
 Table(rows, columns | {"right": ".2f", "worst seed": ".2f", "best": ".2f"})
 
 # %% [markdown]
-# *When?* is a question about words: a bag answers it, and neither encoder adds anything. *In order?* the bag guesses, as it must. The
-# LSTM answers well, and the Transformer, which can look at everything, is far behind; with four times as many steps it
-# is still behind what the LSTM knew after a quarter of them. Are these differences more than luck? Each pair of encoders met the
-# same questions, so we take the differences seed by seed, and Student's interval of their mean.
+# *When?* is a question about words: a bag answers it, and neither encoder adds anything. *In order?* the bag guesses,
+# as it must. The LSTM answers well, and the Transformer, which can look at everything, is far behind; with four times
+# as many steps it is still behind what the LSTM knew after a quarter of them. Are these differences more than luck?
+# Each pair of encoders met the same questions, so we take the differences seed by seed, and Student's interval of
+# their mean.
 
 
 # %%
@@ -950,47 +948,53 @@ Table(rows, DIFFERENCE)
 
 # %% [markdown]
 # Far ahead of the Transformer that may look everywhere, and level with the LSTM after 250 steps, without one more
-# weight; with more practice the LSTM draws a little ahead. What was missing was a hint where to look. The LSTM has it built
-# in, as an *inductive bias* (归纳偏置): neighbours matter, and everywhere alike. A Transformer has to learn that,
-# and here it did not. Tran and colleagues {cite:p}`tran2018importance` also found an LSTM ahead where the
-# structure of sentences counts. And note the first line: without a single position vector, order matters. The mask
-# tells it.
+# weight; with more practice the LSTM draws a little ahead. What was missing was a hint where to look. The LSTM has it
+# built in, as an *inductive bias* (归纳偏置): neighbours matter, and everywhere alike. A Transformer has to learn that,
+# and here it did not. Tran and colleagues {cite:p}`tran2018importance` also found an LSTM ahead where the structure
+# of sentences counts. And note the first line: without a single position vector, order matters. The mask tells it.
 #
 # ## What a trained head looks at
 #
-# Then what did the Transformer learn, with which it is right more often than not? We train some of these encoders
-# here, and ask the Transformer's four heads, over the test's spoken sentences of 12 words: how much of a word's weight
-# goes, in the mean, to the word before it, to itself, to the word after it, and to the first of the sentence? Twelve
-# words that all looked everywhere alike would give each the share in the last row.
+# Then what did the Transformer learn, with which it is right more often than not? We ask its four heads, over the test's
+# spoken sentences of 12 words: how much of a word's weight goes, in the mean, to the word before it, to itself, to the
+# word after it, and to the first of the sentence? The table has, for each of the benchmark's five seeds, the head that
+# gives most to each; then all four heads of the first, trained again *here*. Twelve words that all looked everywhere
+# alike would give each the share in the last row.
+
 
 # %%
-trained, rows = {}, []
-for name, seed in [("Transformer", s) for s in range(3)] + [
-    ("LSTM", 0),
-    ("neighbours", 0),
-]:
-    trained[name, seed] = learn(ENCODERS[name], in_order, BEST[name], seed)
-ids, lengths, answers = (x[:2000] for x in in_order)
-for seed in range(3):
-    encoder, _ = trained["Transformer", seed]
+def weights_of_heads(encoder):
+    """On the word before, the word itself, the word after, the first: (H, 4)."""
+    ids, lengths, answers = (x[:2000] for x in in_order)
     with torch.no_grad():
         x = encoder.input(ids[(lengths == 12) & (answers == 0)][:, :12])
         A = encoder.layers[0].self_attn(x, x, x)[1].mean(0)  # (H, queries, keys)
-    for h, weights in enumerate(A):
-        near = [weights.diagonal(k).mean().item() for k in (-1, 0, 1)]
-        rows.append((f"seed {seed}, head {h + 1}", *near, weights[:, 0].mean().item()))
+    near = [A.diagonal(k, 1, 2).mean(1) for k in (-1, 0, 1)]  # (H,) each
+    return torch.stack([*near, A[:, :, 0].mean(1)], 1)
+
+
+# %%
+learnt = load_results("order")["learnt"]
+rows = []
+for run in learnt["Transformer"]:
+    most = torch.tensor(run["heads"]).amax(0).tolist()
+    rows.append((f"seed {run['seed']}, the largest", *most))
+encoder, judge = learn(ENCODERS["Transformer"], in_order, BEST["Transformer"], seed=0)
+for h, weights in enumerate(weights_of_heads(encoder).tolist()):
+    rows.append((f"seed 0, here, head {h + 1}", *weights))
 rows.append(("all alike", *[1 / 12] * 4))
 columns = ("the word before", "itself", "the word after", "the first word")
 Table(rows, {"weight on": ""} | dict.fromkeys(columns, ".1f"))
 
 # %% [markdown]
-# No head has found the neighbour. In every seed one or two have found the *first word*, and give it about half of their
+# No head has found the neighbour. In every seed some head has found the *first word*, and gives it about half of its
 # weight, whoever asks. Weights are not yet reasons, as the [last chapter](attention.ipynb) warned. So we intervene: is a
 # sentence still taken for one "as it was spoken" if its first word stays and all others are shuffled? And if the first
 # and the last change places, and nothing else? The table has the shares of a thousand sentences that each encoder takes
 # for such.
 
-# %% tags=["atol=0.06"]
+
+# %%
 import random
 
 rng, spoken = random.Random(0), [s for s, _, _ in mixed[:1000]]  # not trained on
@@ -1001,12 +1005,24 @@ versions = {
     "all shuffled": [rng.sample(s, len(s)) for s in spoken],
 }
 papers = [exam([(s, 0) for s in texts])[:2] for texts in versions.values()]
+
+
+@torch.no_grad()
+def taken(judge):
+    """The share of each version that is taken for "as spoken"."""
+    answers = [judge(*paper).argmax(1) for paper in papers]
+    return [(answer == 0).double().mean().item() for answer in answers]
+
+
+# %% tags=["atol=0.06"]
 rows = []
-for (name, seed), (_, judge) in trained.items():
-    with torch.no_grad():
-        taken = [judge(*paper).argmax(1) == 0 for paper in papers]
-    rows.append((name, seed, *(x.double().mean().item() for x in taken)))
-columns = {"encoder": "", "seed": "d"}
+for name, runs in learnt.items():
+    shares = torch.tensor([run["taken"] for run in runs])  # (seeds, versions)
+    found = (shares.mean(0), shares.amin(0), shares.amax(0))
+    for which, row in zip(("mean of five", "least", "most"), found, strict=True):
+        rows.append((name, which, *row.tolist()))
+rows.append(("Transformer", "here", *taken(judge)))
+columns = {"encoder": "", "seeds": ""}
 Table(rows, columns | dict.fromkeys(versions, ".2f"))
 
 # %% [markdown]
@@ -1186,18 +1202,18 @@ print(check.encoder_layer(Mine))
 
 # %% [markdown]
 # > **Exercise 1 (pencil, easy, 15 minutes).** How many parameters does a layer of width $d$ with $H$ heads and
-# > $d_{\mathrm{ff}}$ have? Where is $H$? And BERT's smaller model: $V = 30{,}522$ pieces of words, 512 places and 2 segments, each
-# > with a learnt row of $d = 768$ numbers; a norm over their sum; $L = 12$ layers with $d_{\mathrm{ff}} = 3072$; and, on
-# > top, one matrix $d \times d$ with a bias for `[CLS]`?
+# > $d_{\mathrm{ff}}$ have? Where is $H$? And BERT's smaller model: $V = 30{,}522$ pieces of words, 512 places and 2
+# > segments, each with a learnt row of $d = 768$ numbers; a norm over their sum; $L = 12$ layers with
+# > $d_{\mathrm{ff}} = 3072$; and, on top, one matrix $d \times d$ with a bias for `[CLS]`?
 # >
 # > *Hint: every matrix but the embeddings has a bias; a norm has two vectors.*
 
 # %% [markdown]
 # <details><summary>Solution 1</summary>
 #
-# Attention has four matrices of $d \times d$ and four biases, $4 d^2 + 4 d$, for any $H$, since $H$ matrices of $d \times
-# d/H$ have $d^2$ entries together. The feed-forward network has $2\, d\, d_{\mathrm{ff}} + d_{\mathrm{ff}} + d$, two norms
-# have $4 d$:
+# Attention has four matrices of $d \times d$ and four biases, $4 d^2 + 4 d$, for any $H$, since $H$ matrices of
+# $d \times d/H$ have $d^2$ entries together. The feed-forward network has
+# $2\, d\, d_{\mathrm{ff}} + d_{\mathrm{ff}} + d$, two norms have $4 d$:
 #
 # $$
 # 4 d^2 + 2\, d\, d_{\mathrm{ff}} + 9 d + d_{\mathrm{ff}} .
@@ -1223,8 +1239,8 @@ size += (512 + 2) * 768 + 2 * 768 + 768**2 + 768  # places, segments, norm, [CLS
 print(f"BERT's smaller model: {size:,}")
 
 # %% [markdown]
-# > **Exercise 2 (pencil, medium, 15 minutes).** At which length does a Transformer layer *without* its feed-forward network
-# > take as many multiplications as an LSTM layer? And with one of width $d_{\mathrm{ff}}$: for which
+# > **Exercise 2 (pencil, medium, 15 minutes).** At which length does a Transformer layer *without* its feed-forward
+# > network take as many multiplications as an LSTM layer? And with one of width $d_{\mathrm{ff}}$: for which
 # > $d_{\mathrm{ff}}$ is there no such length?
 # >
 # > *Hint: set the two counts before {eq}`eq-te-cost` equal.*
@@ -1257,8 +1273,8 @@ for f in (1, width):  # (nearly) none, and d
     print(f"d = {width}, f = {f:>2}: equal at T = 2d - f = {T}: {equal}")
 
 # %% [markdown]
-# > **Exercise 3 (code, medium, 20 minutes).** `y.view(batch, H, T, d // H)` has the right shape for the heads, without any
-# > transposing; [more](https://github.com/reczoo/FuxiCTR/issues/30) than
+# > **Exercise 3 (code, medium, 20 minutes).** `y.view(batch, H, T, d // H)` has the right shape for the heads, without
+# > any transposing; [more](https://github.com/reczoo/FuxiCTR/issues/30) than
 # > [one](https://github.com/649453932/Chinese-Text-Classification-Pytorch/issues/53) project had it. Which check of
 # > `scratch.check` notices?
 # >
@@ -1267,10 +1283,10 @@ for f in (1, width):  # (nearly) none, and d
 # %% [markdown]
 # <details><summary>Solution 3</summary>
 #
-# The numbers are laid out word by word. Cut into $H$ blocks of $T d / H$ numbers, a "head" gets whole words, $T / H$ of
-# them, cut into pieces that pose as $T$ words. One sentence at a time, only the equivariance is broken: an encoder that is
-# given no positions, and yet minds the order. (In a padded batch the padding matters, too.) It trains all the same, and so
-# the mistake lives long.
+# The numbers are laid out word by word. Cut into $H$ blocks of $T d / H$ numbers, a "head" gets whole words, $T / H$
+# of them, cut into pieces that pose as $T$ words. One sentence at a time, only the equivariance is broken: an encoder
+# that is given no positions, and yet minds the order. (In a padded batch the padding matters, too.) It trains all the
+# same, and so the mistake lives long.
 #
 # </details>
 
@@ -1294,16 +1310,16 @@ def viewed(ids, lengths):
 print(check_encoder(viewed, 50, ordered=False))
 
 # %% [markdown]
-# > **Exercise 4 (code, medium, 20 minutes).** With a mask that lets each word see itself and one neighbour on either side,
-# > from how far away can a word be influenced after 1, 2, 3 layers? Check it with gradients.
+# > **Exercise 4 (code, medium, 20 minutes).** With a mask that lets each word see itself and one neighbour on either
+# > side, from how far away can a word be influenced after 1, 2, 3 layers? Check it with gradients.
 # >
 # > *Hint: take the loss from the state of a word in the middle, and look where the gradient of the input is not zero.*
 
 # %% [markdown]
 # <details><summary>Solution 4</summary>
 #
-# One place further with each layer: $L$ of them see $L$ places far in either direction. If only the band is computed, each
-# layer costs $O(T d^2)$, and no longer grows with $T^2$. All-pairs attention needs one layer to see everything.
+# One place further with each layer: $L$ of them see $L$ places far in either direction. If only the band is computed,
+# each layer costs $O(T d^2)$, and no longer grows with $T^2$. All-pairs attention needs one layer to see everything.
 #
 # </details>
 
@@ -1352,8 +1368,9 @@ print("one on the left > two > all:   ", bool(before > two > every))
 
 # %% [markdown]
 # > **Exercise 6 (code, hard, 40 minutes).** The other half of the paper, the *decoder* layer, has three parts: causal
-# > self-attention, *cross-attention*, in which each word of the target asks the states of the source, and the feed-forward
-# > network. Write its forward pass with `MultiHeadAttention`, and compare it with `nn.TransformerDecoderLayer`.
+# > self-attention, *cross-attention*, in which each word of the target asks the states of the source, and the
+# > feed-forward network. Write its forward pass with `MultiHeadAttention`, and compare it with
+# > `nn.TransformerDecoderLayer`.
 # >
 # > *Hint: which of query, key and value come from the encoder? The mask of the source has the shape (batch, 1, keys).*
 
