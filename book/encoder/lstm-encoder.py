@@ -735,6 +735,11 @@ def trained(kind, seed, lr):
     return train(model, model.vectors, seed, lr)
 
 
+def forgetful(encoder):
+    """Its vectors, without lengths."""
+    return lambda ids, lengths: encoder.vectors(ids)
+
+
 # %%
 rows = [
     (row["arm"], float(lr), np.mean(found), "best" if row["rate"] == float(lr) else "")
@@ -752,11 +757,6 @@ Table(rows, {"model": "", "step size": "", "validation": ".3f", "": ""})
 # {cite:p}`wieting2019no`. We also add TF-IDF's cosines to those of each trained model; and we let the trained
 # encoder search without the lengths, in batches of a thousand sentences in alphabetical order. The trained models
 # have an advantage: they have seen the translations of the memory, the bag of words and skip-gram have not.
-
-
-# %%
-def forgetful(encoder):
-    return lambda ids, lengths: encoder.vectors(ids)
 
 
 # %%
