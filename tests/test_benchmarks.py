@@ -181,12 +181,17 @@ def test_the_stored_orders_are_what_the_benchmark_makes():
 
 def test_the_translation_memory_of_the_chapter_is_searched(monkeypatch):
     few = [split[::20] for split in memory.load_pairs("en-zh")]
-    small = {"CHOOSING": (0,), "JUDGED": (1, 2), "RATES": {"skip-gram": (0.01,), "mean of words": (0.01, 0.1)}}
+    rates = {"skip-gram": (0.01,), "mean of words": (0.01, 0.1), "LSTM": (0.01,)}
+    small = {"CHOOSING": (0,), "JUDGED": (1, 2), "RATES": rates}
     pairs = (("mean of words", "TF-IDF"), ("mean of words and TF-IDF", "skip-gram"))
     for name, value in (small | {"PAIRS": pairs, "load_pairs": lambda name: few}).items():
         monkeypatch.setattr(memory, name, value)
     found = memory.search()
-    assert [(row["arm"], row["rate"]) for row in found["arms"]] == [("skip-gram", 0.01), ("mean of words", 0.1)]
+    assert {row["arm"]: row["rate"] for row in found["arms"]} == {"skip-gram": 0.01, "mean of words": 0.1, "LSTM": 0.01}
+    sums = [f"{arm} and TF-IDF" for arm in rates]
+    assert [row["arm"] for row in found["beside"]] == [*sums, "LSTM, untrained", "LSTM, lengths forgotten"]
+    assert [len(row["scores"]) for row in found["beside"]] == [2] * 5
+    assert len(found["heeds order"]) == 2
     assert all(0 < any_sentence < 1 for row in found["arms"] for any_sentence, _ in row["scores"])
     assert all(pair["interval"][0] < pair["mean"] < pair["interval"][1] for pair in found["pairs"])
 
@@ -198,7 +203,8 @@ def test_the_stored_memory_is_that_of_the_benchmark_at_its_best_rates():
         tried = {float(rate): np.mean(scores) for rate, scores in row["validation"].items()}
         assert tuple(tried) == memory.RATES[row["arm"]]
         assert row["rate"] == max(tried, key=tried.get)
-        assert len(row["scores"]) == len(memory.JUDGED)
+    for found in [*(row["scores"] for row in stored["arms"] + stored["beside"]), stored["heeds order"]]:
+        assert len(found) == len(memory.JUDGED)
 
 
 def test_the_guesses_on_the_museum_are_judged_as_its_encoders_are():
