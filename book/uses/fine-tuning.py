@@ -33,7 +33,7 @@
 # - measure what is forgotten, and get it back to the bit.
 #
 # **You need** the masked model of the chapter contextual, the Transformer's layers, and the bootstrap's idea of an
-# interval. The chapter runs in about 30 seconds on one processor core.
+# interval. The chapter runs in about 25 seconds on one processor core.
 
 # %%
 try:

@@ -36,7 +36,7 @@
 # - ask Python's documentation in one line, offline.
 #
 # **You need** bags of words and idf from the chapter on one-hot vectors, skip-gram, and the mean of word
-# vectors from the chapter on the LSTM encoder. The chapter runs in about 30 seconds on one processor core.
+# vectors from the chapter on the LSTM encoder. The chapter runs in about 20 seconds on one processor core.
 
 # %%
 try:

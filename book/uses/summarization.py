@@ -33,7 +33,7 @@
 # - compare all of them with intervals, and count what the networks make up.
 #
 # **You need** the decoder and the encoder's states from [encoder-decoder](../encoder/encoder-decoder.ipynb), and
-# attention from [its chapter](../encoder/attention.ipynb). The chapter runs in about 30 seconds on one processor core.
+# attention from [its chapter](../encoder/attention.ipynb). The chapter runs in about 25 seconds on one processor core.
 
 # %%
 try:

@@ -40,7 +40,7 @@
 # - read a ladder of models, all trained for the same time, with intervals, and translate sentences of your own.
 #
 # **You need** [encoder and decoder](../encoder/encoder-decoder.ipynb) and [attention](../encoder/attention.ipynb). The
-# chapter runs in about 40 seconds on one processor core.
+# chapter runs in about 35 seconds on one processor core.
 
 # %%
 try:
