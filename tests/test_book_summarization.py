@@ -48,7 +48,6 @@ WORDS = re.compile(r"\b(better|worse|beats?|beaten|outperform\w*|distinguishable
 OTHERS = (
     "*Better* in the last column means that",
     '"our model has handily outperformed our lead-3 baseline"',
-    "See, Liu and Manning report in their paper's main table",
     "Is that better than the whole sentence on the test?",
     "words cut off in the middle of a sentence are no worse for ROUGE",
     "a discussion of why the first sentences were not beaten",

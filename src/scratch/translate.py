@@ -19,7 +19,7 @@ from scratch._eight_bits import restored
 from scratch.copying import CopyingDecoder, CopyingEncoderDecoder, decode, encode
 from scratch.corpora import load_arrays
 from scratch.encoder import Encoder
-from scratch.search import beam_search
+from scratch.search import beam_search, greedy
 from scratch.table import Table
 from scratch.text import Vocabulary, pad
 
@@ -115,12 +115,19 @@ class Translator:
     def translate(
         self, texts: Sequence[str], width: int = 1, length_penalty: float = 0.0, *, batch: int = 32, longest: int = 60
     ) -> list[str]:
-        """What the model makes of these texts: by `beam_search`, which is greedy for a width of 1, some at a time."""
-        found, batch = [], at_least_1("batch", batch)
+        """What the model makes of these texts: by `greedy` for a width of 1, else by `beam_search`, some at a time."""
+        read = [encode(self.vocabulary, self.read(text)) for text in texts]
+        order = sorted(range(len(texts)), key=lambda i: len(read[i][0]))  # alike in length, so that little is padded
+        found, batch = [""] * len(texts), at_least_1("batch", batch)
         for start in range(0, len(texts), batch):
-            some = [encode(self.vocabulary, self.read(text)) for text in texts[start : start + batch]]
-            written = beam_search(self.model, *pad([ids for ids, _ in some]), longest, width, length_penalty)
-            found += [self._text(ids, others) for ids, (_, others) in zip(written, some, strict=True)]
+            some = order[start : start + batch]
+            source = pad([read[i][0] for i in some])
+            if at_least_1("width", width) == 1:
+                written = greedy(self.model, *source, longest)
+            else:
+                written = beam_search(self.model, *source, longest, width, length_penalty)
+            for i, ids in zip(some, written, strict=True):
+                found[i] = self._text(ids, read[i][1])
         return found
 
     @torch.no_grad()

@@ -15,4 +15,9 @@ def least_loss_of_three_alike() -> str:
     return f"{info_nce(vectors, vectors, temperature=0.01).item():.2f}"
 
 
-KEYS = {2: silence_from, 5: least_loss_of_three_alike}
+def least_loss_of_a_softmax_twice(words: int = 10_000) -> str:
+    surest = torch.zeros(1, words, dtype=torch.float64).index_fill(1, torch.tensor([0]), 1e9).softmax(1)
+    return f"{torch.nn.functional.cross_entropy(surest, torch.tensor([0])).item():.2f}"
+
+
+KEYS = {2: silence_from, 5: least_loss_of_three_alike, 8: least_loss_of_a_softmax_twice}
