@@ -33,7 +33,7 @@
 # - ask whether subwords learnt from speeches suit a dictionary, and what becomes of Chinese;
 # - fill sentences of different lengths up to one rectangle, and say with a mask what is real.
 #
-# **You need** Python, and logarithms for one plot. The chapter runs in about 25 seconds on one processor
+# **You need** Python, and logarithms for one plot. The chapter runs in about 30 seconds on one processor
 # core.
 
 # %%
