@@ -441,7 +441,7 @@ _ = search("physicians for the needy")
 # $$ (eq-idf)
 #
 # where $N$ is the number of sentences and $n_i > 0$ in how many of them word $i$ stands. Why the logarithm? By chance
-# a sentence has two words with the share $(n_i/N)(n_j/N)$; it makes a sum of the product, and scores are sums.
+# a sentence has both of two words with the share $(n_i/N)(n_j/N)$. The logarithm makes the product a sum, as scores are.
 
 # %%
 n = (B > 0).sum(axis=0)  # (V,) in how many sentences each word stands
