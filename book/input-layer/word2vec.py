@@ -542,7 +542,7 @@ print(f"for the news: {news / here / 1e9:.1f} billion times as many")
 # word2vec famous.
 #
 # `train` is the loop that you have seen, with a few additions. It takes the centres in random order, 512 at a time.
-# (Skip-gram's scores are computed once for a word that is the centre of several, which saves half of the work here.)
+# (A word that is the centre of several gets its scores once: in skip-gram that leaves half of the rows.)
 # It draws each centre's window at random between 1 and `window` places, as the original program does, so that nearer
 # words count for more. (A wide window teaches what words are *about*, a narrow one what can *replace* them
 # {cite:p}`levy2014dependency`.) It steps with Adam {cite:p}`kingma2015adam`, a gradient descent that finds a step

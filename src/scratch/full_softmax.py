@@ -43,18 +43,21 @@ def together(centres: Tensor, contexts: Tensor) -> tuple[Tensor, Tensor]:
     """Every centre once, with all of its neighbours: a skip-gram's scores depend on nothing but the centre.
 
     centres (n,) ids, contexts (n, m) ids, -1 where there is none -> the u different centres (u,), in order, and their
-    neighbours (u, m times as often as the most frequent of them stands), -1 where there is none.
+    neighbours (u, as many as the company of one of them numbers), those of a row first, then -1.
 
-    >>> together(torch.tensor([7, 2, 7]), torch.tensor([[1, 3], [4, -1], [5, 6]]))
+    >>> together(torch.tensor([7, 2, 7]), torch.tensor([[1, 3], [-1, 4], [5, 6]]))
     (tensor([2, 7]), tensor([[ 4, -1, -1, -1],
             [ 1,  3,  5,  6]]))
     """
-    words, row, times = centres.unique(return_inverse=True, return_counts=True)  # (u,), (n,), (u,)
-    order = row.argsort(stable=True)  # (n,) the places of the first word, of the second, …
-    nth = torch.arange(len(row), device=row.device) - (times.cumsum(0) - times)[row[order]]  # (n,) 0, 1, … in each
-    found = contexts.new_full((len(words), int(times.max()), contexts.shape[1]), -1)
-    found[row[order], nth] = contexts[order]
-    return words, found.flatten(1)
+    words, row = centres.unique(return_inverse=True)  # (u,), (n,)
+    seen = contexts >= 0  # (n, m)
+    row = row.unsqueeze(1).expand_as(contexts)[seen]  # (pairs,)
+    order = row.argsort(stable=True)  # (pairs,) those of the first word, of the second, …
+    row, times = row[order], row.bincount(minlength=len(words))  # (pairs,), (u,)
+    nth = torch.arange(len(row), device=row.device) - (times.cumsum(0) - times)[row]  # (pairs,) 0, 1, … in each
+    found = contexts.new_full((len(words), int(times.max())), -1)
+    found[row, nth] = contexts[seen][order]
+    return words, found
 
 
 class FullSoftmax:
@@ -88,8 +91,10 @@ class FullSoftmax:
         else:
             words, targets = together(centres, contexts)  # (u,), (u, most)
             hidden = gather(W, words)  # (u, d)
-        # A few rows at a time, whose scores (rows, V) the processor's cache can hold.
-        losses = [softmax_loss(h, U, t) for h, t in zip(hidden.split(ROWS), targets.split(ROWS), strict=True)]
+        losses = []  # of a few rows at a time, whose scores (rows, V) the processor's cache can hold
+        for h, t in zip(hidden.split(ROWS), targets.split(ROWS), strict=True):
+            widest = int((t >= 0).sum(1).max())
+            losses.append(softmax_loss(h, U, t[:, :widest]))
         d_hidden, d_U = torch.cat([part[1] for part in losses]), torch.stack([part[2] for part in losses]).sum(0)
         d_W = torch.zeros_like(W)
         if self.cbow:
