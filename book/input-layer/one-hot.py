@@ -21,7 +21,7 @@
 #
 # **What is wrong with giving each word its own axis?** To answer, we do it properly and see where it
 # leads. Much of it turns out to be right: the oldest representation of a word is still the first thing that
-# happens inside the newest language model.
+# happens inside the newest language model, and the last: the right answer, in its loss, is a one-hot vector.
 #
 # **You will**
 #
@@ -86,9 +86,8 @@ print("a mat is a cat and", mat - cat, "more; twice the cat is word number", 2 *
 # (\mathbf{e}_i)_j = \begin{cases} 1 & \text{if } j = i, \\ 0 & \text{otherwise.} \end{cases}
 # $$ (eq-one-hot)
 #
-# One place is hot and the rest are cold: a *one-hot vector*. Read as a point in space, it lies at distance
-# 1 from the origin, on an axis that it shares with nobody. Here is the sentence, a row for each word, by
-# hand.
+# One place is hot and the rest are cold: a *one-hot vector*. Read as a point in space, it lies on an axis that
+# it shares with nobody. Here is the sentence, a row for each word, by hand.
 
 # %%
 import torch
@@ -193,8 +192,7 @@ plt.show()
 
 # %% [markdown]
 # The single dot at the top is the pair *tiger – tiger*. For all the rest the cosine is zero, from *king –
-# cabbage* to *midday – noon*. Remember this plot: the next chapter draws it again, for the words that it
-# knows, with vectors that have read the speeches.
+# cabbage* to *midday – noon*. The next chapter draws this plot again, with vectors that have read the speeches.
 #
 # ## What it costs
 #
@@ -210,10 +208,9 @@ for size in (V, 50_000):
 Table(rows, {"V": ",", "ids (MB)": ".3f", "one-hot (MB)": ".1f"})
 
 # %% [markdown]
-# The ids weigh as much as a small picture, whatever the vocabulary; the one-hot vectors of the same few
-# pages of text weigh as much as a film. And they say nothing that the ids do not: to store "all zeros but
-# for place $i$" one stores $i$. That is our way out. We shall keep the idea of the one-hot vector and,
-# except for checks on a few words, never build one.
+# As ids these few pages weigh as much as a small picture, whatever the vocabulary, as one-hot vectors as much as a
+# film. And those say nothing that the ids do not: to store "all zeros but for place $i$" one stores $i$. We shall
+# keep the idea of the one-hot vector and, except for checks on a few words, never build one.
 #
 # ## The first thing that a network does
 #
@@ -226,8 +223,9 @@ Table(rows, {"V": ",", "ids (MB)": ".3f", "one-hot (MB)": ".1f"})
 #
 # All terms of the sum but one are zero, and what is left is *row $i$ of the matrix*. To multiply by a
 # one-hot vector is to look a row up. The row is a list of $d$ numbers that belongs to word $i$ and to no
-# other, and $d$ is ours to choose. This row is the *embedding* (词嵌入) of the word, and $W$ is the embedding
-# table.
+# other. This row is the *embedding* (词嵌入) of the word, and $W$ is the embedding table. And $d$ is ours to choose: too
+# few numbers cannot hold what matters of a word, each more costs $V$ weights; one tries, on held-out text. Word2vec's
+# best-known vectors have 300, BERT's smaller model 768 {cite:p}`devlin2019bert`.
 
 # %%
 torch.manual_seed(0)
@@ -245,14 +243,14 @@ print("product, row and nn.Embedding, equal to the bit:", same)
 # %% [markdown]
 # Equal to the last bit, since adding zeros rounds nothing. `nn.Embedding` is no more than this look-up,
 # which saves the work of multiplying by zeros: $V d$, here two and a half million multiplications for each
-# word.
+# word. (`nn.Linear(V, d, bias=False)` is the other way: it wants the one-hot vector, multiplies, and keeps $W$
+# transposed.)
 #
 # > **Correction.** One sometimes reads that word embeddings are *high-dimensional* vectors; one of the two articles
 # > that this book grew from says so. So they are, beside the three dimensions of space. What makes them useful is
-# > that they are *low* next to $V$: a one-hot vector has as many places as there are words, an embedding some
-# > hundreds or thousands.
+# > that they are *low* next to $V$.
 #
-# How much work are the zeros? PyTorch counts the operations, and we the numbers that have to be read.
+# How much work are the zeros, for the same rows? PyTorch counts the operations, and we the numbers to be read.
 
 # %%
 from torch.utils.flop_counter import FlopCounterMode
@@ -268,8 +266,6 @@ for name, do in (("product", lambda: hot @ W), ("look-up", lambda: W[long])):
 Table(rows, {"way": "", "operations": ",", "numbers read": ","})
 
 # %% [markdown]
-# All that work, for the same rows.
-#
 # ### And backward?
 #
 # A network learns from one number, the *loss* (损失) $L$, which says how wrong it was, and from the derivatives of $L$
@@ -344,13 +340,15 @@ Table(rows, {"optimiser": "", "in this text": "", "in the last": "", "in neither
 
 # %% [markdown]
 # A row that has ever had a gradient goes on moving with the two that remember, and every row with weight decay.
+# (`nn.Embedding(…, sparse=True)` hands on only the rows that were read, six of our 25,000, which saves time with large
+# tables. `SGD`, `Adagrad` and `SparseAdam` take such a gradient, `Adam` refuses it; `SparseAdam` leaves all
+# other rows in peace.)
 #
 # > **Pitfall.** `nn.Embedding` wants integers. Give it floats and it refuses; give it ids from *another*
 # > vocabulary and, as long as they are small enough, it looks them up without complaint. No error will ever
 # > tell you that the table and the vocabulary do not belong together. Save them together. And mind `<unk>`:
-# > two different words that are both missing from the vocabulary get the same id, and with it the cosine 1. (Whoever
-# > cannot live with that adds up vectors of pieces: *fastText* gives each run of three to six letters a
-# > row, and a word it has never seen the sum of its runs {cite:p}`bojanowski2017enriching`.)
+# > two different words that are both missing from the vocabulary get the same id, and with it the cosine 1. (Rows for
+# > pieces of words mend that, as in *fastText*, of which the next chapter tells.)
 #
 # ## A bag of words
 #
@@ -403,8 +401,8 @@ counter = CountVectorizer(analyzer=list, vocabulary=vocabulary.tokens)
 print("same matrix:", abs(B - counter.transform(sentences)).max() == 0)
 
 # %% [markdown]
-# A query is a bag too. We show the beginnings of the sentences whose bags have the largest cosine with it, and which
-# words of the query they hold. (The best hundred are returned, for a comparison below.)
+# A query is a bag too. We show the beginnings of the sentences whose bags have the largest cosine with it (long
+# sentences would win by dot products, short ones by distances), and which words of the query they hold.
 
 
 # %%
@@ -432,8 +430,8 @@ def search(query, weights=1.0, k=3):
 _ = search("physicians for the needy")
 
 # %% [markdown]
-# Not a physician in sight. All that the query shares with these sentences is *for* and *the*, again and
-# again: the most frequent words drown the rest. We need to weigh a word by how much it tells. A word that
+# Not a physician in sight. All that the query shares with these sentences is *for* and *the*: the most
+# frequent words drown the rest. We need to weigh a word by how much it tells. A word that
 # stands in every sentence tells nothing, one that stands in three tells a lot. This is the idea of the
 # *inverse document frequency* (idf, 逆文档频率), after Karen Spärck Jones {cite:p}`sparckjones1972statistical`,
 # here with sentences for documents:
@@ -442,7 +440,8 @@ _ = search("physicians for the needy")
 # \mathrm{idf}_i = \ln \frac{N}{n_i},
 # $$ (eq-idf)
 #
-# where $N$ is the number of sentences and $n_i > 0$ in how many of them word $i$ stands.
+# where $N$ is the number of sentences and $n_i > 0$ in how many of them word $i$ stands. Why the logarithm? By chance
+# a sentence has both of two words with the share $(n_i/N)(n_j/N)$. The logarithm makes the product a sum, as scores are.
 
 # %%
 n = (B > 0).sum(axis=0)  # (V,) in how many sentences each word stands
@@ -453,8 +452,8 @@ display(Table(rows, {"word": "", "idf": ".2f"}))
 one = search("physicians for the needy", idf)
 
 # %% [markdown]
-# Now the rare words lead: every sentence has *needy* or *physicians* in it. A decent search engine, in a
-# dozen lines. (scikit-learn adds 1 to the idf, so that no word vanishes altogether; exercise 4 compares.)
+# Now the rare words lead: every sentence has *needy* or *physicians* in it. (scikit-learn adds 1 to the idf, so that
+# no word vanishes altogether; exercise 4 compares.)
 #
 # Real search engines use a close relative, *BM25* {cite:p}`robertson2009probabilistic`. It has two more ideas. A
 # word's tenth occurrence tells less than its second, so counts are bent, $b_i / (b_i + \kappa)$, which never passes
@@ -486,9 +485,8 @@ other = search("doctors for the poor", idf)
 print("of each query's hundred best sentences, in both lists:", len(one & other))
 
 # %% [markdown]
-# The two queries mean the same to us. But *physicians* and *doctors* are perpendicular, *needy* and *poor* are
-# perpendicular, and they stay so whatever weights we put on them. No weighting can mend this: a weight stretches
-# an axis, it does not turn it.
+# The two queries mean the same to us. But *physicians* and *doctors*, *needy* and *poor* are perpendicular, and no
+# weighting can mend this: a weight stretches an axis, it does not turn it.
 #
 # ## How often does it matter?
 #
@@ -645,8 +643,7 @@ plt.show()
 #   and these are roots.
 # - **B ✗** $2 \cdot 2 / (2 + 8)$ is another measure of overlap, Dice's coefficient.
 # - **C ✗** Only a bag that points the same way has the cosine 1, and six more words turn it away.
-# - **D ✓** $c / \sqrt{\ell\,\ell'} = 2 / \sqrt{2 \cdot 8}$. Of two sentences that hold the whole query the shorter
-#   one comes first.
+# - **D ✓** $c / \sqrt{\ell\,\ell'} = 2 / \sqrt{2 \cdot 8}$.
 #
 # </details>
 
@@ -813,7 +810,7 @@ print("same weights:", abs(weighted - ours).max() < 1e-9)
 # <details><summary>Solution 5</summary>
 #
 # Nearly perpendicular at a fraction of the length: random vectors in 1,000 dimensions say almost as little about
-# meaning as one-hot vectors do. They already cure the dimension; only training can cure the meaning.
+# meaning as one-hot vectors do.
 #
 # Why $1/\sqrt d$? The cosine of two random directions is one coordinate of a random vector of length 1, since one may
 # turn the axes until the other vector lies on the first. The squares of its $d$ coordinates add up to 1, so each is
@@ -849,8 +846,7 @@ Table(rows, {"d": ",", "mean": ".3f", "largest": ".3f", "1/√d": ".3f"})
 #
 # A search for one word of a pair misses most of what was said with the other. Nor does standing in one sentence tell
 # synonyms: the frequent pairs do so more often than by chance, the rare ones never, and chance would not have let us
-# expect it; gold and silver, which are no synonyms, do so more often than all of them. Whoever has said *doctors*
-# need not say *physicians*. What the two may share is not their sentences but their neighbours; the next chapter
+# expect it; gold and silver, which are no synonyms, do so more often than all of them. What synonyms may share is not their sentences but their neighbours; the next chapter
 # looks there.
 #
 # </details>
