@@ -29,7 +29,7 @@
 # - replay gensim weight for weight in all four modes, and find a missing division in CBOW on the way;
 # - rearrange the sums until PyTorch's skip-gram trains faster than gensim's, and judge the result.
 #
-# **You need** the last chapter, whose letters we keep, and logarithms. The chapter runs in about 35
+# **You need** the last chapter, whose letters we keep, and logarithms. The chapter runs in about 30
 # seconds on one processor core.
 
 # %%
