@@ -211,7 +211,7 @@ axes.grid(False)
 # > **Correction.** One of the two articles that this book grew from lists ELMo among the models "based on
 # > the Transformer". It is made of LSTMs; BERT is the Transformer.
 #
-# Have the directions learnt something? Let them guess. `scores` is $W \mathbf{h} + \mathbf{b}$.
+# Let the directions guess. `scores` is $W \mathbf{h} + \mathbf{b}$.
 
 
 # %%
@@ -282,8 +282,7 @@ print("the probabilities of all words add up to 1:", np.isclose(sum_of_all, 1))
 
 # %% [markdown]
 # `probability` looks up two things for each length: the share `kept` of an $n$-gram, $(c(hw) - D) / c(h)$, and the
-# share `lost` of a context, $\lambda_h / c(h)$. Our tests hold its numbers to those of the program KenLM. Now the
-# match, in both directions.
+# share `lost` of a context, $\lambda_h / c(h)$. Our tests hold its numbers to those of the program KenLM.
 
 # %%
 from scratch.metrics import interval
@@ -364,7 +363,7 @@ train_a_little(fresh, lambda ids, lengths: torch.cat(fresh.losses(ids, lengths))
 #
 # ## Three layers, one vector
 #
-# At each place there are now $K + 1$ vectors: the table's row, twice, and for each layer the forward and
+# At each place there are $K + 1$ vectors: the table's row, twice, and for each layer the forward and
 # backward states side by side, $\mathbf{h}_{t,\ell} \in \mathbb{R}^{2d}$. Which one is *the* vector of
 # the word? ELMo's answer is a mixture, whose weights the task that uses it may learn:
 #
@@ -395,7 +394,8 @@ with torch.no_grad():
 # ELMo's two directions never talk to each other. The forward half does not know that *of the river* is
 # coming, and no layer may tell it, or it would see its own answers. BERT {cite:p}`devlin2019bert` changes
 # the game: *hide* some words, let every place look at every other, and guess the hidden ones. This is a
-# *masked language model* (掩码语言模型). What is not there cannot leak.
+# *masked language model* (掩码语言模型). What is not there cannot leak. (GPT, a Transformer too, guesses the
+# next word, as our forward half does, and lets a place see those before it only {cite:p}`devlin2019bert`.)
 
 # %% mystnb={"image": {"alt": "Three small networks. Above, two stacks of LSTMs over the words bank of the: in the left one arrows run to the right, and each place guesses the word after it; in the right one they run to the left, and each place guesses the word before it. Below, a row of four attention boxes, each fed by all four tokens the, [MASK], of, the; only the masked place has an arrow up, to bank."}, "figure": {"caption": "Above, two readers that never talk to each other guess the next word and the word before. Below, every place sees every other, so the word to be guessed has to be hidden first. (Left out: the second LSTM adds its input to its output.)", "name": "fig-ctx-readers"}}
 from scratch import diagrams
@@ -457,8 +457,8 @@ Table(rows, {"": "", "share": ".1%"})
 # $$ (eq-ctx-input)
 #
 # *LayerNorm* (层归一化) shifts and scales a vector so that its numbers have the mean 0 and the variance 1,
-# and then lets training rescale and shift them {cite:p}`ba2016layer`. Here it is for a pair of sentences,
-# and then the loss, by hand and with the helper.
+# and then lets training rescale and shift them {cite:p}`ba2016layer`. For a pair of sentences,
+# then the loss, by hand and with the helper:
 
 # %%
 first, second = (encode(s.split()) for s in sentences)
@@ -488,10 +488,11 @@ print(
 
 # %% [markdown]
 # Our masked model has three layers, and was trained on the same sentences, half of the time in pairs of
-# neighbours. It differs from BERT in size, in reading whole words, in normalising before attention
-# where BERT does so after it, and in having only this one task: BERT also learnt to tell whether the
-# second piece follows the first {cite:p}`devlin2019bert`, which [RoBERTa](https://arxiv.org/abs/1907.11692) later left
-# out at no loss. Does it guess better than counting? We hide *all* chosen words this time.
+# neighbours. It differs from BERT in size (the smaller: twelve layers, $d = 768$ and 110 million numbers), in
+# reading whole words, in normalising before attention where BERT does so after it, and in having only this one task:
+# BERT also learnt to tell whether the second piece follows the first {cite:p}`devlin2019bert`, which
+# [RoBERTa](https://arxiv.org/abs/1907.11692) later left out at no loss. Does it guess better than counting? We hide
+# *all* chosen words this time.
 #
 # What does counting say of a gap? It must look at both sides, too. A guess $w$ at place $t$ changes the
 # probabilities of the $n$ words whose $n$-grams hold it, so by the definition of conditional probability, with
@@ -580,7 +581,7 @@ Table([fill(text) for text in texts], {"text": "", "guesses": ""})
 # too, loses to counting. The *yellow flowers* stand to the right of their gap, and it has used them; the last gap
 # defeats it. (Its loss cannot be compared with the BiLM's, which was asked about other places.)
 #
-# The game has a cost. A pass over a text asks for 15% of its words, where the two directions of ELMo ask
+# A pass over a text asks for 15% of its words, where the two directions of ELMo ask
 # for each word twice.
 #
 # ## A pretrained one: MiniLM
@@ -773,7 +774,7 @@ plt.show()
 # *The company* alone does better than chance, with each table: part of the answer needs no reading.
 # *Layer 0* of the two Transformers knows the word, which is always the same, and its place, and does
 # little better than chance. From *layer 1* on, every layer of every model is right more often than its
-# own company, and MiniLM most often, not at the top but in the middle. Which differences are more than luck? All
+# own company, and MiniLM most often, not at the top but in the middle. All
 # models were asked about the same uses, so the differences get *paired* intervals.
 
 
@@ -797,7 +798,7 @@ Table(rows, {"same sense": "", "minus": "", "from": "+.2f", "to": "+.2f"})
 # so this is no verdict on Transformers. MiniLM's third layer may be ahead of its sixth, but we have picked it after the
 # fact.
 #
-# Is that a fair contest? Our tables were made for guessing, skip-gram's for company. So we have trained skip-gram
+# But our tables were made for guessing, skip-gram's for company. So we have trained skip-gram
 # on the same text, with four widths and five seeds each, and a BiLM from two other seeds.
 
 # %%
@@ -872,7 +873,7 @@ panels[2].legend(bbox_to_anchor=(1, 0.44), **legend)
 plt.show()
 
 # %% [markdown]
-# A large cosine of two uses of *bank* says little. The same word in the *other* sense is far nearer than
+# A large cosine says little. The same word in the *other* sense is far nearer than
 # a stranger, in every layer of every model: the vector is first of all the word, and sense is a small
 # difference on top. Nor does a wide gap between *within* and *across* mean good neighbours: in MiniLM the
 # gap is widest in the last layer, which does not have the best accuracy.

@@ -29,7 +29,7 @@
 # - replay gensim weight for weight in all four modes, and find a missing division in CBOW on the way;
 # - rearrange the sums until PyTorch's skip-gram trains faster than gensim's, and judge the result.
 #
-# **You need** the last chapter, whose letters we keep, and logarithms. The chapter runs in about 40
+# **You need** the last chapter, whose letters we keep, and logarithms. The chapter runs in about 30
 # seconds on one processor core.
 
 # %%
@@ -221,7 +221,8 @@ print("the pencil, autograd and the helper agree:", all(same))
 # $$ (eq-scale-negative)
 #
 # which is *negative sampling* (负采样) {cite:p}`mikolov2013distributed`. Each of the $k + 1$ scores gets the
-# error $\sigma(s_w) - y_w$, with $y_w = 1$ for the true word and 0 for noise.
+# error $\sigma(s_w) - y_w$, with $y_w = 1$ for the true word and 0 for noise. How many negatives? The paper found a
+# $k$ of 5 to 20 useful for small texts, and 2 to 5 enough for large ones; gensim takes 5.
 
 # %%
 U = torch.randn(6, 3, generator=generator, dtype=torch.float64)  # (V, d) words again
@@ -254,8 +255,8 @@ Table(costs, {"V": ",", **ways, "turns": ".2f", "entropy, bits": ".2f"})
 # %% [markdown]
 # The softmax grows with the vocabulary, the tree far more slowly, and negative sampling not at all. (No
 # tree can have fewer turns than the entropy {cite:p}`shannon1948mathematical`; Huffman's is the best
-# there is, and comes close.) That is why nobody trains word2vec with the full softmax. Which of the two ways
-# out is better? In the paper's tables it depends on the question: negative sampling for analogies of words, the
+# there is, and comes close.) That is why nobody trains word2vec with the full softmax. Which of the two
+# ways out is better depends, in the paper's tables, on the question: negative sampling for analogies of words, the
 # tree for those of phrases, once frequent words are subsampled {cite:p}`mikolov2013distributed`.
 #
 # ## What negative sampling is not
@@ -341,7 +342,7 @@ Table(rows, {"": "", "count": ",", "power 0": ".1f", "3/4": ",.1f", "1": ",.1f"}
 # %% [markdown]
 # Against power 1, it takes from the most frequent words and gives to the rare. Does it help? We train skip-gram with
 # both powers on the shipped English text, five readings each, at one learning rate, with three seeds, and ask the
-# pairs of WordSim-353 and SimLex-999 as in the last chapter, and Google's analogies (below). The answers are stored.
+# pairs of WordSim-353 and SimLex-999, and Google's analogies (below). The answers are stored.
 # Each lead of 3/4 has the bootstrap's 95% interval, *paired*: the same questions, drawn again a thousand times, are
 # put to both models.
 
@@ -639,7 +640,8 @@ show(gensim_again.replay)
 
 # %% [markdown]
 # `_jobs` cuts the text, `_keep` holds the chances of words to stay, `_noise` and `_turns` make the questions
-# for a word, and `step` we have seen. Forty news texts, in the four modes:
+# for a word, and `step` we have seen. Forty news texts, in the four modes. (With `hs=1` say `negative=0`, too: else
+# gensim trains the tree [and the negatives](https://github.com/piskvorky/gensim/issues/2844).)
 
 # %%
 from gensim.test.utils import datapath
@@ -668,7 +670,7 @@ rows = [(name, "yes" if equal else "no") for name, equal in same.items()]
 Table(rows, {"": "", "all weights within 0.00001": ""})
 
 # %% [markdown]
-# All four modes agree. Would we notice if they did not? We change one thing at a time: the sigmoid to the
+# All four agree. Would we notice if not? We change one thing at a time: the sigmoid to the
 # exact one, the subsampling to the paper's, how the tree joins equal counts.
 
 # %%
@@ -780,13 +782,12 @@ Table(rows, {"d": "d", "": "", **names})
 # %% [markdown]
 # Each is best at its own game: the SVD has the smaller error at every rank, negative sampling the smaller loss.
 # With few dimensions negative sampling's product is a poor copy of the PMI matrix; the weighting is to blame as
-# well as the rank. "Word2vec factorises PMI" is exact for its goal, and not for what one gets. The next chapter
-# takes the hint and factorises counts directly.
+# well as the rank. "Word2vec factorises PMI" is exact for its goal, and not for what one gets.
 #
 # ## From one pair to a block
 #
 # How fast can all this be in PyTorch? The arithmetic of one pair is tiny, six dot products and their gradients;
-# calling Python costs more. So the first gain comes from many pairs in one call. Then the trouble is moving
+# calling Python costs more. Many pairs in one call are the first gain. Then the trouble is moving
 # rows: each pair gathers seven rows of the tables and scatters seven back. But neighbouring centres share most
 # of their contexts. So take a *block* of $L = 32$ consecutive words, and the few on both sides that their
 # windows reach. One product of two small matrices gives the scores of every centre with every word around it;
@@ -799,7 +800,7 @@ diagrams.band()
 
 
 # %% [markdown]
-# And each pair has a weight. In small, with $L = 3$ centres that drew the radii 2, 1 and 2, and two negatives:
+# Each pair has a weight. In small, with $L = 3$ centres that drew the radii 2, 1 and 2, and two negatives:
 
 # %%
 from scratch.negative_sampling import NegativeSampling, band, skip_gram_step
@@ -933,7 +934,7 @@ Table(rows, {"": "", "threads": "d", "times gensim's speed": ".2f"})
 # %% [markdown]
 # Skip-gram is ahead, since a centre has several pairs to share a product. In CBOW it has one: there we are level on
 # one thread, and behind on two. Our threads gain less than gensim's, for between the products they take turns in
-# Python. (Other processors, other ratios.)
+# Python.
 #
 # And the quality? At the rate 0.05, seed by seed, what gensim's skip-gram scores more than ours, paired as before:
 
@@ -984,7 +985,7 @@ Table(sorted(diverged), {"diverged": "", "side": "", "at the rate": ""})
 # How does the cost grow? On the left, more and more of the same text; on the right, on another machine, a quarter of
 # it in which each word has been split into several by chance: the vocabulary grows, the text does not.
 
-# %% mystnb={"image": {"alt": "Two plots with logarithmic axes. On the left the seconds rise nearly in proportion to the number of words, for both programs, with the line of this book below gensim's. On the right the seconds rise more slowly while the vocabulary grows."}, "figure": {"caption": "Seconds of training on one thread, as the text grows (left) and as the vocabulary grows (right). *Scratch* is ours.", "name": "fig-scale-growth"}}
+# %% mystnb={"image": {"alt": "Two plots with logarithmic axes. On the left the seconds rise nearly in proportion to the number of words, for both programs, with the line of this book below gensim's. On the right the seconds rise more slowly while the vocabulary grows."}, "figure": {"caption": "Seconds of training on one thread, as the text grows (left) and as the vocabulary grows (right).", "name": "fig-scale-growth"}}
 (figure, panels), grown = plt.subplots(1, 2, figsize=(5.5, 3), sharey=True), []
 for axes, key, unit in zip(panels, ("words", "vocabulary"), (1e6, 1e3), strict=True):
     for side, marker in (("gensim", "s"), ("scratch", "o")):
@@ -1028,25 +1029,23 @@ Table(rows, {"split into": "d", "of the text is kept": ".0%"})
 from scratch.evaluation import analogies
 from scratch.word2vec import train
 
-text = sentences + definitions
+text = sentences[len(sentences) // 2 :] + definitions
 vectors = train(text, dim=50, epochs=1, dtype=torch.float64)
-correct, left_out = analogies(vectors)
-print(
-    f"{len(correct):,} questions, {left_out:.0%} left out; {len(vectors):,} candidates"
-)
 rows = []
 for exclude in (True, False):
     for offset in (True, False):
-        correct, _ = analogies(vectors, exclude=exclude, offset=offset)
+        correct, left_out = analogies(vectors, exclude=exclude, offset=offset)
         nearest_to = "b - a + c" if offset else "c alone"
         among = "all but a, b, c" if exclude else "all"
         rows.append((nearest_to, among, correct.mean(), *interval(np.mean, correct)))
+asked_of = f"{len(correct):,} questions, {left_out:.0%} left out"
+print(f"{asked_of}; {len(vectors):,} candidates")
 names = {"right": ".1%", "from": ".1%", "to": ".1%"}
 Table(rows, {"nearest to": "", "among": "", **names})
 
 # %% [markdown]
 # With the usual rule few are right. The nearest neighbour of $c$ alone gets about half of what the offset gets,
-# in vectors that have read their text once. After five readings, with ours and with gensim's skip-gram:
+# after one short reading. After five readings, with ours and with gensim's skip-gram:
 
 # %%
 rows = [
@@ -1057,8 +1056,7 @@ Table(sorted(rows), {"": "", "seed": "d", "c alone, share of the offset's": ".0%
 
 # %% [markdown]
 # So a part of what looks like arithmetic with meanings is neighbourhood, which is Linzen's point, and a larger part is
-# not. And if $a$, $b$ and $c$ are allowed, most answers are lost, since the nearest word is often one of them. A
-# number without its rule cannot be compared with another.
+# not. And if $a$, $b$ and $c$ are allowed, most answers are lost, since the nearest word is often one of them.
 #
 # ## To gensim and back
 #
@@ -1396,7 +1394,7 @@ Table(rows, {"power": ".2f", "median count of neighbours": ".0f"})
 #
 # In these vectors *he* and *she* are nearly one word, as in a small text they keep much the same company. So the
 # leanings are small. The largest is that of *secretary*, towards *he*: a Secretary in the addresses is a member of
-# the cabinet, and *he* stands near the word far more often than *she*. *Captain* leans the same way and has met
+# the cabinet, and *he* stands near the word more often than *she*. *Writer* leans the same way and has met
 # neither: it is enough to keep company with words that have. In vectors from newspapers Bolukbasi and colleagues
 # found other leanings, such as *nurse* and *receptionist* towards *she*. And the *she* of the addresses is often a
 # country: *Great Britain may ground her refusal …*
