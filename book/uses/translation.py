@@ -146,7 +146,23 @@ print("chrF:", same, "/ signature:", str(theirs.get_signature()).split("|version
 
 # %% [markdown]
 # The last line is a *signature*: everything that a score depends on. A score without one cannot be compared.
-#
+
+# %% mystnb={"image": {"alt": "BLEU against a place from 1 to 12, two lines of points. With one word changed at that place the score is 90 at either end, falls to 74 at the fourth from either side, and stays there in between. Cut off after that place, the text scores 0 after up to three words; from four words on the score rises nearly evenly, from 14 to 100."}, "figure": {"caption": "BLEU of a text of twelve words against itself, with one of its words changed, and cut off after so many words.", "name": "fig-tr-bleu"}}
+import matplotlib.pyplot as plt
+
+plt.style.use("scratch.book")
+text = "the door of the garage has been open for more than ten".split()
+changed = [[*text[:i], "?", *text[i + 1 :]] for i in range(12)]
+cut = [text[: i + 1] for i in range(12)]
+figure, axes = plt.subplots(figsize=(5, 2.8))
+lines = (changed, "o-", "changed"), (cut, "s--", "cut off after it")
+for texts, style, name in lines:
+    axes.plot(range(1, 13), [bleu([one], [text]) for one in texts], style, label=name)
+axes.set(xlabel="place of the word", ylabel="BLEU", ylim=(0, 105), xticks=range(1, 13))
+axes.legend(loc="lower right")
+plt.show()
+
+# %% [markdown]
 # ## The nearest sentence seen
 #
 # A *translation memory* (翻译记忆) looks for the training source that is most like the new one, and gives its translation,
@@ -194,8 +210,8 @@ Table(rows, columns)
 #
 # > **Correction.** A popular course scores [one sentence](https://huggingface.co/learn/llm-course/chapter7/4), finds
 # > 46.75, and adds that the Transformer of 2017 had 41.8 "on a similar translation task". That was a corpus of thousands
-# > of sentences, with another tokenizer. Of a single sentence BLEU is nearly a lottery: change one word in the middle of
-# > twelve, and four of its nine four-word runs are gone. The same course trains and tests on a *random* split of the strings of one desktop.
+# > of sentences, with another tokenizer. Of a single sentence BLEU is nearly a lottery: it hangs on one word, and on the
+# > word's place ({numref}`fig-tr-bleu`). The same course trains and tests on a *random* split of the strings of one desktop.
 #
 # What does a random split do? We shuffle training and test pairs together, deal them anew in the same sizes, and ask
 # the memory again.
@@ -569,14 +585,36 @@ for about, row in (("helps", max(changed)), ("hurts", min(changed))):
     rows += zip((about, "", ""), names, row[2:], strict=True)
 Table(rows, dict.fromkeys(("the beam", "text", "of the same source"), ""))
 
+# %% mystnb={"image": {"alt": "Log probability against the number of tokens. From 0 a tree of thin grey lines goes down to the right. The line of greedy search is the highest for four tokens, at −2.8 after the fourth, then falls steeply to −5.3 after nine. That of the text which a beam of five finds runs below it at first, at −2.1 after one token, crosses it at the fifth and ends after six tokens at −3.2."}, "figure": {"caption": "*Vehicle connected since*, token by token: all that a beam of five keeps (grey), the text that it finds, and the one that greedy search finds, each with its end mark.", "name": "fig-tr-beam"}}
+ids, _ = encode(vocabulary, translator.read("Vehicle connected since"))
+source, lengths = pad([ids])
+kept, best = {(): 0.0}, {}  # each beginning's log probability; each width's text
+for width in (5, 1):
+    for n in range(1, 11):
+        (texts,) = beams(translator.model, source, lengths, n, width)
+        kept |= {(*text, 3)[:n]: log_p for text, log_p in texts}  # 3 ends it
+    best[width] = (*texts[0][0], 3)
+
+figure, axes = plt.subplots(figsize=(5, 3.1))
+for text in list(kept)[1:]:
+    ends = (kept[text[:-1]], kept[text])
+    axes.plot((len(text) - 1, len(text)), ends, color="#bbbbbb", lw=1, zorder=1)
+for width, style, name in ((5, "o-", "beam of five"), (1, "s--", "greedy")):
+    path = [kept[best[width][:n]] for n in range(len(best[width]) + 1)]
+    axes.plot(path, style, label=name)
+axes.set(xlabel="tokens", ylabel="log probability")
+axes.legend()
+plt.show()
+
 # %% [markdown]
-# All the texts that change are likelier; by chrF, text by text, as many are worse as better. A beam that finds a
-# likelier and worse text has done its job: the *model* is wrong about it, and greedy search was saved by its short
-# sight. A known case are short texts. Every token costs probability, so of two texts the shorter is often the
-# likelier; in one large system the likeliest text of all was the empty one, for more than half of the sentences
+# In {numref}`fig-tr-beam` the beam writes 车辆已连接, *vehicle connected*. Greedy search had dropped its first token,
+# and writes 自动连接, *connect automatically*, twice. All the texts that change are likelier; by chrF, text by text,
+# as many are worse as better. A beam that finds a likelier and worse text has done its job: the *model* is wrong
+# about it, and greedy search was saved by its short sight. A known case are short texts, since every token costs
+# probability; in one large system the likeliest text was the empty one, for more than half of the sentences
 # {cite:p}`stahlberg2019nmt`. The *length penalty* (长度惩罚) {cite:p}`wu2016google` divides the logarithm by $((5 + n)
-# / 6)^\gamma$ for $n$ tokens, end mark counted. Here are scores of the shipped model on every third string, by
-# width and $\gamma$, with the length of all texts relative to that of the references.
+# / 6)^\gamma$ for $n$ tokens, end mark counted. Here are the shipped model's scores on every third string, with the
+# length of all texts relative to the references'.
 
 # %%
 from scratch.corpora import load_results
@@ -623,9 +661,6 @@ def by_table(source, tokens):
 
 
 # %% mystnb={"image": {"alt": "Two grids side by side, English words from left to right and the numbered Chinese tokens from top to bottom. On the left attention's weights, on the right IBM Model 1's shares. In both, the cells of the content words are dark at the same places, the first two in exchanged order; the right grid is blurred at the full stops and at the last words, the left at the first characters of words."}, "figure": {"caption": "Who was looked at for each token written (numbers, as printed above): attention's weights on the left, Model 1's shares on the right.", "name": "fig-tr-alignment"}}
-import matplotlib.pyplot as plt
-
-plt.style.use("scratch.book")
 figure, axes = plt.subplots(1, 2, figsize=(5.6, 4.4), sharey=True)
 grids = shown.weights[:-1].numpy(), by_table(shown.source, shown.tokens)
 for ax, grid, about in zip(axes, grids, ("attention", "Model 1"), strict=True):
