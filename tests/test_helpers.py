@@ -41,6 +41,7 @@ ORDER = (
     *("bptt", "recurrent", "attention", "encoder", "search", "decoder"),
     *("alignment", "copying", "translate"),
     *("bm25", "contrastive", "lora", "retrieval"),
+    *("distributed", "stream", "pretrain"),
     *("report", "_probe", "_exercise", "_mistakes", "exercise", "check"),
 )
 
