@@ -49,8 +49,8 @@ def clip_loss(
     al. 2021, arXiv 2103.00020; with `share`, Khosla et al. 2020, arXiv 2004.11362, equation 2.
 
     >>> x = torch.eye(2)
-    >>> clip_loss(x, x, 1.0), clip_loss(x, x, 1.0, captions=[7, 7]), clip_loss(x, x, 1.0, captions=[7, 7], share=True)
-    (tensor(0.3133), tensor(0.), tensor(0.8133))
+    >>> clip_loss(x, x, 1.0), clip_loss(x, x, 1.0, captions=[7, 7], share=True)
+    (tensor(0.3133), tensor(0.8133))
 
     Raises TypeError for what is no tensor of floats, ValueError for shapes that do not fit or a scale of 0 or below.
     """
