@@ -159,7 +159,7 @@ def test_the_log_plots(finished):
 BAD = {  # the text, the folder of the run, options, and what is said of them
     "no such text": ("nowhere", "RUN", "", "text must be a file or a folder, and there is none called nowhere"),
     "an empty text": ("EMPTY", "NEW", "", "text must not be empty, and EMPTY holds none"),
-    "no UTF-8": ("LATIN", "NEW", "", "text must be UTF-8, and byte 3 of LATIN is 0xe9"),
+    "no UTF-8": ("LATIN", "NEW", "", "text must be UTF-8, and byte 2 of LATIN is 0xef"),
     "a short text": ("SHORT", "NEW", "", "text must have at least 320 tokens for rows of 16, got "),
     "another text": ("OTHER", "RUN", "", "text must be the one that RUN was begun with, and its files or sizes are"),
     "another size": ("TEXT", "RUN", "--dim=32", "dim must be 16, as in RUN/checkpoint.pt, got 32"),
@@ -183,7 +183,7 @@ def places(text, finished, tmp_path):
     run.mkdir()
     for file in (finished / "lstm").iterdir():
         (run / file.name).write_bytes(file.read_bytes())
-    written = {"EMPTY": b"", "LATIN": b"caf\xe9 noir", "SHORT": b"a few words", "OTHER": b"other " * 9}
+    written = {"EMPTY": b"", "LATIN": b"na\xefve words", "SHORT": b"a few words", "OTHER": b"other " * 9}
     for name, data in written.items():
         (tmp_path / name).write_bytes(data)
     names = {name: tmp_path / name for name in written} | {"TEXT": text, "RUN": run, "NEW": tmp_path / "new"}
