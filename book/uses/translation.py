@@ -869,10 +869,8 @@ Table(rows, columns | {"is": ""})
 # Is that a fault of the test? Its strings are short, and new programs bring new words: a table's home ground. Our
 # Model 1 also leaves an unknown word as it is, and so copies names; of the networks only one can. The column of
 # chrF, which counts a name letter by letter, shows it. And the column of passes says what the minute buys: input
-# feeding, which waits at each step, has seen the pairs the fewest times. It does not explain the rest: the copying
-# rung has fewer passes than the Transformer, and no attention has the most. None of them is trained with dropout,
-# and the copying rung had a slower form of its loss than the helper has now, which cost it about a tenth of its
-# passes. *With more time, or more pairs, the order may be another.* Nothing here says that LSTMs are better than
+# feeding, which waits at each step, has seen the pairs the fewest times. It does not explain the rest: no attention
+# has the most. *With more time, or more pairs, the order may be another.* Nothing here says that LSTMs are better than
 # Transformers; it says what one minute of one core makes of twelve thousand pairs.
 #
 # ### By length, and by distance
@@ -950,6 +948,44 @@ rows = [
 Table(rows, {f"of {len(sources):,} texts": "", "with a Latin word of their own": ".0f"})
 
 # %% [markdown]
+# ## One thing changed
+#
+# What would happen without this or that? Each line is the rung *dot* with one change, at the same step size, for the
+# same minute and with the same five seeds, and its gap to *dot*. A line that begins with … changes one thing more than
+# the last line without, and has its gap to that; the teacher of *step by step* is there at every step.
+
+# %%
+SHORT |= {
+    "any lengths, unmasked loss": "… unmasked loss",
+    "step by step, teacher 100%": "step by step",
+    "one way, source reversed": "… source reversed",
+    "no masks in writing": "nothing: trained anew",
+} | {f"step by step, teacher {share}%": f"… teacher {share}%" for share in (75, 50, 0)}
+changed = {}
+for row in results["zh-ablations"]:
+    changed.setdefault(SHORT.get(row["change"], row["change"]), []).append(row)
+rows, plain = [], None
+for change, runs in changed.items():
+    scores[change] = [worth(texts_of(row)) for row in runs]
+    further = change.startswith("…")
+    plain = plain if further else change
+    means = [np.mean([row["epochs"] for row in runs])]
+    means.append(np.mean([row["test"]["bleu"] for row in runs]))
+    rows.append((change, *means, *gap(change, plain if further else "dot")))
+columns = {"changed": "", "passes": ".1f", "BLEU": ".1f", "gap": "+.1f"}
+Table(rows, columns | {"from": "+.1f", "to": "+.1f", "is": ""})
+
+# %% [markdown]
+# Turning the source round was a famous trick {cite:p}`sutskever2014sequence`. With an encoder that reads both ways it
+# can do nothing but exchange the two, so *source reversed* shows, like the last line, in which nothing was changed,
+# what chance alone makes of a difference. Where there is one direction and no attention, for which it was made, it
+# cannot be told from nothing here. A loss that counts the padding does no harm that this test could see, whether
+# batches have little padding or much. ([Exhibit 20](wrong-in-use.ipynb) has a case in which it does.) Batches of like
+# length buy twice the passes, and yet batches of any lengths come out level: presumably a mixed batch teaches more.
+# Taken step by step, the same decoder sees half of the pairs and is worse; and the more often it must go on from its
+# own guess, the worse it gets, down to where no attention stands. Dropout, of which nearly every recipe has some, does
+# not pay within a minute.
+#
 # ## The batch decides
 #
 # > **Pitfall.** Users of a well-known system got [24 BLEU with batches of 32 and 9 with batches of
@@ -960,7 +996,7 @@ Table(rows, {f"of {len(sources):,} texts": "", "with a Latin word of their own":
 # > it.
 #
 # The rungs write the same in batches of 1, 8 and 64 sentences, each without exception, as in batches of 32: of
-# none, in its first run, does a text change.
+# none, in its first run, does a text change. Take the masks of the rung *dot* away, in writing only, and it does not.
 
 # %%
 rows = []
@@ -968,6 +1004,23 @@ for way, runs in found.items():
     if "changed" in runs[0]:
         rows.append((way, *(runs[0]["changed"][n] for n in ("1", "8", "64"))))
 Table(rows, {"texts that change": "", "1": "d", "8": "d", "64": "d"})
+
+# %%
+slips, rows = [row["without"] for row in changed["nothing: trained anew"]], []
+for same in zip(*slips, strict=True):
+    first = same[0]
+    masks = first["reader's mask"], first["attention's mask"]
+    kept = ["yes" if mask else None for mask in masks]
+    batch = f"{first['batch']}{', sorted by length' if first['sorted'] else ''}"
+    means = (np.mean([row[name] for row in same]) for name in ("changed", "bleu"))
+    rows.append((*kept, batch, *means))
+columns = {"encoder's mask": "", "attention's mask": "", "batch": ""}
+Table(rows, columns | {"texts changed": ".0f", "BLEU": ".1f"})
+
+# %% [markdown]
+# Attention that looks at padding costs more than an encoder that reads on into it, and both together most: in batches
+# of 64 hardly one text in six is what it should be. Sorted by length, with hardly any padding, all scores look sound,
+# though texts still change. So ask for the texts: the number of those that change in another batch should be 0.
 
 # %% [markdown]
 # ## Check yourself
