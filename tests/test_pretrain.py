@@ -1,6 +1,7 @@
 """The trainer loses nothing: not by a kill, not by bad input; several processes learn what one does."""
 
 import hashlib
+import json
 import os
 import re
 import signal
@@ -47,13 +48,6 @@ def losses(run):
 def state(folder):
     """The names and hashes of all files."""
     return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in folder.iterdir()}
-
-
-def command(*arguments, **options):
-    found = subprocess.run(
-        [sys.executable, "-m", "scratch.pretrain", *map(str, arguments)], capture_output=True, text=True, **options
-    )
-    return found.returncode, found.stderr.strip().split("\n")[-1]
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -232,22 +226,38 @@ def test_a_full_disk_stops_with_a_sentence_and_what_was_saved_is_whole(text, fin
     said = done.stderr.strip().split("\n")[-1]
     assert said == f"pretrain: {run}/checkpoint.pt cannot be written (File too large); what was saved before is whole"
     assert sorted(file.name for file in run.iterdir()) == ["log.jsonl", "tokens.bin", "tokens.json"]
-    code, _ = command(*arguments)  # with room, it goes on
-    assert code == 0
+    pretrain.pretrain(text, run, Settings(**SMALL), save_every=4)  # with room, it goes on
     assert losses(run) == losses(finished / "lstm")
 
 
-@pytest.mark.parametrize("model", ["lstm", "transformer", "skip-gram"])
-def test_two_processes_learn_what_one_does_and_their_number_may_change(text, finished, tmp_path, model):
-    run = tmp_path / "run"
-    arguments = [text, str(run), f"--model={model}", "--save-every=4", *OPTIONS]
-    done = torchrun("-m", "scratch.pretrain", *arguments)
+SEVERAL = """
+import json, sys
+from scratch.pretrain import Settings, pretrain
+text, folder, models, small = json.loads(sys.argv[1])
+for model in models:
+    pretrain(text, f"{folder}/{model}", Settings(model=model, **small), save_every=4)
+"""
+
+
+def test_two_processes_learn_what_one_does(text, finished, tmp_path):
+    models, script = ("lstm", "transformer", "skip-gram"), tmp_path / "several.py"
+    script.write_text(SEVERAL)
+    done = torchrun(script, json.dumps([str(text), str(tmp_path), models, SMALL]))
     assert done.returncode == 0, done.stderr
-    whole = losses(finished / model)
-    for ours, theirs in zip(losses(run), whole, strict=True):
-        assert ours == pytest.approx(theirs, rel=1e-4)
+    for model in models:
+        for ours, theirs in zip(losses(tmp_path / model), losses(finished / model), strict=True):
+            assert ours == pytest.approx(theirs, rel=1e-4)
+        saved = torch.load(tmp_path / model / "checkpoint.pt")
+        assert (saved["processes"], saved["step"]) == (2, 12)
+
+
+def test_the_number_of_processes_may_change(places, finished, capsys):
+    run = Path(places("RUN"))
     saved = torch.load(run / "checkpoint.pt")
-    assert (saved["processes"], saved["step"]) == (2, 12)
+    pretrain._save(run / "checkpoint.pt", saved | {"processes": 2, "step": 8})
+    assert len(pretrain.pretrain(places("TEXT"), run, Settings(**SMALL), save_every=4)) == 4
+    assert capsys.readouterr().out == "step 8: 1 in place of 2 processes; losses move in rounding\n"
+    assert [line["step"] for line in read_log(run)] == list(range(1, 13))
 
 
 def free_port():
@@ -286,7 +296,7 @@ def test_two_hosts_one_worker_killed_and_nothing_is_lost(text, tmp_path):
     os.kill(workers(run)[0], signal.SIGKILL)
     said = [each.communicate()[1] for each in agents]
     assert [each.returncode for each in agents] == [0, 0], said
-    done = torchrun(*arguments, str(alone))
-    assert done.returncode == 0, done.stderr
+    undisturbed = SMALL | {"steps": 60, "length": 32, "batch": 64, "dim": 96}
+    pretrain.pretrain(text, alone, Settings(**undisturbed), save_every=5)
     assert [line["step"] for line in losses(run)] == list(range(1, 61))
     assert losses(run) == [pytest.approx(line, rel=1e-4) for line in losses(alone)]
