@@ -7,7 +7,6 @@ need not do better.
 
 import copy
 import pickle
-from collections import OrderedDict
 
 import pytest
 import torch
@@ -26,7 +25,6 @@ from scratch.input_layer import InputLayer
 from scratch.lora import LoRA
 from scratch.one_hot import one_hot
 from scratch.position import LearnedPosition, SinusoidalPosition, sinusoidal
-from scratch.probe import Probe
 from scratch.recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
 
 # --- Cases ------------------------------------------------------------------------------------------------------------
@@ -188,11 +186,6 @@ def our_thin():
     return layer
 
 
-def their_probe():
-    inner = nn.Sequential(nn.Linear(4, 3), nn.ReLU())
-    return nn.Sequential(OrderedDict(inner=inner, outer=nn.Linear(3, 5)))
-
-
 def contrast(_, queries, keys):
     return info_nce(queries, keys, 0.5, symmetric=True)
 
@@ -309,7 +302,6 @@ CASES = {  # name: ours, torch's or None, inputs
     ),
     "LoRA": ((whole, our_thin()), (whole, Thin()), (X,)),
     "clip_loss": ((clip,), (their_contrast,), (X[0], X[1])),
-    "Probe": ((whole, Probe(4, 5, hidden=3)), (whole, their_probe()), (X,)),
     "info_nce": ((contrast,), (their_contrast,), (X[0], X[1])),
     "SinusoidalPosition": ((whole, SinusoidalPosition(6, 4)), (whole, Places()), (X,)),
     "LearnedPosition": ((whole, LearnedPosition(6, 4)), (learned, LearnedPosition(6, 4)), (X,)),

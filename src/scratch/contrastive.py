@@ -60,7 +60,7 @@ def clip_loss(
         positive("scale", scale)
     elif readable(floats("scale", scale)):
         positive("scale", scale.item())
-    scores = (_cosines("pictures", pictures, "texts", texts) * scale).to(pictures.dtype)  # (n, n), under autocast too
+    scores = _cosines("pictures", pictures, "texts", texts) * scale  # (n, n)
     own = torch.eye(len(scores), dtype=torch.bool, device=scores.device)
     same = own if captions is None else _equal(captions, len(scores)).to(scores.device)  # (n, n)
     if not flag("share", share):
