@@ -737,6 +737,17 @@ def test_bi_encoder_is_the_contrastive_loss():
     assert same((torch.stack(losses).mean(), info_nce(questions @ E.T, passages @ E.T, 0.1)))
 
 
+def test_a_probe_reads_what_no_change_has_touched():
+    lower, upper, probe = (nn.Linear(6, 6).double() for _ in range(3))
+    x, change = random(5, 6), random(5, 6)
+    (written,) = (node.text for node in draw("probe_and_change").nodes if node.text.startswith("$-("))
+    rules = {r"layers 1 to $\ell$": lower, "layers above": upper, "probe": probe}
+    rules = {name: lambda _, inputs, part=part: part(inputs[0][1]) for name, part in rules.items()}
+    reading = Reading(draw("probe_and_change"), {"word ids": x, written: change}, rules)
+    assert same((reading.named("guess"), upper(lower(x) + change)))
+    assert same((reading.named("singular, plural"), probe(lower(x))))
+
+
 def test_lora_is_the_helpers():
     layer, x = LoRA(nn.Linear(6, 4).double(), rank=2, alpha=3), random(5, 6)
     nn.init.normal_(layer.B)

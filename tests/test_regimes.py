@@ -19,7 +19,7 @@ from torch.nn.functional import scaled_dot_product_attention as torch_attention
 
 from scratch.attention import AdditiveAttention, MultiHeadAttention, scaled_dot_product_attention
 from scratch.contextual import BiLM, MaskedLM
-from scratch.contrastive import clip_loss, info_nce
+from scratch.contrastive import info_nce
 from scratch.decoder import Decoder, DecoderLayer, DotAttention, EncoderDecoder, TransformerDecoder
 from scratch.encoder import Encoder, EncoderLayer, TransformerEncoder
 from scratch.input_layer import InputLayer
@@ -197,10 +197,6 @@ def contrast(_, queries, keys):
     return info_nce(queries, keys, 0.5, symmetric=True)
 
 
-def clip(_, pictures, texts):
-    return clip_loss(pictures, texts, 2.0)
-
-
 def their_contrast(_, queries, keys):
     """By torch's cosines and softmax, whose diagonal is what one wants."""
     scores = torch.cosine_similarity(queries.unsqueeze(1), keys, dim=2) / 0.5
@@ -308,7 +304,6 @@ CASES = {  # name: ours, torch's or None, inputs
         (IDS, LENGTHS, BEFORE),
     ),
     "LoRA": ((whole, our_thin()), (whole, Thin()), (X,)),
-    "clip_loss": ((clip,), (their_contrast,), (X[0], X[1])),
     "Probe": ((whole, Probe(4, 5, hidden=3)), (whole, their_probe()), (X,)),
     "info_nce": ((contrast,), (their_contrast,), (X[0], X[1])),
     "SinusoidalPosition": ((whole, SinusoidalPosition(6, 4)), (whole, Places()), (X,)),

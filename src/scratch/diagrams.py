@@ -27,6 +27,7 @@ __all__ = [
     "luong_decoder",
     "multi_head_attention",
     "pointer",
+    "probe_and_change",
     "rnn",
     "scaled_dot_product_attention",
     "skip_gram_and_cbow",
@@ -352,6 +353,22 @@ def lora() -> None:
     s.arrow(W, total, (2.6, 5.9))
     s.arrow(scale, total, (7.6, 5.9))
     s.arrow(total, y)
+
+
+def probe_and_change() -> None:
+    """A probe reads a layer's vector and leaves it alone; a change writes into it: eq-in-change."""
+    s = sheet(6.2)
+    ids, lower = s.value(4.8, 0.5, "word ids", 1.8), s.box(4.8, 1.6, r"layers 1 to $\ell$", 2.6)
+    total, upper, guess = s.round(4.8, 3.5, SUM), s.box(4.8, 4.6, "layers above", 2.6), s.value(4.8, 5.7, "guess", 1.4)
+    probe, number = s.box(8.2, 2.6, "probe", 1.5), s.value(8.2, 4.1, "singular, plural", 2.9)
+    change = s.value(1.7, 3.5, r"$-(\mathbf{h}^\top\mathbf{u})\,\mathbf{u}$ or $+\mathbf{v}$", 3.2)
+    s.arrow(ids, lower)
+    s.arrow(lower, total, text=_v("h"), at=(4.5, 2.6))
+    s.arrow(lower, probe, (4.8, 2.6))
+    s.arrow(probe, number)
+    s.arrow(change, total)
+    s.arrow(total, upper)
+    s.arrow(upper, guess)
 
 
 def encoder_decoder() -> None:

@@ -89,10 +89,7 @@ class LanguageModel(nn.Module):
     `vectors` and `states`.
     """
 
-    encoder: Encoder | TransformerEncoder | Bag
-    table: nn.Embedding
-
-    def __init__(self, encoder: Encoder | TransformerEncoder | Bag, table: nn.Embedding):
+    def __init__(self, encoder: nn.Module, table: nn.Embedding):
         super().__init__()
         self.encoder, self.table = encoder, table
         self.bias = nn.Parameter(torch.zeros(len(table.weight)))
@@ -199,8 +196,8 @@ def _recurrent(settings: Settings, vocab_size: int, ways: int) -> LanguageModel:
 
 
 def _transformer(settings: Settings, vocab_size: int, kind: type[TransformerEncoder]) -> LanguageModel:
-    shape = vocab_size, settings.dim, settings.layers, settings.heads
-    encoder = kind(*shape, max_length=max(settings.length, 512), dropout=settings.dropout, norm_first=True)
+    options = {"max_length": max(settings.length, 512), "dropout": settings.dropout, "norm_first": True}
+    encoder = kind(vocab_size, settings.dim, settings.layers, settings.heads, **options)
     return (NextWord if kind is Causal else Masked)(encoder, encoder.input.token)
 
 
@@ -232,13 +229,6 @@ def pretrain(
 
     Raises ValueError for a bad setting, a text that is empty, too short or no UTF-8, and for a folder that holds
     another text, other settings or a damaged checkpoint; OSError if the disk is full. What the folder held stays.
-
-    >>> import tempfile
-    >>> folder = Path(tempfile.mkdtemp())
-    >>> written = (folder / "text").write_text("the state of the union is strong " * 200)
-    >>> losses = pretrain(folder / "text", folder / "run", Settings(vocab_size=300, dim=8, steps=3), save_every=3)
-    >>> load(folder / "run").vectors(["the union", "strong"]).shape, len(read_log(folder / "run"))
-    (torch.Size([2, 8]), 3)
     """
     settings, run, save_every = settings or Settings(), Path(run), at_least_1("save_every", save_every)
     with _group() as device:
@@ -252,20 +242,19 @@ def pretrain(
         must_agree("text", (tokens.text, tokens.encoder.merges))
         learnt = len(tokens) - _held_out(tokens, settings) * settings.length  # tokens before those held out
         torch.manual_seed(settings.seed)
-        own = MODELS[settings.model](settings, tokens).to(device)
-        model = DataParallel(own)
+        model = DataParallel(MODELS[settings.model](settings, tokens).to(device))
         optimizer = torch.optim.Adam(model.trained, settings.learning_rate, fused=True)
         begin, losses, checkpoint, log = 0, [], run / "checkpoint.pt", run / "log.jsonl"
         if saved := _from_first(lambda: _read(checkpoint, settings), device):
             begin = saved["step"]
-            own.load_state_dict(saved["model"])
+            model.module.load_state_dict(saved["model"])
             optimizer.load_state_dict(saved["optimizer"])
             if rank == 0 and saved["processes"] != processes:
                 print(f"step {begin}: {processes} in place of {saved['processes']} processes; losses move in rounding")
         if rank == 0:
             _forget_after(begin, log)
         bar = tqdm(range(begin, settings.steps), initial=begin, total=settings.steps, disable=not progress or rank > 0)
-        started, mine = time.perf_counter(), slice(rank, None, processes)
+        started, own = time.perf_counter(), slice(rank, None, processes)
         for step in bar:
             rise, fall = min(1.0, (step + 1) / (settings.warmup + 1)), 1 - step / settings.steps
             for group in optimizer.param_groups:
@@ -273,7 +262,7 @@ def pretrain(
             generator = torch.Generator().manual_seed(_mixed(settings.seed, step))
             starts = torch.randint(learnt - settings.length + 1, (settings.batch,), generator=generator)
             torch.manual_seed(_mixed(settings.seed, step, rank + 1))  # dropout: each process drops its own places
-            loss, guesses = model(tokens.rows(starts, settings.length).to(device), generator, mine)
+            loss, guesses = model(tokens.rows(starts, settings.length).to(device), generator, own)
             optimizer.zero_grad()
             loss.backward()
             model.synchronize(guesses)
@@ -283,13 +272,13 @@ def pretrain(
             line = {"step": step + 1, "loss": losses[-1], "seconds": round(time.perf_counter() - started, 2)}
             last = step + 1 == settings.steps
             if last or (step + 1) % save_every == 0:
-                line["held out"] = held_out(own, tokens, settings)
+                line["held out"] = held_out(model.module, tokens, settings)
                 bar.set_postfix(loss=f"{losses[-1]:.3f}", held_out=f"{line['held out']:.3f}")
             if rank == 0:
                 with saying(log), open(log, "a", encoding="utf-8") as opened:
                     opened.write(json.dumps(line) + "\n")
                 if "held out" in line:
-                    state = {"model": own.state_dict(), "optimizer": optimizer.state_dict()}
+                    state = {"model": model.module.state_dict(), "optimizer": optimizer.state_dict()}
                     known = {"settings": asdict(settings), "step": step + 1, "processes": processes}
                     _save(checkpoint, state | known)
         return losses
@@ -317,7 +306,7 @@ class Pretrained:
     settings: Settings
 
     @property
-    def encoder(self) -> Encoder | TransformerEncoder | Bag:
+    def encoder(self) -> nn.Module:
         """One of the book's encoders, or a table: `check_encoder(run.encoder.vectors, run.tokens.vocab_size)`."""
         return self.model.encoder
 
@@ -336,8 +325,7 @@ class Pretrained:
 
         names = [token.decode("utf-8", "backslashreplace") for token in self.tokens.encoder.tokens]
         found = KeyedVectors(self.settings.dim)
-        encoder = self.model.encoder
-        table = encoder.embedding if isinstance(encoder, Bag) else self.model.table
+        table = self.model.encoder.embedding if isinstance(self.model, SkipGram) else self.model.table
         found.add_vectors(names, table.weight[SPECIALS : SPECIALS + len(names)].detach().cpu().numpy())
         return found
 

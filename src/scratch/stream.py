@@ -45,14 +45,8 @@ def text_files(path: str | os.PathLike) -> list[Path]:
 def pieces(file: Path, size: int = PIECE) -> Iterator[str]:
     """The text of a file in pieces of about `size` bytes, each of which ends at the end of a word.
 
-    Byte-pair encoding cuts them as it cuts the whole. A text without white space is cut after 16 times the size. A zip
-    archive is read as the first file in it. Raises ValueError, with the place, for a byte that is no UTF-8.
-
-    >>> import tempfile
-    >>> file = Path(tempfile.mkdtemp(), "text")
-    >>> written = file.write_text("the state of the union")
-    >>> list(pieces(file, size=8))
-    ['the', ' state of', ' the', ' union']
+    Byte-pair encoding cuts them as it cuts the whole. A text without white space is cut after 16 times the size.
+    Raises ValueError, with the place, for a byte that is no UTF-8.
     """
     decoder, read, rest = codecs.getincrementaldecoder("utf-8")(), 0, ""
     with _opened(file) as opened:
