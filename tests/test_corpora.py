@@ -24,7 +24,6 @@ from scratch.corpora import (
     load_arrays,
     load_docstrings,
     load_documentation,
-    load_emoji,
     load_integrations,
     load_kinds,
     load_pairs,
@@ -33,7 +32,6 @@ from scratch.corpora import (
     load_senses,
     split_sentences,
 )
-from scratch.text import tokenize
 
 SETS = {record["name"]: record for record in json.loads((corpora._DATA / "manifest.json").read_text("utf-8"))["sets"]}
 TEXTS = ["state-of-the-union", "wordnet", "wikipedia"]
@@ -245,29 +243,6 @@ def test_senses_are_labelled_sentences_of_the_corpora():
     assert len({tuple(sentence) for *_, sentence in rows}) == 192  # none twice
 
 
-def test_emoji_are_pictures_with_names_as_the_manifest_says():
-    emoji = load_emoji()
-    n = SETS["emoji-names"]["lines"]
-    assert (emoji.pictures.shape, str(emoji.pictures.dtype)) == ((n, 32, 32, 3), "uint8")
-    assert {len(column) for column in emoji[1:]} == {n}
-    assert len(set(emoji.english)) == len(set(emoji.chinese)) == n
-    assert sum(len(tokenize(name)) for name in emoji.english) == SETS["emoji-names"]["tokens"]
-    assert len(set(emoji.groups)) == 8
-    assert len({picture.tobytes() for picture in emoji.pictures}) == n
-    assert emoji.pictures[:, 0, 0].mean() > 200  # they stand on white
-    for name, chinese, channel in (
-        ("red circle", "红色圆", 0),
-        ("green circle", "绿色圆", 1),
-        ("blue circle", "蓝色圆", 2),
-    ):
-        i = emoji.english.index(name)
-        assert emoji.chinese[i] == chinese
-        assert emoji.pictures[i, 16, 16].argmax() == channel
-    assert emoji.subgroups[emoji.english.index("tiger")] == "animal-mammal"
-    emoji.pictures[0] = 0  # they are the caller's own
-    assert load_emoji().pictures[0].any()
-
-
 @pytest.fixture(scope="module")
 def kinds():
     return load_kinds()
@@ -354,7 +329,6 @@ def test_an_unknown_name_is_answered_with_the_known_ones(call, valid):
 @pytest.mark.parametrize(
     ("name", "call"),
     [
-        ("emoji-names", load_emoji),
         ("en-fr", lambda: load_pairs("en-fr")),
         ("docstrings", load_docstrings),
         ("documentation", load_documentation),

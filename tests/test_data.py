@@ -3,7 +3,6 @@
 import doctest
 import gzip
 import hashlib
-import io
 import json
 import lzma
 import os
@@ -11,20 +10,14 @@ import random
 import re
 import subprocess
 import sys
-import tarfile
 import zipfile
 from pathlib import Path
 
 import data
 import docstrings
 import documentation
-import numpy as np
-import pictures
 import pytest
 from gensim.test.utils import datapath
-from PIL import Image
-
-from scratch import corpora
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "src" / "scratch" / "data"
@@ -52,8 +45,6 @@ USES = {  # what a chapter that uses a set has in its code
     "contextual": "from scratch.contextual import .*pretrained",
     "retrieval": r"scratch.retrieval import ask",
     "translate": "from scratch.translate import .*(?:pretrained|translate)",
-    "emoji": r"load_emoji\(",
-    "emoji-names": r"load_emoji\(",
     "text8": r'fetch\("text8"\)',
 }
 
@@ -63,9 +54,9 @@ def named(records):
 
 
 def test_the_folder_holds_what_the_manifest_says_and_nothing_else():
-    assert len(SHIPPED) == 7
+    assert len(SHIPPED) == 6
     files = {path.name for path in FOLDER.iterdir()}
-    papers = {"manifest.json", "NOTICE.md", "emoji.png", *LICENCES}
+    papers = {"manifest.json", "NOTICE.md", *LICENCES}
     assert files == papers | {record["file"] for record in (*SHIPPED, *OWN)}
     assert len({record["name"] for record in SETS}) == len(SETS)
 
@@ -81,7 +72,7 @@ def test_a_shipped_file_is_the_one_in_the_manifest(record):
     assert not re.search(r"[\r\x00-\x08\x80-\x9f\ufffd]|â€|Ã.|  ", text)  # mojibake, double spaces
     entities = re.findall(r"&[a-z]+;", text)
     assert not entities or (record["name"] == "documentation" and len(entities) < 9)  # a manual may speak of them
-    tabs = {"text": 0, "pairs": 2, "docstrings": 4, "documentation": 3, "names": 3}
+    tabs = {"text": 0, "pairs": 2, "docstrings": 4, "documentation": 3}
     assert {line.count("\t") for line in text.removesuffix("\n").split("\n")} == {tabs[record["kind"]]}
 
 
@@ -98,14 +89,6 @@ def test_the_manifest_can_be_written_again_without_the_packages(tmp_path, monkey
     assert (tmp_path / "manifest.json").read_bytes() == (FOLDER / "manifest.json").read_bytes()
 
 
-def test_the_sheet_of_emoji_is_the_one_in_the_manifest():
-    (record,) = (record for record in SETS if record["kind"] == "pictures")
-    content = (FOLDER / record["file"]).read_bytes()
-    assert hashlib.sha256(content).hexdigest() == record["sha256"]
-    names = next(other for other in SETS if other["kind"] == "names")
-    assert (len(content), record["pictures"]) == (record["bytes"], names["lines"])
-
-
 @named(GENSIM)
 def test_a_file_read_in_gensim_is_the_one_in_the_manifest(record):
     content = Path(datapath(record["file"])).read_bytes()
@@ -120,13 +103,9 @@ def test_the_page_tells_of_every_set(record):
     assert record["sha256"] in terms["SHA-256"]
     assert terms["Licence"].replace("the ", "").startswith(record["licence"])
     assert f"{record['bytes']:,}" in terms["Size"]
-    count = (
-        record.get("numbers")
-        or record.get("pictures")
-        or (record["lines"] if record["lines"] > 1 else record["tokens"])
-    )
+    count = record.get("numbers") or (record["lines"] if record["lines"] > 1 else record["tokens"])
     assert f"{count:,}" in terms["Size"]
-    if record["kind"] in ("text", "pairs", "docstrings", "documentation", "names"):
+    if record["kind"] in ("text", "pairs", "docstrings", "documentation"):
         assert f"{record['tokens']:,}" in terms["Size"]
         assert f"{record['raw_bytes']:,}" in terms["Size"]
     for size in record.get("splits", {}).values():
@@ -159,8 +138,6 @@ def test_the_notice_holds_the_licences_that_must_be_passed_on():
     assert "WordNet 3.0 Copyright 2006 by Princeton University. All rights reserved." in words
     assert 'THIS SOFTWARE AND DATABASE IS PROVIDED "AS IS"' in words
     assert "may not be used in advertising" in words
-    assert "UNICODE LICENSE V3 COPYRIGHT AND PERMISSION NOTICE" in words
-    assert "copy of data files and any associated documentation" in words
     assert "Peters, Gerhard, and John T. Woolley" in words
     assert "LICENSE-APACHE-2.0.txt" in words
     apache = (FOLDER / "LICENSE-APACHE-2.0.txt").read_text("utf-8")
@@ -240,7 +217,7 @@ def wheels(tmp_path):
 
 
 def test_the_examples_of_the_scripts_are_true():
-    for script in (docstrings, documentation, pictures):
+    for script in (docstrings, documentation):
         result = doctest.testmod(script)
         assert result.attempted >= 2
         assert result.failed == 0
@@ -423,73 +400,6 @@ def test_a_title_asks_for_its_passage_if_it_can(monkeypatch):
     monkeypatch.setattr(documentation, "near_duplicates", lambda passages: [(1, 4), (4, 5), (0, 1)])
     asks = [line.split("\t")[0] for line in documentation.documentation(None)]
     assert asks == ["faq", "train", "-", "train", "-", "test", "-"]  # "Log a record" is nearly a passage of the test
-
-
-def drawn(colour, opaque=255):
-    """A picture of 64 × 64, as the package has them."""
-    out = io.BytesIO()
-    pixels = np.full((64, 64, 4), (*colour, opaque), np.uint8)
-    Image.fromarray(pixels).save(out, "png")
-    return out.getvalue()
-
-
-def test_emoji_are_kept_once_without_variants_and_with_their_names(tmp_path):
-    """On small packages in the real ones' shape."""
-    wanted = {  # code: group, subgroup, colour, name, has a picture
-        "1F6B5": ("People & Body", "person-sport", (9, 9, 9), ":cyclist:", True),
-        "1F6B5-200D-2640-FE0F": ("People & Body", "person-sport", (0, 99, 0), ":woman_cyclist:", True),
-        "1F46A": ("People & Body", "family", (99, 0, 0), ":family:", True),
-        "1F1E6": ("Flags", "country", (0, 0, 99), ":flag:", True),
-        "1F452": ("Objects", "clothing", (200, 0, 0), ":woman’s_hat:", True),
-        "1F453": ("Objects", "clothing", (201, 3, 0), ":nearly_the_same:", True),
-        "1F454": ("Objects", "clothing", (0, 200, 0), ":unseen:", False),
-    }
-    tgz, wheel = tmp_path / "a.tgz", tmp_path / "b.whl"
-    records, english, chinese = [], {}, {}
-    with tarfile.open(tgz, "w:gz") as archive:
-
-        def add(name, content):
-            member = tarfile.TarInfo(f"package/{name}")
-            member.size = len(content)
-            archive.addfile(member, io.BytesIO(content))
-
-        for order, (code, (group, subgroup, colour, name, has)) in enumerate(wanted.items()):
-            character = "".join(chr(int(part, 16)) for part in code.split("-"))
-            english[character], chinese[character] = {"en": name}, ":名:"
-            shared = {"unified": code, "image": f"{code}.png", "category": group, "subcategory": subgroup}
-            records.insert(0, shared | {"has_img_google": has, "sort_order": order, "name": ""})
-            add(f"img/google/64/{code}.png", drawn(colour))
-        add("img/google/sheets/64.png", b"Apple's")
-        add("emoji.json", json.dumps(records).encode())
-    with zipfile.ZipFile(wheel, "w") as archive:
-        archive.writestr("emoji/unicode_codes/emoji.json", json.dumps(english))
-        archive.writestr("emoji/unicode_codes/emoji_zh.json", json.dumps(chinese))
-    found = pictures.emoji(tgz, wheel)
-    assert pictures.lines(found) == [
-        "People & Body\tperson-sport\tcyclist\t名",
-        "Objects\tclothing\twoman's hat\t名",
-    ]
-    assert found[1][0].tolist() == np.full((32, 32, 3), (200, 0, 0)).tolist()
-
-
-def test_a_picture_is_put_on_white_and_halved():
-    assert pictures.halved(drawn((255, 0, 0), 0)).tolist() == np.full((32, 32, 3), 255).tolist()
-    assert pictures.halved(drawn((255, 0, 0), 51))[5, 6].tolist() == [255, 204, 204]
-    out = io.BytesIO()
-    Image.new("RGBA", (2, 1)).save(out, "png")
-    with pytest.raises(SystemExit, match=r"a picture must have the shape \(64, 64, 4\), got \(1, 2, 4\)"):
-        pictures.halved(out.getvalue())
-
-
-def test_a_sheet_is_read_by_others_as_by_corpora():
-    chance = np.random.default_rng(0)
-    shown = [np.full((32, 32, 3), chance.integers(256, size=3), np.uint8) for _ in range(83)]
-    png = pictures.sheet(shown)
-    theirs = np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
-    assert theirs.shape == (96, 1280, 3)
-    np.testing.assert_array_equal(corpora._pixels(png), theirs)
-    np.testing.assert_array_equal(theirs[64:, 64:96], shown[82])
-    assert (theirs[64:, 96:] == 255).all()
 
 
 PACKED = "import sys, data; sys.stdout.buffer.write(data.pack(data.pairs(*map(data.Path, sys.argv[1:3]), 'fr')))"

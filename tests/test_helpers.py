@@ -42,7 +42,6 @@ ORDER = (
     *("alignment", "copying", "translate"),
     *("bm25", "contrastive", "lora", "retrieval"),
     *("distributed", "stream", "pretrain"),
-    *("probe", "hooks", "explanation", "agreement"),
     *("report", "_probe", "_exercise", "_mistakes", "exercise", "check"),
 )
 

@@ -10,13 +10,9 @@ import pytest
 import torch
 from screenshots import HTML, chromium, settle
 
-from scratch.copying import decode, encode
-from scratch.corpora import load, load_pairs
-from scratch.metrics import bleu, bleu_counts
+from scratch.corpora import load
 from scratch.position import sinusoidal
-from scratch.search import beam_search, beams
 from scratch.text import BytePairEncoder, pad
-from scratch.translate import pretrained, split
 
 pytestmark = pytest.mark.browser
 PAGES = {
@@ -26,8 +22,6 @@ PAGES = {
     "fig-lstm-clerk": "book/encoder/lstm-gru.html",
     "fig-pe-dot": "book/input-layer/positional-encoding.html",
     "fig-tokens-length": "book/input-layer/tokens.html",
-    "fig-tr-beam": "book/uses/translation.html",
-    "fig-tr-bleu": "book/uses/translation.html",
     "fig-w2v-projection": "book/input-layer/word2vec.html",
 }
 WORDS = (
@@ -202,44 +196,6 @@ def test_neighbours_are_gensims(opened):
         np.testing.assert_allclose([c for _, c in found], cosines, atol=1e-5)  # gensim adds in single precision
 
 
-@pytest.mark.parametrize("i", range(len(live.SENTENCES)))
-def test_a_beam_keeps_what_the_helpers_keeps(opened, i):
-    """In the end for every width and penalty, and for some at every step: the same beginnings, in the same order."""
-    page, translator = opened("fig-tr-beam"), pretrained()
-    ids, others = encode(translator.vocabulary, translator.read(list(live.SENTENCES)[i]))
-    source = pad([ids])
-    for width in range(1, 6):
-        for power in live.PENALTIES:
-            steps = ask(page, "fig-tr-beam", i, width, power)
-            for n, kept in enumerate(steps if power in (0, 0.7, 2) else [], 1):
-                (texts,) = beams(translator.model, *source, n, width, power)
-                assert [words for words, _ in kept] == [decode(translator.vocabulary, t, others) for t, _ in texts]
-                np.testing.assert_allclose([p for _, p in kept], [p for _, p in texts], atol=1e-5)  # stored as float32
-            (best,) = beam_search(translator.model, *source, 60, width, power)
-            assert steps[-1][0][0] == decode(translator.vocabulary, best, others)
-
-
-def test_bleu_is_the_helpers(opened):
-    page, draw = opened("fig-tr-bleu"), random.Random(0)
-    known = [c for c in map(chr, range(0x110000)) if unicodedata.category(c) not in ("Cn", "Cs")]
-    words = [*"abcd灯未找到设备。", "lamp", "Wi-Fi", "l'été", "’", "_", "x_1", "3.5", "a/b", "㐀", "鿿", "\x1c"]
-    texts = [t for pair in draw.sample(load_pairs("en-zh")[2] + load_pairs("en-fr")[2], 60) for t in pair]
-    cases = [(a, b) for a in texts for b in draw.sample(texts, 2)] + [("", "a b c d"), (" ", ""), ("a b c d e", "")]
-    for gap in ("", " "):
-        for some in (words, words[:3], known):
-            cases += [tuple(gap.join(draw.choices(some, k=draw.randint(0, 16))) for _ in range(2)) for _ in range(100)]
-    for reference in texts[:60]:  # and texts that are nearly the reference
-        tokens = split("zh", reference)
-        tokens[draw.randrange(len(tokens))] = draw.choice(words)
-        cases += [(" ".join(tokens), reference), (" ".join(tokens[:-1]), reference), (reference, reference)]
-    for ours, theirs in cases:
-        found, tokens = ask(page, "fig-tr-bleu", ours, theirs), [split("zh", text) for text in (ours, theirs)]
-        assert found["tokens"] == tokens[0], repr(ours)
-        assert abs(found["bleu"] - bleu(tokens[:1], tokens[1:])) <= 1e-9
-        (counts,) = bleu_counts(tokens[:1], tokens[1:]).tolist()
-        assert [row["hits"] for row in found["rows"]] + [row["total"] for row in found["rows"]] == counts[:8]
-
-
 # --- The page as a reader meets it ----------------------------------------------------------------------------------
 
 
@@ -281,39 +237,6 @@ def test_a_word_is_spelled_by_keyboard(opened, motion):
     assert (
         box.get_by_role("slider").get_attribute("aria-valuetext").startswith("Letter 3 of 4: it looks at place 2, “o”")
     )
-
-
-def test_a_beam_is_stepped_through_by_keyboard(opened):
-    box = opened("fig-tr-beam").locator("#fig-tr-beam-live")
-    says, on = box.get_by_role("status"), box.get_by_role("button")
-    assert says.inner_text() == "Step 9 of 9: 3 of 7 kept. The best is 车辆已连接; a person wrote 车辆已连接自."
-    on.press("Enter")
-    assert says.inner_text() == "Step 1 of 9: 3 of 5 kept. Ahead is 自."
-    on.press("Enter")
-    assert says.inner_text() == "Step 2 of 9: 3 of 15 kept. Ahead is 自动."
-    box.get_by_label("Step").press("End")
-    box.get_by_label("Width").press("Home")
-    assert "The best is 自动连接自动连接" in says.inner_text()
-    box.get_by_label("Width").press("End")
-    box.get_by_label("penalty").press("End")
-    assert "The best is 自动禁用车辆" in says.inner_text()
-    box.get_by_label("Sentence").select_option("Event entity 4")
-    assert "The best is 事件实体 4 的事件" in says.inner_text()
-
-
-def test_bleu_is_told_as_one_types(opened):
-    box = opened("fig-tr-bleu").locator("#fig-tr-bleu-live")
-    box.get_by_text("BLEU 21.4").wait_for()
-    field = box.get_by_label("translation")
-    for text, told in (
-        ("the door", "BLEU 0.0: there is no run of four"),
-        ("the door of the garage is open", "BLEU 100.0"),
-    ):
-        field.fill(text)
-        box.get_by_text(told, exact=True).wait_for()
-    box.get_by_label("Reference").select_option("未找到设备")
-    assert box.get_by_role("list", name="Runs of length 3").locator(".hit").count() == 1
-    box.get_by_text("BLEU 30.7").wait_for()
 
 
 def test_all_of_it_is_small():

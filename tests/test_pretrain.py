@@ -1,7 +1,6 @@
 """The trainer loses nothing: not by a kill, not by bad input; several processes learn what one does."""
 
 import hashlib
-import json
 import os
 import re
 import signal
@@ -48,6 +47,13 @@ def losses(run):
 def state(folder):
     """The names and hashes of all files."""
     return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in folder.iterdir()}
+
+
+def command(*arguments, **options):
+    found = subprocess.run(
+        [sys.executable, "-m", "scratch.pretrain", *map(str, arguments)], capture_output=True, text=True, **options
+    )
+    return found.returncode, found.stderr.strip().split("\n")[-1]
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -153,7 +159,7 @@ def test_the_log_plots(finished):
 BAD = {  # the text, the folder of the run, options, and what is said of them
     "no such text": ("nowhere", "RUN", "", "text must be a file or a folder, and there is none called nowhere"),
     "an empty text": ("EMPTY", "NEW", "", "text must not be empty, and EMPTY holds none"),
-    "no UTF-8": ("LATIN", "NEW", "", "text must be UTF-8, and byte 2 of LATIN is 0xef"),
+    "no UTF-8": ("LATIN", "NEW", "", "text must be UTF-8, and byte 3 of LATIN is 0xe9"),
     "a short text": ("SHORT", "NEW", "", "text must have at least 320 tokens for rows of 16, got "),
     "another text": ("OTHER", "RUN", "", "text must be the one that RUN was begun with, and its files or sizes are"),
     "another size": ("TEXT", "RUN", "--dim=32", "dim must be 16, as in RUN/checkpoint.pt, got 32"),
@@ -177,7 +183,7 @@ def places(text, finished, tmp_path):
     run.mkdir()
     for file in (finished / "lstm").iterdir():
         (run / file.name).write_bytes(file.read_bytes())
-    written = {"EMPTY": b"", "LATIN": b"na\xefve words", "SHORT": b"a few words", "OTHER": b"other " * 9}
+    written = {"EMPTY": b"", "LATIN": b"caf\xe9 noir", "SHORT": b"a few words", "OTHER": b"other " * 9}
     for name, data in written.items():
         (tmp_path / name).write_bytes(data)
     names = {name: tmp_path / name for name in written} | {"TEXT": text, "RUN": run, "NEW": tmp_path / "new"}
@@ -226,38 +232,22 @@ def test_a_full_disk_stops_with_a_sentence_and_what_was_saved_is_whole(text, fin
     said = done.stderr.strip().split("\n")[-1]
     assert said == f"pretrain: {run}/checkpoint.pt cannot be written (File too large); what was saved before is whole"
     assert sorted(file.name for file in run.iterdir()) == ["log.jsonl", "tokens.bin", "tokens.json"]
-    pretrain.pretrain(text, run, Settings(**SMALL), save_every=4)  # with room, it goes on
+    code, _ = command(*arguments)  # with room, it goes on
+    assert code == 0
     assert losses(run) == losses(finished / "lstm")
 
 
-SEVERAL = """
-import json, sys
-from scratch.pretrain import Settings, pretrain
-text, folder, models, small = json.loads(sys.argv[1])
-for model in models:
-    pretrain(text, f"{folder}/{model}", Settings(model=model, **small), save_every=4)
-"""
-
-
-def test_two_processes_learn_what_one_does(text, finished, tmp_path):
-    models, script = ("lstm", "transformer", "skip-gram"), tmp_path / "several.py"
-    script.write_text(SEVERAL)
-    done = torchrun(script, json.dumps([str(text), str(tmp_path), models, SMALL]))
+@pytest.mark.parametrize("model", ["lstm", "transformer", "skip-gram"])
+def test_two_processes_learn_what_one_does_and_their_number_may_change(text, finished, tmp_path, model):
+    run = tmp_path / "run"
+    arguments = [text, str(run), f"--model={model}", "--save-every=4", *OPTIONS]
+    done = torchrun("-m", "scratch.pretrain", *arguments)
     assert done.returncode == 0, done.stderr
-    for model in models:
-        for ours, theirs in zip(losses(tmp_path / model), losses(finished / model), strict=True):
-            assert ours == pytest.approx(theirs, rel=1e-4)
-        saved = torch.load(tmp_path / model / "checkpoint.pt")
-        assert (saved["processes"], saved["step"]) == (2, 12)
-
-
-def test_the_number_of_processes_may_change(places, finished, capsys):
-    run = Path(places("RUN"))
+    whole = losses(finished / model)
+    for ours, theirs in zip(losses(run), whole, strict=True):
+        assert ours == pytest.approx(theirs, rel=1e-4)
     saved = torch.load(run / "checkpoint.pt")
-    pretrain._save(run / "checkpoint.pt", saved | {"processes": 2, "step": 8})
-    assert len(pretrain.pretrain(places("TEXT"), run, Settings(**SMALL), save_every=4)) == 4
-    assert capsys.readouterr().out == "step 8: 1 in place of 2 processes; losses move in rounding\n"
-    assert [line["step"] for line in read_log(run)] == list(range(1, 13))
+    assert (saved["processes"], saved["step"]) == (2, 12)
 
 
 def free_port():
@@ -296,7 +286,7 @@ def test_two_hosts_one_worker_killed_and_nothing_is_lost(text, tmp_path):
     os.kill(workers(run)[0], signal.SIGKILL)
     said = [each.communicate()[1] for each in agents]
     assert [each.returncode for each in agents] == [0, 0], said
-    undisturbed = SMALL | {"steps": 60, "length": 32, "batch": 64, "dim": 96}
-    pretrain.pretrain(text, alone, Settings(**undisturbed), save_every=5)
+    done = torchrun(*arguments, str(alone))
+    assert done.returncode == 0, done.stderr
     assert [line["step"] for line in losses(run)] == list(range(1, 61))
     assert losses(run) == [pytest.approx(line, rel=1e-4) for line in losses(alone)]

@@ -7,7 +7,6 @@ need not do better.
 
 import copy
 import pickle
-from collections import OrderedDict
 
 import pytest
 import torch
@@ -19,14 +18,13 @@ from torch.nn.functional import scaled_dot_product_attention as torch_attention
 
 from scratch.attention import AdditiveAttention, MultiHeadAttention, scaled_dot_product_attention
 from scratch.contextual import BiLM, MaskedLM
-from scratch.contrastive import clip_loss, info_nce
+from scratch.contrastive import info_nce
 from scratch.decoder import Decoder, DecoderLayer, DotAttention, EncoderDecoder, TransformerDecoder
 from scratch.encoder import Encoder, EncoderLayer, TransformerEncoder
 from scratch.input_layer import InputLayer
 from scratch.lora import LoRA
 from scratch.one_hot import one_hot
 from scratch.position import LearnedPosition, SinusoidalPosition, sinusoidal
-from scratch.probe import Probe
 from scratch.recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
 
 # --- Cases ------------------------------------------------------------------------------------------------------------
@@ -188,17 +186,8 @@ def our_thin():
     return layer
 
 
-def their_probe():
-    inner = nn.Sequential(nn.Linear(4, 3), nn.ReLU())
-    return nn.Sequential(OrderedDict(inner=inner, outer=nn.Linear(3, 5)))
-
-
 def contrast(_, queries, keys):
     return info_nce(queries, keys, 0.5, symmetric=True)
-
-
-def clip(_, pictures, texts):
-    return clip_loss(pictures, texts, 2.0)
 
 
 def their_contrast(_, queries, keys):
@@ -308,8 +297,6 @@ CASES = {  # name: ours, torch's or None, inputs
         (IDS, LENGTHS, BEFORE),
     ),
     "LoRA": ((whole, our_thin()), (whole, Thin()), (X,)),
-    "clip_loss": ((clip,), (their_contrast,), (X[0], X[1])),
-    "Probe": ((whole, Probe(4, 5, hidden=3)), (whole, their_probe()), (X,)),
     "info_nce": ((contrast,), (their_contrast,), (X[0], X[1])),
     "SinusoidalPosition": ((whole, SinusoidalPosition(6, 4)), (whole, Places()), (X,)),
     "LearnedPosition": ((whole, LearnedPosition(6, 4)), (learned, LearnedPosition(6, 4)), (X,)),

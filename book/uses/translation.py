@@ -146,23 +146,7 @@ print("chrF:", same, "/ signature:", str(theirs.get_signature()).split("|version
 
 # %% [markdown]
 # The last line is a *signature*: everything that a score depends on. A score without one cannot be compared.
-
-# %% mystnb={"image": {"alt": "BLEU against a place from 1 to 12, two lines of points. With one word changed at that place the score is 90 at either end, falls to 74 at the fourth from either side, and stays there in between. Cut off after that place, the text scores 0 after up to three words; from four words on the score rises nearly evenly, from 14 to 100."}, "figure": {"caption": "BLEU of a text of twelve words against itself, with one of its words changed, and cut off after so many words.", "name": "fig-tr-bleu"}}
-import matplotlib.pyplot as plt
-
-plt.style.use("scratch.book")
-text = "the door of the garage has been open for more than ten".split()
-changed = [[*text[:i], "?", *text[i + 1 :]] for i in range(12)]
-cut = [text[: i + 1] for i in range(12)]
-figure, axes = plt.subplots(figsize=(5, 2.8))
-lines = (changed, "o-", "changed"), (cut, "s--", "cut off after it")
-for texts, style, name in lines:
-    axes.plot(range(1, 13), [bleu([one], [text]) for one in texts], style, label=name)
-axes.set(xlabel="place of the word", ylabel="BLEU", ylim=(0, 105), xticks=range(1, 13))
-axes.legend(loc="lower right")
-plt.show()
-
-# %% [markdown]
+#
 # ## The nearest sentence seen
 #
 # A *translation memory* (翻译记忆) looks for the training source that is most like the new one, and gives its translation,
@@ -210,8 +194,8 @@ Table(rows, columns)
 #
 # > **Correction.** A popular course scores [one sentence](https://huggingface.co/learn/llm-course/chapter7/4), finds
 # > 46.75, and adds that the Transformer of 2017 had 41.8 "on a similar translation task". That was a corpus of thousands
-# > of sentences, with another tokenizer. Of a single sentence BLEU is nearly a lottery: it hangs on one word, and on the
-# > word's place ({numref}`fig-tr-bleu`). The same course trains and tests on a *random* split of the strings of one desktop.
+# > of sentences, with another tokenizer. Of a single sentence BLEU is nearly a lottery: change one word in the middle of
+# > twelve, and four of its nine four-word runs are gone. The same course trains and tests on a *random* split of the strings of one desktop.
 #
 # What does a random split do? We shuffle training and test pairs together, deal them anew in the same sizes, and ask
 # the memory again.
@@ -585,36 +569,14 @@ for about, row in (("helps", max(changed)), ("hurts", min(changed))):
     rows += zip((about, "", ""), names, row[2:], strict=True)
 Table(rows, dict.fromkeys(("the beam", "text", "of the same source"), ""))
 
-# %% mystnb={"image": {"alt": "Log probability against the number of tokens. From 0 a tree of thin grey lines goes down to the right. The line of greedy search is the highest for four tokens, at −2.8 after the fourth, then falls steeply to −5.3 after nine. That of the text which a beam of five finds runs below it at first, at −2.1 after one token, crosses it at the fifth and ends after six tokens at −3.2."}, "figure": {"caption": "*Vehicle connected since*, token by token: all that a beam of five keeps (grey), the text that it finds, and the one that greedy search finds, each with its end mark.", "name": "fig-tr-beam"}}
-ids, _ = encode(vocabulary, translator.read("Vehicle connected since"))
-source, lengths = pad([ids])
-kept, best = {(): 0.0}, {}  # each beginning's log probability; each width's text
-for width in (5, 1):
-    for n in range(1, 11):
-        (texts,) = beams(translator.model, source, lengths, n, width)
-        kept |= {(*text, 3)[:n]: log_p for text, log_p in texts}  # 3 ends it
-    best[width] = (*texts[0][0], 3)
-
-figure, axes = plt.subplots(figsize=(5, 3.1))
-for text in list(kept)[1:]:
-    ends = (kept[text[:-1]], kept[text])
-    axes.plot((len(text) - 1, len(text)), ends, color="#bbbbbb", lw=1, zorder=1)
-for width, style, name in ((5, "o-", "beam of five"), (1, "s--", "greedy")):
-    path = [kept[best[width][:n]] for n in range(len(best[width]) + 1)]
-    axes.plot(path, style, label=name)
-axes.set(xlabel="tokens", ylabel="log probability")
-axes.legend()
-plt.show()
-
 # %% [markdown]
-# In {numref}`fig-tr-beam` the beam writes 车辆已连接, *vehicle connected*. Greedy search had dropped its first token,
-# and writes 自动连接, *connect automatically*, twice. All the texts that change are likelier; by chrF, text by text,
-# as many are worse as better. A beam that finds a likelier and worse text has done its job: the *model* is wrong
-# about it, and greedy search was saved by its short sight. A known case are short texts, since every token costs
-# probability; in one large system the likeliest text was the empty one, for more than half of the sentences
+# All the texts that change are likelier; by chrF, text by text, as many are worse as better. A beam that finds a
+# likelier and worse text has done its job: the *model* is wrong about it, and greedy search was saved by its short
+# sight. A known case are short texts. Every token costs probability, so of two texts the shorter is often the
+# likelier; in one large system the likeliest text of all was the empty one, for more than half of the sentences
 # {cite:p}`stahlberg2019nmt`. The *length penalty* (长度惩罚) {cite:p}`wu2016google` divides the logarithm by $((5 + n)
-# / 6)^\gamma$ for $n$ tokens, end mark counted. Here are the shipped model's scores on every third string, with the
-# length of all texts relative to the references'.
+# / 6)^\gamma$ for $n$ tokens, end mark counted. Here are scores of the shipped model on every third string, by
+# width and $\gamma$, with the length of all texts relative to that of the references.
 
 # %%
 from scratch.corpora import load_results
@@ -661,6 +623,9 @@ def by_table(source, tokens):
 
 
 # %% mystnb={"image": {"alt": "Two grids side by side, English words from left to right and the numbered Chinese tokens from top to bottom. On the left attention's weights, on the right IBM Model 1's shares. In both, the cells of the content words are dark at the same places, the first two in exchanged order; the right grid is blurred at the full stops and at the last words, the left at the first characters of words."}, "figure": {"caption": "Who was looked at for each token written (numbers, as printed above): attention's weights on the left, Model 1's shares on the right.", "name": "fig-tr-alignment"}}
+import matplotlib.pyplot as plt
+
+plt.style.use("scratch.book")
 figure, axes = plt.subplots(1, 2, figsize=(5.6, 4.4), sharey=True)
 grids = shown.weights[:-1].numpy(), by_table(shown.source, shown.tokens)
 for ax, grid, about in zip(axes, grids, ("attention", "Model 1"), strict=True):
@@ -869,8 +834,10 @@ Table(rows, columns | {"is": ""})
 # Is that a fault of the test? Its strings are short, and new programs bring new words: a table's home ground. Our
 # Model 1 also leaves an unknown word as it is, and so copies names; of the networks only one can. The column of
 # chrF, which counts a name letter by letter, shows it. And the column of passes says what the minute buys: input
-# feeding, which waits at each step, has seen the pairs the fewest times. It does not explain the rest: no attention
-# has the most. *With more time, or more pairs, the order may be another.* Nothing here says that LSTMs are better than
+# feeding, which waits at each step, has seen the pairs the fewest times. It does not explain the rest: the copying
+# rung has fewer passes than the Transformer, and no attention has the most. None of them is trained with dropout,
+# and the copying rung had a slower form of its loss than the helper has now, which cost it about a tenth of its
+# passes. *With more time, or more pairs, the order may be another.* Nothing here says that LSTMs are better than
 # Transformers; it says what one minute of one core makes of twelve thousand pairs.
 #
 # ### By length, and by distance
@@ -948,44 +915,6 @@ rows = [
 Table(rows, {f"of {len(sources):,} texts": "", "with a Latin word of their own": ".0f"})
 
 # %% [markdown]
-# ## One thing changed
-#
-# What would happen without this or that? Each line is the rung *dot* with one change, at the same step size, for the
-# same minute and with the same five seeds, and its gap to *dot*. A line that begins with … changes one thing more than
-# the last line without, and has its gap to that; the teacher of *step by step* is there at every step.
-
-# %%
-SHORT |= {
-    "any lengths, unmasked loss": "… unmasked loss",
-    "step by step, teacher 100%": "step by step",
-    "one way, source reversed": "… source reversed",
-    "no masks in writing": "nothing: trained anew",
-} | {f"step by step, teacher {share}%": f"… teacher {share}%" for share in (75, 50, 0)}
-changed = {}
-for row in results["zh-ablations"]:
-    changed.setdefault(SHORT.get(row["change"], row["change"]), []).append(row)
-rows, plain = [], None
-for change, runs in changed.items():
-    scores[change] = [worth(texts_of(row)) for row in runs]
-    further = change.startswith("…")
-    plain = plain if further else change
-    means = [np.mean([row["epochs"] for row in runs])]
-    means.append(np.mean([row["test"]["bleu"] for row in runs]))
-    rows.append((change, *means, *gap(change, plain if further else "dot")))
-columns = {"changed": "", "passes": ".1f", "BLEU": ".1f", "gap": "+.1f"}
-Table(rows, columns | {"from": "+.1f", "to": "+.1f", "is": ""})
-
-# %% [markdown]
-# Turning the source round was a famous trick {cite:p}`sutskever2014sequence`. With an encoder that reads both ways it
-# can do nothing but exchange the two, so *source reversed* shows, like the last line, in which nothing was changed,
-# what chance alone makes of a difference. Where there is one direction and no attention, for which it was made, it
-# cannot be told from nothing here. A loss that counts the padding does no harm that this test could see, whether
-# batches have little padding or much. ([Exhibit 20](wrong-in-use.ipynb) has a case in which it does.) Batches of like
-# length buy twice the passes, and yet batches of any lengths come out level: presumably a mixed batch teaches more.
-# Taken step by step, the same decoder sees half of the pairs and is worse; and the more often it must go on from its
-# own guess, the worse it gets, down to where no attention stands. Dropout, of which nearly every recipe has some, does
-# not pay within a minute.
-#
 # ## The batch decides
 #
 # > **Pitfall.** Users of a well-known system got [24 BLEU with batches of 32 and 9 with batches of
@@ -996,7 +925,7 @@ Table(rows, columns | {"from": "+.1f", "to": "+.1f", "is": ""})
 # > it.
 #
 # The rungs write the same in batches of 1, 8 and 64 sentences, each without exception, as in batches of 32: of
-# none, in its first run, does a text change. Take the masks of the rung *dot* away, in writing only, and it does not.
+# none, in its first run, does a text change.
 
 # %%
 rows = []
@@ -1004,23 +933,6 @@ for way, runs in found.items():
     if "changed" in runs[0]:
         rows.append((way, *(runs[0]["changed"][n] for n in ("1", "8", "64"))))
 Table(rows, {"texts that change": "", "1": "d", "8": "d", "64": "d"})
-
-# %%
-slips, rows = [row["without"] for row in changed["nothing: trained anew"]], []
-for same in zip(*slips, strict=True):
-    first = same[0]
-    masks = first["reader's mask"], first["attention's mask"]
-    kept = ["yes" if mask else None for mask in masks]
-    batch = f"{first['batch']}{', sorted by length' if first['sorted'] else ''}"
-    means = (np.mean([row[name] for row in same]) for name in ("changed", "bleu"))
-    rows.append((*kept, batch, *means))
-columns = {"encoder's mask": "", "attention's mask": "", "batch": ""}
-Table(rows, columns | {"texts changed": ".0f", "BLEU": ".1f"})
-
-# %% [markdown]
-# Attention that looks at padding costs more than an encoder that reads on into it, and both together most: in batches
-# of 64 hardly one text in six is what it should be. Sorted by length, with hardly any padding, all scores look sound,
-# though texts still change. So ask for the texts: the number of those that change in another batch should be 0.
 
 # %% [markdown]
 # ## Check yourself

@@ -1,4 +1,4 @@
-"""Real data to learn from: corpora, translated strings, docstrings, documentation, words people rated, emoji.
+"""Real text to learn from: English corpora, translated strings, docstrings, Python's documentation, words people rated.
 
 What is small and free to pass on lies in `scratch/data`, compressed; some sets are read in place from gensim, which
 brings them along; `fetch` downloads what is larger. `data/manifest.json` says for each set where it comes from, under
@@ -16,9 +16,7 @@ import json
 import lzma
 import os
 import re
-import zlib
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -34,16 +32,6 @@ _ABBREVIATION = re.compile(
 Docstring = tuple[str, str, str, str]  # name, body, summary, module
 Passage = tuple[str, str, str]  # document, title, text
 Question = tuple[str, list[int]]  # the question, and the numbers of the passages that answer it
-
-
-class Emoji(NamedTuple):
-    """Pictures (n, 32, 32, 3), red, green and blue from 0 to 255; names in English and Chinese; groups, subgroups."""
-
-    pictures: np.ndarray
-    english: list[str]
-    chinese: list[str]
-    groups: list[str]
-    subgroups: list[str]
 
 
 def load(name: str) -> list[list[str]]:
@@ -227,40 +215,6 @@ def load_kinds() -> tuple[list[tuple[list[str], str]], list[tuple[list[str], str
     order = sorted(families, key=lambda words: hashlib.sha256(words.encode()).digest())
     rows = [(words.split(), kind) for words in order for kind in families[words]]
     return rows[6000:], rows[3000:6000], rows[:3000]
-
-
-def load_emoji() -> Emoji:
-    """Return emoji as pictures on white with their names in English and Chinese, in Unicode's order.
-
-    The pictures are those of the font Noto Color Emoji; the names are those by which programs read emoji aloud, from
-    the Unicode CLDR; the groups, eight, and the subgroups are Unicode's. Flags, families, the other genders of a person
-    and pictures that are nearly the same as another one are left out.
-
-    >>> emoji = load_emoji()
-    >>> emoji.pictures.shape, emoji.english[0], emoji.chinese[0], emoji.groups[0]
-    ((1425, 32, 32, 3), 'grinning face', '嘿嘿', 'Smileys & Emotion')
-
-    Raises OSError if a file is damaged.
-    """
-    rows = [line.split("\t") for line in _lines(_read(_record("emoji-names", "names")))]
-    groups, subgroups, english, chinese = (list(column) for column in zip(*rows, strict=True))
-    sheet = _pixels(_read(_record("emoji", "pictures")))  # (rows · 32, columns · 32, 3)
-    tall, wide = sheet.shape[0] // 32, sheet.shape[1] // 32
-    tiles = sheet.reshape(tall, 32, wide, 32, 3).swapaxes(1, 2).reshape(-1, 32, 32, 3)
-    return Emoji(tiles[: len(rows)].copy(), english, chinese, groups, subgroups)
-
-
-def _pixels(png: bytes) -> np.ndarray:
-    """The colours (height, width, 3) of a PNG as scripts/pictures.py writes it: with a palette and without filters."""
-    parts: dict[bytes, bytes] = {}
-    at = 8
-    while at < len(png):
-        length = int.from_bytes(png[at : at + 4])
-        parts[png[at + 4 : at + 8]] = png[at + 8 : at + 8 + length]
-        at += 12 + length
-    width, height = (int.from_bytes(parts[b"IHDR"][i : i + 4]) for i in (0, 4))
-    lines = np.frombuffer(zlib.decompress(parts[b"IDAT"]), np.uint8).reshape(height, 1 + width)
-    return np.frombuffer(parts[b"PLTE"], np.uint8).reshape(-1, 3)[lines[:, 1:]]
 
 
 def load_arrays(name: str) -> dict[str, np.ndarray]:

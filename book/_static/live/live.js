@@ -56,9 +56,6 @@ window.live = (() => {
 
   const hidden = (text) => h("span", { class: "visually-hidden" }, text);
 
-  /** Chinese among English: voices and fonts follow. */
-  const zh = (...children) => h("span", { lang: "zh-Hans" }, ...children);
-
   const bytes = (base64) => Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
 
   /** The number that 16 bits stand for (older browsers have no Float16Array). */
@@ -102,7 +99,7 @@ window.live = (() => {
   const still = matchMedia("(prefers-reduced-motion: reduce)");
 
   return {
-    data: (id, fields) => (stored[id] = fields), stored, h, s, hidden, zh, bytes, matrices, show, still, signed, pair,
+    data: (id, fields) => (stored[id] = fields), stored, h, s, hidden, bytes, matrices, show, still, signed, pair,
     dot, times, add, cosine, sigmoid, softmax, lstm,
     models: {}, // what each picture computes, for the tests
   };
