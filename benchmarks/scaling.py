@@ -4,9 +4,9 @@
     python benchmarks/scaling.py predict  # at once; commit what it writes before you go on
     python benchmarks/scaling.py test     # half an hour
 
-A causal Transformer of two layers (`scratch.pretrain.Causal`) guesses the next letter of the presidents' addresses,
-each letter that it reads once. *grid*: WIDTHS times TEXTS, each with the step size that is best for it on validation
-text, chosen with one seed, then SEEDS others. *predict*: Hoffmann et al. 2022 (arXiv 2203.15556, eq. 10),
+A causal Transformer of two layers (`scratch.language_model.Causal`) guesses the next letter of the presidents'
+addresses, each letter that it reads once. *grid*: WIDTHS times TEXTS, each with the step size that is best for it on
+validation text, chosen with one seed, then SEEDS others. *predict*: Hoffmann et al. 2022 (arXiv 2203.15556, eq. 10),
 L = E + A / N^alpha + B / D^beta, fitted to the grid's losses on test text, with what it says of FOUR_TIMES the compute
 of the grid's largest point, and intervals: runs are drawn anew within each point, and what the law misses a point by is
 drawn as well. The prediction holds its own date and the hash of the rows that it was made from, and *test*, which
@@ -32,7 +32,7 @@ from scipy.optimize import least_squares
 from torch import Tensor, nn
 
 from scratch.corpora import load
-from scratch.pretrain import Causal
+from scratch.language_model import Causal
 from scratch.training import fit
 
 WIDTHS, TEXTS = (16, 32, 64, 128), (2**14, 2**16, 2**18, 2**20)  # numbers a place; letters

@@ -41,7 +41,7 @@ ORDER = (
     *("bptt", "recurrent", "attention", "encoder", "search", "decoder"),
     *("alignment", "copying", "translate"),
     *("bm25", "contrastive", "lora", "retrieval"),
-    *("distributed", "stream", "pretrain"),
+    *("language_model", "distributed", "stream", "pretrain"),
     *("probe", "hooks", "explanation", "agreement"),
     *("report", "_probe", "_exercise", "_mistakes", "exercise", "check"),
 )

@@ -17,6 +17,7 @@ from test_distributed import torchrun
 
 from scratch import corpora, pretrain
 from scratch.check import check_encoder
+from scratch.language_model import NEGATIVE, SHARED, WINDOW
 from scratch.pretrain import MODELS, Settings, load, plot, read_log
 
 SMALL = {"vocab_size": 400, "dim": 16, "layers": 1, "heads": 2, "length": 16, "batch": 6, "steps": 12, "warmup": 2}
@@ -118,24 +119,23 @@ def test_a_causal_model_does_not_look_ahead(finished):
     assert not torch.allclose(encoder.states(ids)[:, 5:], encoder.states(other)[:, 5:], atol=1e-2)
 
 
-def test_skip_gram_s_loss_is_the_one_written_out(finished, monkeypatch):
+def test_skip_gram_s_loss_is_the_one_written_out(finished):
     """Against loops over pairs, with whatever windows, words left out and negatives are drawn."""
-    monkeypatch.setattr(pretrain, "RARE", 1.0)
     model = load(finished / "skip-gram").model
     model.keep.fill_(1)
     ids = torch.randint(4, 300, (3, 7), generator=torch.Generator().manual_seed(0))
     loss, pairs = model(ids, torch.Generator().manual_seed(1), slice(1, None, 2))  # row 1 alone
     generator = torch.Generator().manual_seed(1)
-    reach = torch.randint(1, pretrain.WINDOW + 1, ids.shape, generator=generator)[1]
+    reach = torch.randint(1, WINDOW + 1, ids.shape, generator=generator)[1]
     torch.rand(ids.shape, generator=generator)
-    drawn = torch.multinomial(model.noise, 3 * pretrain.SHARED, replacement=True, generator=generator)
+    drawn = torch.multinomial(model.noise, 3 * SHARED, replacement=True, generator=generator)
     W, U, total, count = model.encoder.embedding.weight, model.table.weight, 0.0, 0
     for i in range(7):
         for j in range(7):
             if i != j and abs(i - j) <= reach[i]:
                 total -= (W[ids[1, i]] @ U[ids[1, j]]).sigmoid().log()
-                far = U[drawn[pretrain.SHARED : 2 * pretrain.SHARED]] @ W[ids[1, i]]
-                total -= (-far).sigmoid().log().mean() * pretrain.NEGATIVE
+                far = U[drawn[SHARED : 2 * SHARED]] @ W[ids[1, i]]
+                total -= (-far).sigmoid().log().mean() * NEGATIVE
                 count += 1
     assert pairs == count
     assert loss.item() == pytest.approx(total.item() / count, rel=1e-5)

@@ -190,12 +190,16 @@ class TransformerEncoder(Stack):
         return states, states.sum(1) / integers("lengths", lengths).to(states).unsqueeze(1)
 
     def _read(self, ids: Tensor, words: Tensor | None) -> Tensor:
-        x = self.input(ids)  # (batch, length, dim)
-        if words is not None:  # no number that stands at padding comes in, and none is looked at
-            x, words = x.masked_fill(~words.unsqueeze(2), 0), words.unsqueeze(1)  # (batch, 1, keys)
+        x, visible = self.input(ids), self._visible(ids, words)  # (batch, length, dim)
+        if words is not None:  # no number that stands at padding comes in
+            x = x.masked_fill(~words.unsqueeze(2), 0)
         for layer in self.layers:
-            x = layer(x, words)
+            x = layer(x, visible)
         return self.norm(x)
+
+    def _visible(self, ids: Tensor, words: Tensor | None) -> Tensor | None:
+        """Where each place may look, (batch, 1 or queries, keys): at words, not at padding."""
+        return None if words is None else words.unsqueeze(1)
 
 
 def _batch(ids: Tensor, table: nn.Embedding) -> Tensor:

@@ -30,22 +30,21 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 from torch import distributed as dist
-from torch.nn.functional import cross_entropy, softplus
 from tqdm import tqdm
 
 from scratch._arguments import at_least, at_least_1, positive, seed_value, share_below_1
-from scratch.contextual import mask_tokens
 from scratch.corpora import fetch
 from scratch.distributed import DataParallel, must_agree
 from scratch.encoder import Encoder, TransformerEncoder
+from scratch.language_model import Bag, Causal, LanguageModel, Masked, NextWord, SkipGram
 from scratch.stream import SPECIALS, Tokens, saying, whole
-from scratch.text import mask, pad
+from scratch.text import pad
+from scratch.training import pace
 
 if TYPE_CHECKING:
     from gensim.models import KeyedVectors
     from matplotlib.axes import Axes
 
-WINDOW, NEGATIVE, SHARED, RARE = 5, 5, 64, 1e-3  # of skip-gram: neighbours a side, negatives a pair, a row; subsampling
 HELD_OUT = 64  # rows at the end of the text by which a model is judged
 CLIP = 1.0  # the norm of the gradient at most
 
@@ -80,113 +79,6 @@ class Settings:
         positive("learning_rate", self.learning_rate)
         share_below_1("dropout", self.dropout)
         seed_value("seed", self.seed)
-
-
-class LanguageModel(nn.Module):
-    """One of the book's encoders and a guess at each place, scored by the encoder's own table.
-
-    `forward(ids, generator, rows)` returns the mean surprise -ln p at the guesses and how many these are; `encoder` has
-    `vectors` and `states`.
-    """
-
-    encoder: Encoder | TransformerEncoder | Bag
-    table: nn.Embedding
-
-    def __init__(self, encoder: Encoder | TransformerEncoder | Bag, table: nn.Embedding):
-        super().__init__()
-        self.encoder, self.table = encoder, table
-        self.bias = nn.Parameter(torch.zeros(len(table.weight)))
-
-    def guesses(self, states: Tensor, words: Tensor) -> tuple[Tensor, int]:
-        """states (n, dim), words (n,) -> the mean surprise at the words, and n."""
-        scores = states @ self.table.weight.T + self.bias  # (n, V)
-        return cross_entropy(scores, words, reduction="sum") / max(len(words), 1), len(words)
-
-
-class NextWord(LanguageModel):
-    """Each place guesses the next word. The encoder must not look ahead."""
-
-    def forward(self, ids: Tensor, generator: torch.Generator, rows: slice) -> tuple[Tensor, int]:
-        ids = ids[rows]
-        return self.guesses(self.encoder.states(ids[:, :-1]).flatten(0, 1), ids[:, 1:].flatten())
-
-
-class Masked(LanguageModel):
-    """Hidden words are guessed from both sides (see `scratch.contextual.mask_tokens`); the last id hides."""
-
-    def forward(self, ids: Tensor, generator: torch.Generator, rows: slice) -> tuple[Tensor, int]:
-        inputs, labels = mask_tokens(ids, len(self.bias) - 1, generator)  # of all processes' rows: the same in each
-        inputs, labels = inputs[rows], labels[rows]
-        chosen = labels >= 0
-        return self.guesses(self.encoder.states(inputs)[chosen], labels[chosen])
-
-
-class Causal(TransformerEncoder):
-    """A Transformer encoder in which no place looks at a later one."""
-
-    def _read(self, ids: Tensor, words: Tensor | None) -> Tensor:
-        places = torch.arange(ids.shape[1], device=ids.device)
-        earlier = places <= places.unsqueeze(1)  # (queries, keys)
-        x, earlier = self.input(ids), earlier.unsqueeze(0)  # (1, queries, keys)
-        if words is not None:
-            x, earlier = x.masked_fill(~words.unsqueeze(2), 0), earlier & words.unsqueeze(1)
-        for layer in self.layers:
-            x = layer(x, earlier)
-        return self.norm(x)
-
-
-class Bag(nn.Module):
-    """A table alone: a place's state is its word's vector, a sentence's vector their mean."""
-
-    def __init__(self, vocab_size: int, dim: int):
-        super().__init__()
-        self.embedding = nn.Embedding(vocab_size, dim, padding_idx=0)
-        nn.init.uniform_(self.embedding.weight[1:], -0.5 / dim, 0.5 / dim)  # as word2vec's C program
-
-    def states(self, ids: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """ids (batch, length) -> (batch, length, dim), zeros at padding."""
-        states = self.embedding(ids)
-        return states if lengths is None else states * mask(lengths, ids.shape[1]).to(ids.device).unsqueeze(2)
-
-    def vectors(self, ids: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """ids (batch, length), lengths (batch,) -> (batch, dim)"""
-        count = ids.shape[1] if lengths is None else lengths.to(ids.device).unsqueeze(1)
-        return self.states(ids, lengths).sum(1) / count
-
-
-class SkipGram(LanguageModel):
-    """Word2vec with negative sampling: a word's vector guesses which words stand near, among SHARED that do not.
-
-    The window of each word is 1 to WINDOW wide, frequent words are left out at random, negatives are drawn by their
-    counts to the power 0.75, one set a row, weighted to count as NEGATIVE a pair. Source: Mikolov et al. 2013,
-    arXiv 1310.4546.
-    """
-
-    keep: Tensor
-    noise: Tensor
-
-    def __init__(self, encoder: Bag, table: nn.Embedding, counts: Tensor):
-        super().__init__(encoder, table)
-        nn.init.zeros_(table.weight)
-        share = counts / counts.sum()
-        self.register_buffer("keep", (RARE / share.clamp(min=1e-12)).sqrt().clamp(max=1).float())
-        self.register_buffer("noise", share.pow(0.75).float())
-
-    def forward(self, ids: Tensor, generator: torch.Generator, rows: slice) -> tuple[Tensor, int]:
-        (batch, length), device = ids.shape, ids.device
-        reach = torch.randint(1, WINDOW + 1, (batch, length), generator=generator)[rows].to(device)
-        luck = torch.rand((batch, length), generator=generator)[rows].to(device)
-        drawn = torch.multinomial(self.noise.cpu(), batch * SHARED, replacement=True, generator=generator)
-        ids, drawn = ids[rows], drawn.view(batch, SHARED)[rows].to(device)
-        kept = luck < self.keep[ids]  # (b, L)
-        places = torch.arange(length, device=device)
-        distance = (places - places.unsqueeze(1)).abs()  # (L, L)
-        sees = (distance <= reach.unsqueeze(2)) & (distance > 0) & kept.unsqueeze(1) & kept.unsqueeze(2)  # (b, L, L)
-        words, near, far = self.encoder.states(ids), self.table(ids), self.table(drawn)  # (b, L, d), …, (b, N, d)
-        attracted = softplus(-(words @ near.mT)[sees]).sum()
-        repelled = softplus(words @ far.mT).sum(2) * sees.sum(2) * (NEGATIVE / SHARED)  # (b, L)
-        pairs = int(sees.sum())
-        return (attracted + repelled.sum()) / max(pairs, 1), pairs
 
 
 def _recurrent(settings: Settings, vocab_size: int, ways: int) -> LanguageModel:
@@ -267,9 +159,8 @@ def pretrain(
         bar = tqdm(range(begin, settings.steps), initial=begin, total=settings.steps, disable=not progress or rank > 0)
         started, mine = time.perf_counter(), slice(rank, None, processes)
         for step in bar:
-            rise, fall = min(1.0, (step + 1) / (settings.warmup + 1)), 1 - step / settings.steps
             for group in optimizer.param_groups:
-                group["lr"] = settings.learning_rate * rise * fall
+                group["lr"] = settings.learning_rate * pace(step, settings.steps, settings.warmup)
             generator = torch.Generator().manual_seed(_mixed(settings.seed, step))
             starts = torch.randint(learnt - settings.length + 1, (settings.batch,), generator=generator)
             torch.manual_seed(_mixed(settings.seed, step, rank + 1))  # dropout: each process drops its own places

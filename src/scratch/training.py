@@ -27,6 +27,18 @@ def random_rows(count: int, batch_size: int, steps: int, seed: int = 0) -> Itera
     return (torch.randint(count, (batch_size,), generator=generator) for _ in range(at_least_1("steps", steps)))
 
 
+def pace(step: int, steps: int, warmup: int = 0, decay: bool = True) -> float:
+    """The share of the learning rate that a step takes, counted from 0: it rises to 1 over the first `warmup` steps.
+
+    With `decay` it also falls, to 0 at the end; rise and fall are linear, and multiplied.
+
+    >>> [round(pace(step, steps=4, warmup=1), 3) for step in range(4)]
+    [0.5, 0.75, 0.5, 0.25]
+    """
+    rise = min(1.0, (step + 1) / (warmup + 1))
+    return rise * (1 - step / steps) if decay else rise
+
+
 def fit(
     parameters: Iterable[nn.Parameter] | Sequence[tuple[float, Iterable[nn.Parameter]]],
     loss: Callable[[Batch], Tensor],
@@ -68,10 +80,8 @@ def fit(
     optimizer = torch.optim.Adam([{"params": group} for group in groups], lr=learning_rate, fused=True)
     losses = []
     for step, batch in enumerate(tqdm(batches, disable=not progress)):
-        rise = min(1.0, (step + 1) / (warmup + 1))
-        fall = 1 - step / len(batches) if decay else 1.0
         for group, share in zip(optimizer.param_groups, shares, strict=True):
-            group["lr"] = learning_rate * share * rise * fall
+            group["lr"] = learning_rate * share * pace(step, len(batches), warmup, decay)
         value = loss(batch)
         if not value.isfinite():
             raise FloatingPointError(f"the loss is {value.item()} at step {step}: try a smaller learning_rate")

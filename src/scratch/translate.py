@@ -14,7 +14,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from scratch._arguments import at_least_1
+from scratch._arguments import at_least_1, finite
 from scratch._eight_bits import restored
 from scratch.copying import CopyingDecoder, CopyingEncoderDecoder, decode, encode
 from scratch.corpora import load_arrays
@@ -116,13 +116,15 @@ class Translator:
         self, texts: Sequence[str], width: int = 1, length_penalty: float = 0.0, *, batch: int = 32, longest: int = 60
     ) -> list[str]:
         """What the model makes of these texts: by `greedy` for a width of 1, else by `beam_search`, some at a time."""
+        width, batch = at_least_1("width", width), at_least_1("batch", batch)
+        finite("length_penalty", length_penalty)  # which a width of 1 does not need
         read = [encode(self.vocabulary, self.read(text)) for text in texts]
         order = sorted(range(len(texts)), key=lambda i: len(read[i][0]))  # alike in length, so that little is padded
-        found, batch = [""] * len(texts), at_least_1("batch", batch)
+        found = [""] * len(texts)
         for start in range(0, len(texts), batch):
             some = order[start : start + batch]
             source = pad([read[i][0] for i in some])
-            if at_least_1("width", width) == 1:
+            if width == 1:
                 written = greedy(self.model, *source, longest)
             else:
                 written = beam_search(self.model, *source, longest, width, length_penalty)
