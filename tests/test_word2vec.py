@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn.functional import cross_entropy, logsigmoid
 
-from scratch import full_softmax
 from scratch.huffman import huffman
 from scratch.windows import keep_probability, sample, windows
 from scratch.word2vec import CBOW, SkipGram, keyed_vectors, softmax_loss, train
@@ -125,11 +124,8 @@ def trained_by_autograd(architecture, sentences, dim, window, subsample, epochs,
     return words, model.input.detach()
 
 
-@pytest.mark.parametrize("rows", [2, 128])
 @pytest.mark.parametrize("architecture", ["skip-gram", "cbow"])
-def test_the_full_softmax_is_trained_as_by_autograd_and_adam(architecture, rows, monkeypatch):
-    """In one go, and a few rows at a time."""
-    monkeypatch.setattr(full_softmax, "ROWS", rows)
+def test_the_full_softmax_is_trained_as_by_autograd_and_adam(architecture):
     options = {"dim": 3, "window": 2, "subsample": 0.2, "epochs": 3, "batch_size": 7, "seed": 5}
     sentences = [*ROYAL, ["the"], *ANIMAL]
     words, expected = trained_by_autograd(architecture, sentences, rate=0.1, **options)
@@ -137,19 +133,6 @@ def test_the_full_softmax_is_trained_as_by_autograd_and_adam(architecture, rows,
     vectors = train(sentences, architecture, "softmax", **options)
     assert vectors.index_to_key == words
     np.testing.assert_allclose(vectors.vectors, expected, atol=1e-6)
-
-
-@given(st.lists(st.integers(0, 4), min_size=1), st.integers(1, 3), st.integers(0, 99))
-def test_each_centre_gets_all_of_its_neighbours(centres, m, seed):
-    contexts = torch.randint(-1, 6, (len(centres), m), generator=torch.Generator().manual_seed(seed))
-    words, found = full_softmax.together(torch.tensor(centres), contexts)
-    assert words.tolist() == sorted(set(centres))
-    most = 0
-    for word, row in zip(words.tolist(), found.tolist(), strict=True):
-        near = [i for c, row in zip(centres, contexts.tolist(), strict=True) if c == word for i in row if i >= 0]
-        assert row == near + [-1] * (len(row) - len(near))
-        most = max(most, len(near))
-    assert found.shape[1] == most  # no wider than one of them needs
 
 
 def loss_of(pair, U, word, tree):

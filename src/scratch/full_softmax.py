@@ -9,8 +9,6 @@ from scratch._arguments import ids_below
 from scratch.hogwild import gather, scatter
 from scratch.windows import neighbours, reach
 
-ROWS = 128  # of scores, which are computed at once
-
 
 @torch.no_grad()
 def softmax_loss(hidden: Tensor, output: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -39,27 +37,6 @@ def softmax_loss(hidden: Tensor, output: Tensor, targets: Tensor) -> tuple[Tenso
     return loss, error @ output, error.T @ hidden
 
 
-def together(centres: Tensor, contexts: Tensor) -> tuple[Tensor, Tensor]:
-    """Every centre once, with all of its neighbours: a skip-gram's scores depend on nothing but the centre.
-
-    centres (n,) ids, contexts (n, m) ids, -1 where there is none -> the u different centres (u,), in order, and their
-    neighbours (u, as many as the company of one of them numbers), those of a row first, then -1.
-
-    >>> together(torch.tensor([7, 2, 7]), torch.tensor([[1, 3], [-1, 4], [5, 6]]))
-    (tensor([2, 7]), tensor([[ 4, -1, -1, -1],
-            [ 1,  3,  5,  6]]))
-    """
-    words, row = centres.unique(return_inverse=True)  # (u,), (n,)
-    seen = contexts >= 0  # (n, m)
-    row = row.unsqueeze(1).expand_as(contexts)[seen]  # (pairs,)
-    order = row.argsort(stable=True)  # (pairs,) those of the first word, of the second, …
-    row, times = row[order], row.bincount(minlength=len(words))  # (pairs,), (u,)
-    nth = torch.arange(len(row), device=row.device) - (times.cumsum(0) - times)[row]  # (pairs,) 0, 1, … in each
-    found = contexts.new_full((len(words), int(times.max())), -1)
-    found[row, nth] = contexts[seen][order]
-    return words, found
-
-
 class FullSoftmax:
     """A way to train the input table W (V, d) and the output table U (V, d), in place, by `scratch.hogwild.descend`.
 
@@ -84,23 +61,19 @@ class FullSoftmax:
 
     def step(self, batch: tuple[Tensor, Tensor], size: float) -> None:
         W, U, (centres, contexts) = self.W, self.U, batch
+        present = (contexts >= 0).to(W.dtype).unsqueeze(2)  # (n, 2w, 1)
+        words = contexts.clamp(min=0)
         if self.cbow:
-            present, words = (contexts >= 0).to(W.dtype).unsqueeze(2), contexts.clamp(min=0)  # (n, 2w, 1), (n, 2w)
             share = present / present.sum(1, keepdim=True)  # (n, 2w, 1) of each word in the mean
             hidden, targets = (gather(W, words) * share).sum(1), centres.unsqueeze(1)  # (n, d), (n, 1)
         else:
-            words, targets = together(centres, contexts)  # (u,), (u, most)
-            hidden = gather(W, words)  # (u, d)
-        losses = []  # of a few rows at a time, whose scores (rows, V) the processor's cache can hold
-        for h, t in zip(hidden.split(ROWS), targets.split(ROWS), strict=True):
-            widest = int((t >= 0).sum(1).max())
-            losses.append(softmax_loss(h, U, t[:, :widest]))
-        d_hidden, d_U = torch.cat([part[1] for part in losses]), torch.stack([part[2] for part in losses]).sum(0)
+            hidden, targets = gather(W, centres), contexts  # (n, d), (n, 2w)
+        _, d_hidden, d_U = softmax_loss(hidden, U, targets)
         d_W = torch.zeros_like(W)
         if self.cbow:
             scatter(d_W, words, d_hidden.unsqueeze(1) * share)
         else:
-            d_W[words] = d_hidden
+            scatter(d_W, centres, d_hidden)
         W.grad, U.grad = d_W / len(centres), d_U / len(centres)
         self.optimizer.param_groups[0]["lr"] = size
         self.optimizer.step()
