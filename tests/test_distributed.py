@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ import torch
 from torch import distributed as dist
 from torch import nn
 
-from scratch.distributed import DataParallel, must_agree
+from scratch.distributed import DataParallel, fresh, must_agree
 
 WORKER = Path(__file__).with_name("distributed_worker.py")
 
@@ -106,6 +108,26 @@ def test_bad_input_is_one_clear_error(alone, wrong, error, message):
 def test_there_must_be_a_process_group():
     with pytest.raises(RuntimeError, match="there must be a process group"):
         DataParallel(nn.Linear(1, 1))
+
+
+@pytest.mark.parametrize("processes", [1, 2, 4])
+@pytest.mark.parametrize("first", [0, -1])
+def test_a_start_is_not_misled_by_what_an_earlier_one_left(processes, first):
+    """The store of torchrun outlives a restart. Whoever comes first, all agree on a part of it that nobody has used."""
+    store, used = dist.HashStore(), set()
+    for _ in range(3):
+        with ThreadPoolExecutor(processes) as pool:
+            ranks = list(range(processes))[:: first or 1]
+            futures = []
+            for rank in ranks:
+                futures.append(pool.submit(fresh, store, rank, processes))
+                time.sleep(0.05)
+            parts = [future.result() for future in futures]
+        parts[0].set("whose", "ours")
+        assert {part.get("whose") for part in parts} == {b"ours"}
+        keys = {key for key in store.list_keys() if key.endswith("whose")}
+        assert len(keys - used) == 1  # a part of its own
+        used = keys
 
 
 def test_the_wrapper_is_short():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import time
+import uuid
 
 import torch
 from torch import Tensor, nn
@@ -81,3 +83,34 @@ def must_agree(name: str, value: object) -> None:
     dist.all_reduce(extremes, dist.ReduceOp.MAX)
     if extremes.tolist() != [ours, -ours]:
         raise ValueError(f"{name} must be the same in all processes, got {value!r:.60} here")
+
+
+def fresh(store: dist.Store, rank: int, processes: int) -> dist.Store:
+    """A part of a store for this start of the processes alone; each of them calls it.
+
+    torchrun keeps its store over restarts, and what an earlier start has left there (where to find whom) makes a later
+    one wait for the dead: https://github.com/pytorch/pytorch/issues/135712. So rank 0 names the start by a new word,
+    the others answer with the word that they read and one of their own, and go on when rank 0 has repeated both.
+
+    >>> store = dist.HashStore()
+    >>> fresh(store, rank=0, processes=1).set("port", "1"), fresh(store, rank=0, processes=1).check(["port"])
+    (None, False)
+
+    Raises torch.distributed.DistStoreError if rank 0 says nothing within the store's own time.
+    """
+    own = uuid.uuid4().hex
+    if rank == 0:
+        store.set("start", own)
+        answers = []
+        for other in range(1, processes):
+            while not (answer := store.get(f"answer {other}").decode()).startswith(own):
+                time.sleep(0.02)
+            answers.append(answer)
+        store.set("go", f"{own} {' '.join(answers)}")
+        return dist.PrefixStore(own, store)
+    while True:
+        start = store.get("start").decode()
+        store.set(f"answer {rank}", start + own)
+        if store.check(["go"]) and start + own in store.get("go").decode().split():
+            return dist.PrefixStore(start, store)
+        time.sleep(0.02)

@@ -30,11 +30,12 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 from torch import distributed as dist
+from torch.distributed.rendezvous import rendezvous
 from tqdm import tqdm
 
 from scratch._arguments import at_least, at_least_1, positive, seed_value, share_below_1
 from scratch.corpora import fetch
-from scratch.distributed import DataParallel, must_agree
+from scratch.distributed import DataParallel, fresh, must_agree
 from scratch.encoder import Encoder, TransformerEncoder
 from scratch.language_model import Bag, Causal, LanguageModel, Masked, NextWord, SkipGram
 from scratch.stream import SPECIALS, Tokens, saying, whole
@@ -272,10 +273,14 @@ def _group() -> Iterator[torch.device]:
     device = torch.device("cuda", local) if torch.cuda.is_available() else torch.device("cpu")
     backend = "nccl" if device.type == "cuda" else "gloo"
     ours = not dist.is_initialized()
-    if ours and dist.is_torchelastic_launched():
-        dist.init_process_group(backend, timeout=timedelta(days=2))  # the first process of a host cuts the text
-    elif ours:
-        dist.init_process_group(backend, store=dist.HashStore(), rank=0, world_size=1)
+    if ours:
+        store: dist.Store = dist.HashStore()
+        rank, processes = 0, 1
+        if dist.is_torchelastic_launched():
+            store, rank, processes = next(rendezvous("env://"))
+            store = fresh(store, rank, processes)
+        wait = timedelta(days=2)  # while the first process of a host cuts the text
+        dist.init_process_group(backend, store=store, rank=rank, world_size=processes, timeout=wait)
     if device.type == "cuda":
         torch.cuda.set_device(device)
     try:
