@@ -30,7 +30,7 @@
 # - mask what must not be looked at, and meet a row of nothing but NaN;
 # - project the keys once for all questions, and see what that saves;
 # - prove why dot products are divided by $\sqrt d$, and find out what that does to the gradient, and what not;
-# - teach networks to spell real words backwards, with and without attention, and watch where they look.
+# - compare networks that spell real words backwards, with and without attention, and watch where one looks.
 #
 # **You need** the LSTM and its states, padding, and the decoder with a teacher from the chapter
 # [encoder-decoder](encoder-decoder.ipynb); for one proof, the variance of a sum. The chapter runs in about
@@ -292,14 +292,14 @@ Table([(name, *verdicts(attend)) for name, attend in calls.items()], columns)
 #
 # ## Ask often, project once
 #
-# A decoder asks once for every token it writes, and always about the same keys. In equation
-# {eq}`eq-att-bahdanau`, $U\mathbf{k}_j$ does not depend on who asks; the paper remarks that it can be computed in
-# advance (large language models keep their projected keys and values for the same reason, in a *KV cache*). With $T$
-# keys and $R$ queries, that product takes $T\, d_h\, d_a$ multiplications if it is done once, and
-# $R\, T\, d_h\, d_a$ if it is done for every query. What remains for each of the $R\, T$ pairs is the
-# $\tanh$ of $d_a$ numbers and their product with $\mathbf{v}_a$. We measured both, forward and backward, beside the
-# dot product of the next section, which is given the same projections. *By step*
-# asks one query after the other, as a decoder does, and *keys again* projects the keys at each step.
+# A decoder asks once for every token it writes, and always about the same keys. In equation {eq}`eq-att-bahdanau`,
+# $U\mathbf{k}_j$ does not depend on who asks; the paper remarks that it can be computed in advance (large language
+# models keep their projected keys and values for the same reason, in a *KV cache*). With $T$ keys and $R$ queries, that
+# product takes $T\, d_h\, d_a$ multiplications if it is done once, and $R\, T\, d_h\, d_a$ if it is done for every
+# query. What remains for each of the $R\, T$ pairs is the $\tanh$ of $d_a$ numbers and their product with
+# $\mathbf{v}_a$. `benchmarks/attention.py` has measured both, forward and backward, beside the dot product of the next
+# section, which is given the same projections. *By step* asks one query after the other, as a decoder does, and *keys
+# again* projects the keys at each step.
 
 # %%
 from scratch.corpora import load_results
@@ -311,10 +311,10 @@ ours = [row for row in race["rows"] if not row["side"].startswith("torch")]
 Table([(row["side"], row["ratio"], row["megabytes"]) for row in ours], columns)
 
 # %% [markdown]
-# Times are relative to the first line. Projecting the keys again at every step costs more than all the rest of
-# additive attention. With keys projected once, it is still behind the dot product by step, if not far, and keeps
-# many times the memory: $d_a$ hyperbolic tangents for each pair, where the dot product keeps one number. Asking all
-# questions at once speeds the dot product up and slows additive attention down.
+# Times are relative to the first line. Projecting the keys again at every step costs more than all the rest of additive
+# attention. With keys projected once, it takes less than twice the time of the dot product by step, and keeps ten times
+# the memory: $d_a$ hyperbolic tangents for each pair, where the dot product keeps one number. Asking all questions at
+# once speeds the dot product up and slows additive attention down.
 #
 # ## The dot product, and its scale
 #
@@ -479,9 +479,9 @@ print("of 14 letters:", ", ".join(unseen[14][:2]), "/", ", ".join(strings[14][:2
 # Two networks, which differ in one thing. The decoder is an LSTM that starts from the encoder's last state, and is
 # given at each step the letter written last and a context. With attention, the context is equation
 # {eq}`eq-att-context`, asked for with the decoder's state *before* the step, as in Bahdanau's $\mathbf{s}_{i-1}$.
-# Without, it is the encoder's last state, the same at every step. The network without attention gets a few more
-# hidden units, for nearly as many parameters. Both are told how long the word is. (`forbidden` closes places to a
-# step; we shall need it at the end.)
+# Without, it is the encoder's last state, the same at every step. The network without attention gets a few more hidden
+# units, for nearly as many parameters. Both are told how long the word is. (`forbidden` closes places to a step, for
+# the last section.)
 
 
 # %%
@@ -660,7 +660,7 @@ Table(rows, columns | dict.fromkeys(shown, ".2f"))
 # most unseen words of ten letters. So it *can* hold a word. But what it holds is a word and not ten letters: on
 # random strings of that length it is lost, where attention with four times the practice has two in five of them right.
 # The bottleneck is no wall. It is a price, in parameters and in practice. And at 14 letters, which no training has
-# seen, neither network is good, with four times the practice either; there the larger vector leads, in each of five runs.
+# seen, no network is good, with four times the practice either; there the larger vector leads, in each of five runs.
 #
 # ## Where does it look?
 #
@@ -719,7 +719,7 @@ plt.show()
 
 # %% [markdown]
 # Nobody told the network about the diagonal. The table gives the share of steps whose largest weight lies on it, for
-# the first third of the letters written and for the last. (Most of the rest lies one place further on.)
+# the first third of the letters written and for the last. (Most of the other weight lies one place further on.)
 #
 # It also says what happens past the trained length. The last letters written come from the word's beginning, where
 # the encoder is on known ground, and there the finger is as sure as ever. The first come from places that it had
@@ -1099,7 +1099,7 @@ print("Gauss's kernel, same weights:", torch.allclose(kernel / kernel.sum(), wei
 #
 # The projected queries become $(\text{batch}, R, 1, d_a)$, the projected keys $(\text{batch}, 1, T, d_a)$; their sum is
 # $(\text{batch}, R, T, d_a)$. That is $d_a$ times as many numbers as the dot product's scores have. It is this tensor
-# that fills the memory in the table above. The loop makes it in $R$ slices, and keeps them all for the backward pass.
+# that fills the memory in the race's table. The loop makes it in $R$ slices, and keeps them all for the backward pass.
 #
 # </details>
 
@@ -1180,8 +1180,8 @@ for name, sets in (("unseen words", unseen), ("random strings", strings)):
 # - counted, and read from a race, what projecting the keys once saves, and what additive attention costs;
 # - proved that the variance of a dot product is $d$, and measured that the scale keeps gradients the same, over widths and
 #   over queries, rather than keeping them from vanishing;
-# - taught networks to spell backwards, found the bottleneck in those with one vector, and tested that the others use
-#   the places they look at.
+# - taught a network to spell backwards, found the bottleneck of those with one vector, and tested that attention needs
+#   the places it looks at.
 #
 # ## Further reading
 #

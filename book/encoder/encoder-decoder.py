@@ -29,7 +29,7 @@
 # - train with the teacher's words and write with the model's own, and tell the two apart;
 # - write down what an encoder promises, and catch four that break the promise;
 # - compute how well numbers in words can be written in digits from no notes, from a bag of words, and from
-#   a reading in order, and train four models against these ceilings;
+#   a reading in order, and hold four models against these ceilings;
 # - find out by experiment who sees whom in BERT, GPT-2, LLaMA, BART and T5, and build the layer of a
 #   Transformer's decoder, equal to PyTorch's.
 #
@@ -224,7 +224,7 @@ Table(rows, {"what": "", "shape": ""})
 #
 # A decoder is only one of those who may want the notes. A search engine compares vectors, a tagger labels each
 # state. All of them rely on a contract, to which [](lstm-encoder.ipynb) and [](transformer-encoder.ipynb) will be
-# held. It gives a *state* for each token and a *vector* for the text, and
+# held. An encoder gives a *state* for each token and a *vector* for the text, and promises:
 #
 # 1. **width**: the vector has the same size for a text of any length;
 # 2. **padding**: `<pad>` behind a text changes nothing;
@@ -291,7 +291,7 @@ Table(rows, dict.fromkeys(("encoder", "width", "padding", "batch", "order"), "")
 # weighs a text's states against those of the *other* texts, a slip of one axis. The mean of the words keeps
 # these three, and is blind to order. Only the last keeps all four: the state after a text's own last word,
 # which `GRU` finds if it is told the lengths. `scratch.check` asks the same of any encoder that keeps its width,
-# yours included, and says where to look. (`permutation_equivariance` is its word for blind to order.)
+# and says where to look. (`permutation_equivariance` is its word for blind to order.)
 
 # %%
 from scratch import check
@@ -308,7 +308,7 @@ print(check.padding_invariance(last_place, len(english)))
 
 # %% [markdown]
 # The message tells the worst case: how far a text has moved, the norm of the difference over that of its vector. A
-# text of no words at all has nothing to be encoded. Ours refuse it; others give zeros, or NaN. The checker's
+# text of no words at all has nothing to be encoded. The helper `GRU` refuses it; others give zeros, or NaN. The checker's
 # `empty_rows` says which.
 #
 # ## How good can notes be?
@@ -401,7 +401,7 @@ Table(rows, columns)
 #   To give it about as many parameters as the encoder–decoder, it is made wider.
 #
 # All share one vocabulary of number words and digits, and train on the same 3,000 numbers (`seen`, drawn below). A
-# GRU has three gates, each with a matrix for the word, one for the state, and two biases, $3\,d_h (d + d_h + 2)$
+# GRU has two gates and a proposal, each with a matrix for the word, one for the state, and two biases, $3\,d_h (d + d_h + 2)$
 # numbers in all; the encoder–decoder has two GRUs, a table of $V d$ and an output layer of $V d_h + V$.
 
 # %%
@@ -552,11 +552,11 @@ ahead(*(row["right"] for row in both))
 # and why in order.
 #
 # The loss also measures the notes. Without them it is at least $\ln 9{,}999$, averaged over all numbers. Whatever
-# it is less than that, the notes have brought: here, nearly all.
+# it is less than that, the notes have brought: in order, nearly all.
 #
 # And *decoder-only*? Here the two cannot be told apart: the interval of their difference, run by run, contains 0.
-# Between recurrent networks the difference is whether reader and writer share their weights. It, too, reads to the
-# end before it writes: it has an encoder, which is itself.
+# Between recurrent networks the difference is whether reader and writer share their weights. Decoder-only, too, reads to
+# the end before it writes: it has an encoder, which is itself.
 #
 # ## What presidents say
 #
@@ -589,7 +589,7 @@ ranges["all"] = range(1, N + 1)
 asked = {text: [n for n in new if n in some] for text, some in ranges.items()}
 
 # %% [markdown]
-# The bag has another ceiling for these, and one can compute it, too: as many can be right as there are different
+# The bag has another ceiling for these: as many can be right as there are different
 # bags among them. A decoder that knows no better than to guess *evenly*, among all numbers up to 9,999 with this
 # bag, is right for one in $m_k$.
 
@@ -1171,7 +1171,7 @@ Table(rows, columns)
 # - followed a sentence through an encoder and a decoder, equal to PyTorch's, and seen its length vanish in a vector;
 # - trained with teacher forcing and written greedily, and learnt what a missing shift does;
 # - tested six encoders against a contract, by hand and with `scratch.check`;
-# - proved ceilings for three kinds of notes, trained four models against them, and seen the best stumble over
+# - proved ceilings for three kinds of notes, held four models against them, and seen the best stumble over
 #   presidents;
 # - built a Transformer's decoder layer, measured who sees whom in five architectures, and found three families.
 #

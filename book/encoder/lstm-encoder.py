@@ -251,7 +251,7 @@ plt.show()
 # A single pad moves the sentence visibly. Zeros soften the blow and do not ward it off: a zero input adds
 # nothing to the gates, but their biases and the product with $\mathbf{h}_{t-1}$ are still there, and the step is
 # taken. Every pad applies the same map to the states, and in these encoders that map, applied again and again,
-# takes all states to one point. So the sentences drift *to the same place*. After fifteen pads the cat and the
+# takes all states to one point. So the sentences drift *to the same place*. After seven pads the cat and the
 # dog are one.
 #
 # > **Correction.** The article's encoder ignores padding: it takes ids and no lengths. A reader
@@ -431,8 +431,8 @@ print(check_encoder(lambda ids, lengths: model(ids)[0][-1], vocab_size=V))
 
 
 # %% [markdown]
-# Two promises fail, each with a hint where to look. A move is the length of the difference of two vectors, divided by
-# that of the vector. *Sensitivity* is the opposite promise: every word moves something. A row without words may be
+# Two promises fail, each with a hint where to look. A move is the length of a vector's change, divided by that of the
+# vector. *Sensitivity* is the opposite promise: every word moves something. A row without words may be
 # refused, as ours is. The lines with *yes*, *no* and *unknown* are no verdicts but descriptions: word order matters to this encoder, and from one
 # vector for each sentence nothing can be said about causality. And PyTorch's own, packed:
 
@@ -447,7 +447,7 @@ def packed_encoder(ids, lengths):
 print(check_encoder(packed_encoder, vocab_size=V))
 
 # %% [markdown]
-# The same verdicts as ours; PyTorch, too, refuses a row without words.
+# The same verdicts as ours.
 #
 # ## Who bites whom?
 #
@@ -587,7 +587,7 @@ print("questions that stand in the memory:", len(both))
 # that have *no word in common* with the question: there a bag of words is blind, and what is found must have
 # been found by meaning. The best possible scores are those of a reader who knows the answers. We begin with
 # three old acquaintances: word counts, TF-IDF, and the mean of skip-gram vectors, trained on the English of the
-# memory. What is trained has a step size: the one with which it finds the best translations for validation strings, in
+# memory. What is trained takes the step size with which it finds the best translations for validation strings, in
 # the first search. `benchmarks/memory.py` tried three or four with three seeds each, and then judged the best with five
 # others. Here each model is trained once, with one seed more.
 
@@ -750,7 +750,7 @@ Table(rows, {"model": "", "step size": "", "validation": ".3f", "": ""})
 
 # %% [markdown]
 # The LSTM and the mean of words want different step sizes.
-# Widths and numbers of passes are the same for both. They were settled with the time of this page in mind, and while we
+# The size of the vectors and the number of passes are the same for both. They were settled with the time of this page in mind, and while we
 # could see test scores, too: the table to come speaks of these sizes, on these pairs, and not of LSTMs in general.
 #
 # The same `Encoder` with its random weights is a third arm, since random encoders are known to be strong baselines
@@ -1024,7 +1024,7 @@ print(f"the benchmark's: {sum(found)} of {len(found)}")
 # <details><summary>Answer</summary>
 #
 # - **A ✗** Sentences with any word in common, frequent or not, were left out of this search.
-# - **B ✓** With all cosines at zero it finds whichever sentence comes first. Its score is then about that of a random sentence.
+# - **B ✓** With all cosines at zero it finds whichever sentence comes first. Its score is then that of an arbitrary sentence.
 # - **C ✗** A word that is not in the memory has no column at all.
 # - **D ✗** Where no word is shared, each product has a factor that is exactly zero. There is nothing to round.
 #
@@ -1156,7 +1156,7 @@ print("the best first:", ", ".join(sorted(pooled, key=lambda pool: -pooled[pool]
 # > **Exercise 5 (open, hard, 40 minutes).** "The network will learn to ignore padding by itself." A reader [asked the author of a
 # > tutorial](https://github.com/bentrevett/pytorch-sentiment-analysis/issues/86) whether packing matters; in theory
 # > it need not, was the answer, but the network would have to learn that. Does it? Train an encoder carelessly, on unsorted batches,
-# > for one epoch, and a careful one for comparison.
+# > for half a pass, and a careful one for comparison.
 # >
 # > *Hint: a careless encoder calls `encoder.vectors(ids)`. Compare scores, and the cosine under pads.*
 

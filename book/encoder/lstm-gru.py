@@ -221,7 +221,7 @@ axes.grid(False)
 # ### Layers, directions, packed batches
 #
 # The helper `LSTM` reads whole batches. In *layers*, each reads the states of the one below; in *both directions*, a second
-# network reads from the end. It takes the lengths of the sentences (the next chapter says why), for which PyTorch wants
+# network reads from the end. The helper takes the lengths of the sentences (the next chapter says why), for which PyTorch wants
 # the batch *packed*. It is PyTorch's network to rounding, in its outputs, its last states and its gradients:
 
 # %%
@@ -412,7 +412,7 @@ Table(rows, {"factor a word further back": "", "lowest": ".2f", "highest": ".2f"
 # %% [markdown]
 # Each bias sets its own slope, somewhat above its $\sigma(b)$: the ways through the state add their share. From $b = 3$ on
 # they make up for what the gate takes, and at $b = 5$ for more than that: the gradient *grows* a little with each word.
-# Over 128 words, a little is much, so LSTMs are clipped, too. The LSTM with $b = 0$ loses its gradient, too, only somewhat more slowly than the plain network. *A
+# Over 128 words, a little is much, so LSTMs are clipped, too. With $b = 0$ the LSTM loses its gradient, only somewhat more slowly than the plain network. *A
 # fresh LSTM does not cure the vanishing gradient. One with an open forget gate does*, before training at least.
 #
 # > **Pitfall.** PyTorch starts its forget gates half shut (an [open
@@ -440,7 +440,7 @@ rows = zip(LAYERS, fresh, map(b, LAYERS), strict=True)
 Table(rows, {"b, on average": "", "fresh": ".2f", "moved": ".2f"})
 
 # %% [markdown]
-# *How many parameters* does it have? Each of the four rows of {eq}`eq-lstm-gates` has
+# *How many parameters* does an LSTM have? Each of the four rows of {eq}`eq-lstm-gates` has
 # $d_h (d + d_h)$ weights and, in PyTorch, $2 d_h$ biases; a GRU has three such rows, a plain network one. And what are
 # *peepholes* (窥视孔)? In {eq}`eq-lstm-gates` the gates see the memory only as far as the output gate has let it out. Gers and
 # Schmidhuber [let them look](https://doi.org/10.1109/IJCNN.2000.861302) at the memory itself, by one more weight
@@ -586,8 +586,8 @@ for (Network, bias), rate in BEST.items():
 Table(table, {"network": "", "32 words, after 300 steps": ""})
 
 # %% [markdown]
-# The LSTM as it comes guesses. With its forget gate open it remembers, and so does the GRU, as it comes. The
-# benchmark has more seeds.
+# The plain network and the LSTM as it comes guess. With its forget gate open the LSTM remembers, and so does the
+# GRU, as it comes.
 #
 # ### The map
 #
@@ -639,11 +639,11 @@ plt.show()
 
 # %% [markdown]
 # In the LSTM with $b = 0$, and a little later in that with $b = 1$, the last column is pale from bottom to top: no rate mends
-# it. There the gate decides how far back the network learns. With open gates the *large* rates fail first.
+# it. There the gate decides how far back the network learns. In LSTMs with open gates the *large* rates fail first.
 #
 # The GRU with $b = 0$ turns this round: the longer the text, the *larger* the rate that it needs. With that it reaches
-# further than the LSTMs with open gates: over 256 words all judges of both GRUs remember, and none of the two LSTMs that
-# were still tried. The plain network is further along than the LSTM as it comes, but at one rate only.
+# further than the LSTMs with open gates: over 256 words all judges of both GRUs remember, and none of the LSTMs
+# that were still tried. The plain network is further along than the LSTM as it comes, but at one rate only.
 #
 # What if one rate had served all? The *reach* is the longest text, of those tried, at which most seeds
 # answer more than 90% right; by the three seeds for each rate, by the five judges for the best. Beside it stands the memory time
@@ -669,7 +669,7 @@ columns = {"reach": "", "memory time": ".0f"} | {f"at {r:g}": "" for r in ONE_RA
 Table(table, columns | {"at its best": ""})
 
 # %% [markdown]
-# Each column in the middle, read by itself, tells another story: at a
+# Each column in the middle tells another story: at a
 # small rate the gates are everything, and at the largest the fresh GRU is as good as any. *How far back a network learns is a
 # property of network, start and step size together.* What all columns agree on is that a bias of 1 buys little. That
 # the LSTM of 1997, which cannot forget, does so well says more about the task than about the gate: there is one thing
@@ -710,9 +710,9 @@ Table(table, columns | {"still guesses": ""})
 #
 # ### Cannot remember, or cannot learn?
 #
-# Fresh LSTMs fail at 32 words at every rate that was tried. Is it patience that they lack? The benchmark gave the fresh networks
-# five times the steps at the usual rate of 0.003, five seeds each. Then it trained them at that rate on texts of *all* lengths from 1 to 32
-# words, in 600 steps as before, and asked again at 32. The last row does the same here, with one seed.
+# The LSTMs with $b = 0$ and 1 fail, at 16 or 32 words, at every rate that was tried. Do they lack patience? At 32
+# words and the usual rate of 0.003, the benchmark gave them, the plain network and the fresh GRU five times the steps, five seeds each; then
+# 600 steps, as before, on texts of *all* lengths from 1 to 32 words, and asked at 32 again. The last row is from here, with one seed.
 
 # %%
 table = []
@@ -727,8 +727,7 @@ Table(table, {"network": "", "training": "", "remember 32 words": ""})
 
 # %% [markdown]
 # At this rate patience does nothing for the LSTMs, and helps some seeds of the others. With short texts among the long ones nearly
-# all remember, in a fifth of these steps. Weights that hold a name exist in reach of every start; what failed was the
-# way there. Our reading: short texts, from which a gradient comes back, teach a network to note the names, and longer
+# all remember, in a fifth of these steps. Weights that hold a name exist; what failed was the way there. Our reading: short texts, from which a gradient comes back, teach a network to note the names, and longer
 # ones to hold them. What an open gate buys is a gradient from the first day, without such help.
 #
 # ### The gate that survived
@@ -816,7 +815,7 @@ print(f"all three within 1e-12 of nn.LSTM: {max(apart) < 1e-12}")
 # $\mathbf{h}_{t-1}$. Autograd makes the $T$ products one by one, and adds the matrices up. Written *by hand*, as in the helper
 # (`scratch.bptt`) and in exercise 3, the backward pass only collects the $\boldsymbol\delta_t$, and makes one product in
 # the end. Now all of them, with 64 texts of 32 words, $d = d_h = 256$ and two layers, forward and backward, taking turns on
-# one machine (`benchmarks/recurrent.py`): the time in units of PyTorch's, the median of several runs of many rounds.
+# one machine (`benchmarks/recurrent.py`): the time in units of PyTorch's, the median of three runs of 21 rounds each.
 
 # %%
 ratios = {

@@ -60,8 +60,8 @@ except ImportError as error:
 # number by number, which keeps the state between −1 and 1. The same $W$ serves at every place, so that a
 # text may have any length, and the number of parameters, $d_h (d_h + d) + d_h$, does not depend on it. With this rule, up
 # to details, Elman looked for structure in sentences
-# {cite:p}`elman1990finding`. In this form the second of the two articles gives it, with the name $W_h$ for
-# our $W$. Books and programs mostly write another. Cut $W$ into its first $d_h$ columns and its last $d$,
+# {cite:p}`elman1990finding`. In this form the second of the two articles behind this book gives it, with the name
+# $W_h$ for our $W$. Books and programs mostly write another. Cut $W$ into its first $d_h$ columns and its last $d$,
 # $W = (W_h \mid W_x)$. Row $i$ of the product is a sum over $d_h + d$ places; its first $d_h$ terms see the
 # state, the others see the word. Hence
 #
@@ -200,9 +200,8 @@ print(inspect.cleandoc(inspect.getsource(rnn_step).split('"""')[-1]))
 # > last state stays `(layers, batch, d_h)`.
 #
 # > **Pitfall.** PyTorch has two biases where one would do, because
-# > [cuDNN has](https://github.com/pytorch/pytorch/pull/15843). Only their sum acts. But both get the same
-# > gradient, so that gradient descent moves the sum twice as far. So `nn.RNN`
-# > has $d_h (d_h + d + 2)$ parameters.
+# > [cuDNN has](https://github.com/pytorch/pytorch/pull/15843): `nn.RNN` has $d_h (d_h + d + 2)$ parameters.
+# > Only the sum of the two acts. But both get the same gradient, so that gradient descent moves it twice as far.
 #
 # ## Back through time
 #
@@ -341,7 +340,7 @@ Table(rows, {"steps back": "d", "length of the gradient": ",.0f"})
 # ### Measured
 #
 # A bound says what cannot happen. What does? We let networks with $d_h = 64$ read letters of real speeches,
-# forty at a time, send a random gradient in at the end, and measure what is left of it after $k$ steps
+# 41 at a time, send a random gradient in at the end, and measure what is left of it after $k$ steps
 # back. The text is that of the State of the Union addresses; a full stop ends each sentence.
 
 # %%
@@ -446,7 +445,7 @@ plt.show()
 # random numbers even $s = 2$ lets the gradient vanish, since a typical direction is stretched by half of
 # that, and the slopes of $\tanh$ take their share. With an orthogonal matrix the slopes alone make $s = 1$
 # vanish. How flat the slopes are is the inputs' doing, which here have variance 1: with inputs a tenth as
-# large $\tanh$ is nearly straight, and a good part of the gradient is still there after twenty steps (the
+# large $\tanh$ is nearly straight, and a quarter of the gradient is still there after twenty steps (the
 # line printed above the table). So the bound tells two things apart, and no more: $s < 1$
 # makes vanishing certain, $s > 1$ does not prevent it, and only allows an explosion. To keep a
 # gradient's length takes an $s$ that is just right for the slopes, and these change
@@ -559,7 +558,7 @@ Table(rows, {"η": "", "clipping": "", "losses": "", "steps with ‖g‖ > 1": "
 
 # %% [markdown]
 # With the small step nothing explodes, and clipping changes nothing that matters. With three times the step
-# all three unclipped trainings end worse than a network that has learnt nothing, and most of their
+# all three unclipped trainings end worse than chance, and most of their
 # gradients are long: a bad step leads to weights where the next gradient is long, too. Clipped, the same
 # trainings do well, and only a few of their steps were shortened at all. To be fair, the small step
 # without clipping did better than the large one with it. What clipping buys is that the step need not be small enough for the worst batch. It does
@@ -707,9 +706,9 @@ plt.show()
 # %% [markdown]
 # Eight places back, no letter can be read any more, as far as a linear map can see. (The map even falls
 # below the dotted line, which is always guessing the space: it was fitted to other text.) From the trained
-# network the other probe reads more: what a probe finds is a lower bound of what is there. But by the linear one for all
-# three seeds, by the other for the one seed that we gave it, and to our
-# surprise, training has made the memory *shorter*. An untrained network stirs everything together, and
+# network the other probe reads more: what a probe finds is a lower bound of what is there. Yet, to our
+# surprise, training has made the memory *shorter*: by the linear one for all three seeds, by the other for the
+# one seed that it was given. An untrained network stirs everything together, and
 # loses it in the order of age. The trained one was asked for the next letter only. Nothing rewards it for
 # knowing which letter stood where, and it may keep what our question misses: which word it is in, perhaps.
 #

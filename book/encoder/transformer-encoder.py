@@ -29,7 +29,7 @@
 #   place does to the gradients;
 # - load PyTorch's weights, keep its two opposite conventions of masks apart, and check the encoder;
 # - count and measure what a layer costs, by length, beside an LSTM;
-# - train both encoders on the same two tasks, find out by experiment why one of them loses, and what its heads look
+# - compare both encoders on the same two tasks, find out by experiment why one of them loses, and what its heads look
 #   at instead.
 #
 # **You need** the chapters on [positions](../input-layer/positional-encoding.ipynb), which introduces
@@ -908,12 +908,11 @@ rows = [
 Table(rows, DIFFERENCE)
 
 # %% [markdown]
-# An interval without 0 in it is no luck of the seeds. Why does it lose? To see that *the of* is wrong one has to look at
-# neighbours. The LSTM cannot help it: each step joins
-# the present word with what came just before, and the same weights do so at every place. The Transformer has
-# to find out what a neighbour is, from sums of words and places. If that is the trouble, we can spare it the
-# search, with a mask: each word may look at itself and at the word before. The weights are as many as they
-# were, and positions we leave out.
+# An interval without 0 in it is hardly luck of the seeds. Why does the Transformer lose? To see that *the of* is
+# wrong one has to look at neighbours. The LSTM cannot help it: each step joins the present word with what came just
+# before, and the same weights do so at every place. The Transformer has to find out what a neighbour is, from sums of
+# words and places. If that is the trouble, we can spare it the search, with a mask: each word may look at itself and at
+# the word before. The weights are as many as they were, and positions we leave out.
 
 
 # %%
@@ -1027,8 +1026,8 @@ Table(rows, columns | dict.fromkeys(versions, ".2f"))
 
 # %% [markdown]
 # The Transformer takes most of the scrambled sentences for good ones, as long as they *begin* as sentences do, and
-# refuses most of the good ones whose ends were exchanged. It has learnt with which words sentences begin. That is an
-# answer to the exam, and not what the exam meant. The LSTM and the masked one refuse what the Transformer lets pass.
+# refuses most of the good ones whose ends were exchanged. It has mostly learnt with which words sentences begin. That
+# is an answer to the exam, and not what the exam meant. The LSTM and the masked one refuse most of the scrambled ones.
 #
 # This was one layer, one width, one corpus, and at most 1,000 steps of 64 sentences. It says nothing about large models,
 # which are Transformers not least because, on parallel hardware, they get through far more text.
@@ -1346,9 +1345,9 @@ for depth in (1, 2, 3):
 # <details><summary>Solution 5</summary>
 #
 # The neighbour on the right does as well as the one on the left, two are worse than one, and all on the left, a causal
-# mask, are worst. A causal mask tells left from right, and hardly helps: among all the words to the left, the neighbour
-# must still be found. The narrower the view, the less there is to find. (One seed, and one step size, that of the mask in
-# the text: a hint, no proof.)
+# mask, are worst. A causal mask tells left from right, but among all the words to the left the neighbour must still be
+# found. The narrower the view, the less there is to find. (One seed, and one step size, that of the mask in the text: a
+# hint, no proof.)
 #
 # </details>
 
@@ -1412,7 +1411,7 @@ print("as nn.TransformerDecoderLayer:", same)
 # - counted that the usual Transformer layer does more work than an LSTM layer at every length, and measured where
 #   ours cross and what becomes of memory;
 # - seen a Transformer lose to an LSTM on the order of words, each at its own best step size, tested with a mask what it
-#   lacked, and found by intervening that it judged sentences by their first word.
+#   lacked, and found by intervening that it judged sentences mostly by their first word.
 #
 # ## Further reading
 #

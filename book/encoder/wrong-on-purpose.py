@@ -28,7 +28,7 @@
 # - take an encoder apart, and put wrong parts into it, one at a time;
 # - catch them by *laws*, which need no right answer, with `scratch.check`;
 # - meet bugs that obey every law, and catch them by an *oracle* (测试预言), a right answer from elsewhere;
-# - train ten encoders, two sound and eight wrong, on two tasks, and see which bugs their accuracy gives away;
+# - compare ten encoders, two sound and eight wrong, on two tasks, and see which bugs their accuracy gives away;
 # - build a language model that predicts nearly every word, and find the place where it fails.
 #
 # **You need** the chapters of this part, above all [the Transformer encoder](transformer-encoder.ipynb).
@@ -871,8 +871,8 @@ def build(name):  # an encoder, and how it reads: (ids, lengths) -> (batch, dim)
 # %% [markdown]
 # Each learns from batches of 32 sentences, padded to the longest: a hundred for *which era?*, four hundred for *in
 # order?*, which is harder. Then it answers for other sentences twice: in batches as it knows them, and in batches
-# padded to 64 places, as when a program pads to a fixed width. Here is one task for one sound encoder and a wrong
-# one, one run each.
+# padded to 64 places, as when a program pads to a fixed width. Here is one task for a sound and a wrong encoder, one
+# run each.
 
 
 # %%
@@ -990,7 +990,7 @@ plt.show()
 #
 # The last columns are what a user gets. Where padding speaks, a wider batch changes answers to the same sentences on
 # either task, at worst more than half of them. From run to run that share differs severalfold, and some wrong encoders
-# come off nearly unharmed: one lucky run would have proved nothing. To see it takes no twin and no task: it is the law of
+# come off nearly unharmed: one lucky run would have proved nothing. To see it takes no twin, no task: it is the law of
 # Room 1.
 #
 # Why are cut heads better? The bug hands each head a quarter of the sentence, in slices, and a narrow
@@ -1126,7 +1126,7 @@ plt.show()
 #
 # <details><summary>Answer</summary>
 #
-# - **A ✗** On *which era?* eight wrong encoders were within two hundredths of their twins.
+# - **A ✗** On *which era?* eight wrong encoders were within some two hundredths of their twins.
 # - **B ✗** That is one way to hide. But padding that speaks hides on a task that needs everything, too, as long as the
 #   test is padded as the training was.
 # - **C ✓** The accuracy is measured in batches of one kind. Pad the same sentences further, and the answers of five wrong
@@ -1392,8 +1392,8 @@ for kind in ("wrong", "mended"):
 # %% [markdown]
 # <details><summary>Solution 5</summary>
 #
-# In this run both bugs became cheaper, since nothing asks for 64 places. The mask on the queries costs less than a tenth
-# now, the last state that is padding still more. (One run each: a hint, no proof.) To train with 64 from the
+# In this run both bugs became cheaper, though no training asks for 64 places. The mask on the queries costs less than a
+# tenth now, the last state that is padding still more. (One run each: a hint, no proof.) To train with 64 from the
 # start would teach a wrong encoder those 64, and the first text of 65 words would find it out: a habit, not a mend.
 #
 # </details>
@@ -1415,7 +1415,7 @@ for name in ("mask on the queries", "last state is padding"):
 # - caught the others by an oracle: PyTorch, gensim, sacreBLEU, autograd, or two predictors whose loss is
 #   known;
 # - compared ten encoders on two tasks: the one that needs no order gave away none of eight bugs, the one that needs
-#   it unmasked the missing positions, cost two others something, and rewarded one; padding changed answers on both;
+#   it unmasked the missing positions, showed a cost of three others, and rewarded one; padding changed answers on both;
 # - built a language model with nearly all words right, and found the one place where it is worse than
 #   an honest one.
 #

@@ -30,7 +30,7 @@
 # - build a masked language model, as BERT does: hide words by the 80/10/10 rule, add up three embeddings,
 #   and take the loss at the chosen words alone;
 # - hold both against *counting*, done as well as it can be, and lose;
-# - open MiniLM, a small sentence model made from a relative of BERT, pieces of words included;
+# - open MiniLM, a small sentence model made from a relative of BERT;
 # - measure for 192 uses of eight ambiguous words, layer by layer, how well each model separates the
 #   senses, with baselines and intervals.
 #
@@ -457,8 +457,8 @@ Table(rows, {"": "", "share": ".1%"})
 # $$ (eq-ctx-input)
 #
 # *LayerNorm* (层归一化) shifts and scales a vector so that its numbers have the mean 0 and the variance 1,
-# and then lets training rescale and shift them {cite:p}`ba2016layer`. For a pair of sentences,
-# then the loss, by hand and with the helper:
+# and then lets training rescale and shift them {cite:p}`ba2016layer`. The input for a pair of
+# sentences, then the loss, by hand and with the helper:
 
 # %%
 first, second = (encode(s.split()) for s in sentences)
@@ -581,8 +581,7 @@ Table([fill(text) for text in texts], {"text": "", "guesses": ""})
 # too, loses to counting. The *yellow flowers* stand to the right of their gap, and it has used them; the last gap
 # defeats it. (Its loss cannot be compared with the BiLM's, which was asked about other places.)
 #
-# A pass over a text asks for 15% of its words, where the two directions of ELMo ask
-# for each word twice.
+# Hiding costs: a pass over a text asks for 15% of its words, where ELMo's two directions ask for each word twice.
 #
 # ## A pretrained one: MiniLM
 #
@@ -798,8 +797,8 @@ Table(rows, {"same sense": "", "minus": "", "from": "+.2f", "to": "+.2f"})
 # so this is no verdict on Transformers. MiniLM's third layer may be ahead of its sixth, but we have picked it after the
 # fact.
 #
-# But our tables were made for guessing, skip-gram's for company. So we have trained skip-gram
-# on the same text, with four widths and five seeds each, and a BiLM from two other seeds.
+# But our tables were made for guessing, skip-gram's for company. So `scripts/contextual.py` has also trained skip-gram
+# on the same text, with four widths and five seeds each, and the BiLM from two other seeds.
 
 # %%
 from scratch.corpora import load_results
@@ -832,7 +831,7 @@ Table(rows, {"": "", "from": "+.3f", "to": "+.3f"})
 # %% [markdown]
 # Neither the width nor the seed matters much: every one of the twenty tables is better company than the tables of
 # our two models, and as good as MiniLM's as far as 192 uses can tell. The intervals set each model against the mean
-# of the twenty. Our BiLM is not ahead, whichever of its three seeds one takes; our masked model, trained once, barely
+# of the twenty. Our BiLM is not ahead (its other seeds score no higher); our masked model, trained once, barely
 # is; MiniLM, larger, better read and trained on sentences, is. So a well-made table, with no look at the order,
 # comes close to a small network that reads.
 #
@@ -848,8 +847,8 @@ Table(rows, {"last layer": "", **dict.fromkeys(top, ".2f")})
 
 # %% [markdown]
 # They stumble over different words. *May* and *bank* are easy for all three: a month and an auxiliary
-# verb, money and a river keep different company. *Light* is hard for the BiLM: both of its senses describe things,
-# in the same dictionary. The masked model stumbles over *plant*.
+# verb, money and a river keep different company. *Light* is hard for the BiLM, perhaps since both of its senses
+# describe things, in the same dictionary. The masked model stumbles over *plant*.
 #
 # ## Is a large cosine a large likeness?
 
@@ -1159,8 +1158,8 @@ print("the a's gradients add up to zero:", mix.weights.grad.sum().abs().item() <
 #
 # With unit lengths first, the random cosine becomes nearly 0, while gap and neighbours hardly change: what was taken
 # away had been common to all vectors. Without them it does not become 0 in MaskedLM, and its gap shrinks. The column of
-# lengths shows why: a mean of vectors is a mean of directions, weighed by length, and some of that model's vectors are
-# several times as long as most. Subtracting *their* mean leaves the others leaning to the opposite side.
+# lengths shows why: a mean of vectors is a mean of directions, weighed by length, and that model has a vector seven
+# times as long as the median. Subtracting such a mean leaves the others leaning to the opposite side.
 #
 # </details>
 

@@ -640,8 +640,8 @@ Table(rows, {"mean loss of a cell": "", **names})
 # %% [markdown]
 # From the same start and one cell at a time, our update gives their numbers; in batches, the loss falls
 # along the same path. Fifteen passes are those of the program's example. The paper's own trainings took 50, and
-# 100 for vectors of 300 numbers and more {cite:p}`pennington2014glove`; so one training of ours went on to 50, and its
-# loss did fall further. (A pass takes a step for each filled cell, skip-gram's one for each pair of neighbours. In
+# 100 for vectors of 300 numbers and more {cite:p}`pennington2014glove`; so we went on to 50 as well, and the loss did
+# fall further. (A pass takes a step for each filled cell, skip-gram's one for each pair of neighbours. In
 # the paper's model cells grow only as the power 0.8 of the words; ours still outnumber the words.)
 #
 # ## One table
@@ -771,9 +771,9 @@ compare(
 # PPMI + SVD leads everything on the analogies. On WordSim-353 its lead over skip-gram touches zero.
 # gensim's skip-gram is ahead of ours on the analogies, by little, in this one
 # training (over three seeds the last chapter could not tell).
-# GloVe is behind skip-gram with each of its settings. More passes lower its loss and help with neither judge, and with the
-# analogies they even do a little harm: what it learns of the counts in the end is not what the questions ask for. The larger step size helps, on
-# WordSim-353. Our version and its authors' cannot be told apart.
+# GloVe is behind skip-gram with each of its settings. More passes lower its loss and help with neither judge; on the
+# analogies they even do a little harm. The setting that SimLex-999 chose helps on WordSim-353. Our version and its
+# authors' cannot be told apart.
 #
 # ## Counting or predicting?
 #
@@ -791,8 +791,8 @@ compare(("PPMI + SVD", wide), ("PPMI + SVD", wide + ", 15 passes"))
 # %% [markdown]
 # The lead on people's judgements is gone, and that on the analogies has shrunk to little. It was in the
 # settings, though skip-gram had to read the text fifteen times for it. (Its step size is 0.025 here: with
-# so wide a window our trainer diverges at 0.05. The last row is GloVe with another seed: so little does
-# chance change.) GloVe had the window and the passes from the start, and its choice of step size.
+# so wide a window our trainer diverges at 0.05. The first table ends with another seed of GloVe: chance changes
+# little.) GloVe had the window and the passes from the start, and its choice of step size.
 #
 # And which of GloVe's tables should one read? Its authors propose the sum of the two. Here is the sum
 # minus the words' table alone:
@@ -805,7 +805,7 @@ compare(
 
 # %% [markdown]
 # In every training, and in both programs, the words' table alone is better on the analogies, and the sum on WordSim-353,
-# where its lead after 15 passes touches zero. So a score means little without saying which was read.
+# though there ours after 15 passes leaves it open. So a score means little without saying which was read.
 #
 # But were these ever two ways? The last chapter showed that skip-gram with negative sampling, if it had
 # as many dimensions as it liked, would arrive at PMI minus a constant {cite:p}`levy2014neural`. PPMI +
@@ -1034,8 +1034,8 @@ print("above the line:", " ".join(words[i] for i in off[-6:]))
 # %% [markdown]
 # <details><summary>Solution 3</summary>
 #
-# After two passes it still shows where the sums began; in time, what the numbers go through outweighs it. Judges may see
-# the beginning for longer: see the table.
+# After two passes it still shows where the sums began: the lower, the smaller the loss. In time the gradients should
+# outweigh it; two passes do not tell.
 #
 # </details>
 

@@ -19,9 +19,9 @@
 # Nobody programmed this blindness. It follows from the most natural way there is to hand words to a
 # machine, which is to give each word an axis of its own.
 #
-# **What is wrong with giving each word its own axis?** To answer, we do it properly and see where it
-# leads. Much of it turns out to be right: the oldest representation of a word is still the first thing that
-# happens inside the newest language model, and the last: the right answer, in its loss, is a one-hot vector.
+# **What is wrong with giving each word its own axis?** To answer, we do it properly and see where it leads. Much of
+# it turns out to be right: the oldest representation of a word is still the first thing that happens inside the
+# newest language model, and, as the right answer in its loss, the last.
 #
 # **You will**
 #
@@ -208,8 +208,8 @@ for size in (V, 50_000):
 Table(rows, {"V": ",", "ids (MB)": ".3f", "one-hot (MB)": ".1f"})
 
 # %% [markdown]
-# As ids these few pages weigh as much as a small picture, whatever the vocabulary, as one-hot vectors as much as a
-# film. And those say nothing that the ids do not: to store "all zeros but for place $i$" one stores $i$. We shall
+# As ids these few pages weigh as much as a small picture, whatever the vocabulary; as one-hot vectors, as much as a
+# film. And these say nothing that the ids do not: to store "all zeros but for place $i$" one stores $i$. We shall
 # keep the idea of the one-hot vector and, except for checks on a few words, never build one.
 #
 # ## The first thing that a network does
@@ -452,8 +452,8 @@ display(Table(rows, {"word": "", "idf": ".2f"}))
 one = search("physicians for the needy", idf)
 
 # %% [markdown]
-# Now the rare words lead: every sentence has *needy* or *physicians* in it. (scikit-learn adds 1 to the idf, so that
-# no word vanishes altogether; exercise 4 compares.)
+# Now the rare words lead: each of the three has *needy* or *physicians* in it. (scikit-learn adds 1 to the idf, so
+# that no word vanishes altogether; exercise 4 compares.)
 #
 # Real search engines use a close relative, *BM25* {cite:p}`robertson2009probabilistic`. It has two more ideas. A
 # word's tenth occurrence tells less than its second, so counts are bent, $b_i / (b_i + \kappa)$, which never passes
@@ -477,8 +477,8 @@ print("BM25's first:", shorten(first, 60, placeholder=" …"))
 print("of the hundred best by tf-idf, among BM25's:", len(one & top))
 
 # %% [markdown]
-# On single sentences, where hardly a word that matters stands twice, the two agree on most. What BM25 cannot do
-# either is to find the same thing in other words:
+# Here the two agree on most: in single sentences hardly a word that matters stands twice. What BM25 cannot do either
+# is to find the same thing in other words:
 
 # %%
 other = search("doctors for the poor", idf)
@@ -845,9 +845,9 @@ Table(rows, {"d": ",", "mean": ".3f", "largest": ".3f", "1/√d": ".3f"})
 # both.
 #
 # A search for one word of a pair misses most of what was said with the other. Nor does standing in one sentence tell
-# synonyms: the frequent pairs do so more often than by chance, the rare ones never, and chance would not have let us
-# expect it; gold and silver, which are no synonyms, do so more often than all of them. What synonyms may share is not their sentences but their neighbours; the next chapter
-# looks there.
+# synonyms: the frequent pairs do so more often than by chance, the rare ones never, nor would chance lead one to
+# expect it; gold and silver, no synonyms, do so more often than all of them. What synonyms may share is not their
+# sentences but their neighbours; the next chapter looks there.
 #
 # </details>
 

@@ -238,7 +238,7 @@ print(f"10,000 · 2π = {10_000 * 2 * math.pi:,.1f}")
 Table(rows, {"d": "d", "first": ".1f", "middle": ".1f", "last": ",.1f"})
 
 # %% [markdown]
-# From hand to hand the wavelength grows by the same factor, to nearly the $10000 \cdot 2\pi$ that the paper names.
+# From hand to hand the wavelength grows by the same factor, for large $d$ to nearly the paper's $10000 \cdot 2\pi$.
 #
 # ## The rotation inside
 #
@@ -316,8 +316,8 @@ axes.legend(loc="upper right")
 plt.show()
 
 # %% [markdown]
-# So the *largest* score of this head is that of the word three places to the left, in a text of any length, and
-# nobody has trained it. Is that enough? What is handed over are softmax weights, and the peak is broad. Here is the
+# So the *largest* score of this head is that of the word three places to the left, in a text of any length,
+# untrained. Is that enough? What is handed over are softmax weights, and the peak is broad. Here is the
 # weight of the right place, with scores divided by $\sqrt d$ as in {eq}`eq-pe-attention`, and multiplied by larger
 # numbers $\beta$ instead; last, the $\beta$ that gives it one half:
 
@@ -496,8 +496,7 @@ moved, turned = (
 print(f"the same scores 5,000 places on: {moved}; with two places swapped: {turned}")
 
 # %% [markdown]
-# A key, once turned, stays as it is however much
-# is read after it: a model that writes word by word can keep it.
+# A key, once turned, stays as it is whatever is read after it: a model that writes word by word can keep it.
 #
 # > **Pitfall.** RoPE turns queries and keys. Not the values: a turned value would carry its absolute place
 # > into the output (exercise 3). Not the word embeddings: the maps $W_Q$ and $W_K$ would come in between, and
@@ -775,8 +774,9 @@ Table(rates.items(), {"places": "", "step size": ""})
 
 # %% [markdown]
 # The test takes new scripts of 8 to 128 tokens. The yardstick is a reader who has the bag alone: it answers "who
-# speaks?" with the name that occurs most often, and "what stood before?" with the most frequent of the other
-# tokens. Without order nobody can do better on the first question (exercise 1).
+# speaks?" with the most frequent name, and "what stood before?" with the most frequent of the other
+# tokens. Without order nobody can do better on the first question (exercise 1). The tables give means of the five
+# runs.
 
 # %%
 LENGTHS = (8, 16, 32, 64, 128)
@@ -885,13 +885,14 @@ Table(rows, {"at the places": ""} | columns)
 # From place 16 on, where no row has been trained, the answers are worse than a guess from the bag.
 #
 # **Sinusoidal.** The same cliff, although every row of *this* table is right; the far places even disturb the
-# first sixteen. Why? See below.
+# first sixteen; why, see below.
 #
 # > **Correction.** "Sinusoidal encodings extrapolate to longer texts", say many tutorials. The authors chose
 # > them "because it may allow the model to extrapolate", and report no test of it. When Press and colleagues
-# > tested it {cite:p}`press2022train`, language models got worse past the trained length. So do ours.
+# > tested it {cite:p}`press2022train`, language models got worse soon past the trained length. So do ours.
 #
-# **ALiBi, symmetric.** It knows only who is named nearby, on either side: worth something at every length.
+# **ALiBi, symmetric.** It knows only who is named nearby, on either side: worth something on the first question,
+# at every length.
 #
 # **ALiBi, one-sided.** It answers the first question as well as RoPE at the trained length: look left, prefer
 # what is near. It declines as the script gets longer (exercise 4). It fails the second: a price that grows
@@ -903,9 +904,9 @@ Table(rows, {"at the places": ""} | columns)
 #
 # ## Why the clock is misread
 #
-# The rotation that looks three places back exists, and would be right at any place. Did training find it?
-# We can ask the reader by moving the clock. Give it scripts of 16 tokens, as in training, but at the places
-# from 16 on; then put some hands back to where they stood in training.
+# The rotation that looks three places back would be right at any place. Did training find it? Move the clock:
+# give the reader scripts of 16 tokens, as in training, but at the places from 16 on; then put some hands back to
+# where they stood in training.
 
 
 # %%
@@ -963,9 +964,9 @@ Table(rows, {"the clock": "", "right": ".2f", "five runs": ""})
 # blame, whose readings are new out there, nor the quick ones, whose readings have all been seen: the reader has
 # learnt sixteen *rows*, in which both kinds of hands go together. (A row has 32 numbers, so that many matrices
 # carry each of 16 rows to the one three places earlier; exercise 2.) But with 64 places and 32 numbers the matrix
-# is determined, and the cliff is there all the same. Trained for longer, at their own step sizes (*places*:
-# trained; *quick*: hands that go round in them; then accuracy *inside* the places, *moved* by as many, with slow or
-# quick hands put *back*, and *past* the end of a script twice as long):
+# is determined, and the cliff is there all the same. Trained for longer, at their own step sizes, means of
+# three seeds (*places*: trained; *quick*: hands that go round in them; then accuracy *inside* the places, *moved* by as
+# many, with slow or quick hands put *back*, and *past* the places in scripts twice as long):
 
 # %%
 names = ["inside", "there", "slow back", "quick back", "past the end"]
@@ -986,9 +987,9 @@ Table(rows, columns | dict.fromkeys(names, ".2f"))
 #
 # Three interventions say the same. Readers without slow hands (*quick hands*) lose much less past the end;
 # readers with nothing else (*slow hands*) lose all. And readers *moved about*, whose scripts began anywhere in
-# four times as many places, have no cliff: they have seen those readings, and now the rotation pays. (With 64
-# they lose a quarter past the end, where the length is new.) *Sinusoids do not fail for want of a rotation, but
-# because a text that always begins at 0 need not be read with it.*
+# four times as many places, have no cliff: they have seen those readings, and now the rotation pays. (Past the
+# end, where the length is new, too, they lose little with 16, a quarter with 64.) *Sinusoids do not fail for want of a
+# rotation, but because a text that always begins at 0 need not be read with it.*
 #
 # ## Where RoPE breaks
 #
@@ -1040,8 +1041,8 @@ Table(rows, columns | {"ours among them": ""})
 # clock:
 #
 # - *position interpolation* {cite:p}`chen2023extending` divides all places by a factor, so that 8,192 of them
-#   show no reading that 4,096 have not shown; neighbours then are half as far apart as they used to be, and
-#   some more training has to mend that (exercise 6);
+#   stay within the angles of 4,096; neighbours are then half as far apart, and some more training has to mend
+#   that (exercise 6);
 # - the *NTK-aware* way, and YaRN {cite:p}`peng2024yarn`, slow down the slow pairs by this factor, and leave
 #   the quick ones, which tell neighbours apart;
 # - a larger *base* than 10,000 makes all but the first pair slower from the start. LLaMA 3 has 500,000

@@ -515,7 +515,7 @@ print(f"their cosines: mean {angles.mean():.2f}, deviation {angles.std():.2f}")
 # ### Measured
 #
 # So adding *can* do as well. Does it, when trained? The task needs words and order: a gap in a sentence of
-# the speeches, the four words before it and the four after, and the question which of the hundred most
+# the speeches since 1961, the four words before it and the four after, and the question which of the hundred most
 # frequent words stands in the gap. In our model, a matrix is applied at each of the eight places, negative
 # numbers are set to zero, and the mean over the places goes through a second matrix to the hundred scores.
 # Without positions it sees a bag of eight words.
@@ -684,8 +684,8 @@ compared("Attended")
 # this a law: with the Transformer layer the sinusoids' disadvantage is half as large.
 #
 # The line above the tables is of no network. It counts, for each of the eight places, which words stand there
-# beside which answer, adds up the logarithms (*naive Bayes*), and beats all networks that had 400 steps. Ours
-# compare input layers; they are no good models of gaps.
+# beside which answer, adds up the logarithms (*naive Bayes*), and beats every network of
+# both: they compare input layers, and are no good models of gaps.
 #
 # ## One table for both ends
 #
@@ -868,7 +868,8 @@ def era(pretrained, tuned, n, seed, rate):
 # %% [markdown]
 # And the strongest simple thing that needs no vectors: logistic regression on each sentence's bag of words.
 # Every arm has its own best step size (the regression, its own weight decay), for each number of sentences,
-# chosen on a thousand other sentences; the shares of right answers are means of five seeds.
+# chosen on a thousand other sentences. The first table is made here, from one seed; the second is the benchmark's, means
+# of five.
 
 # %% tags=["atol=0.02"]
 rows = results["pretrained"]
@@ -902,11 +903,11 @@ plt.show()
 
 # %% [markdown]
 # With thirty labels the frozen word2vec table does what the bag of words does with ten times as many: it has
-# learnt from text that nobody has labelled. Tuned on thirty sentences, at the best step size and the smallest that
-# was tried, the same table does *worse* than frozen: so many numbers can fit thirty labels in ways that are worth
+# learnt from text that nobody has labelled. Tuned on thirty sentences, at its best step size, the smallest
+# tried, the same table does *worse* than frozen: so many numbers can fit thirty labels in ways that are worth
 # nothing elsewhere. With a thousand labels tuning pays, and the head start has shrunk to what the first line says.
-# The bag, which has no step size to get wrong, beats a random table that is tuned at thirty labels, is level with
-# it at a hundred, and falls behind after that.
+# The bag is ahead of a tuned random table at thirty labels (though not with every seed), level with it at a hundred,
+# and behind after that.
 #
 # Vectors and labelled sentences come from the same speeches; vectors from other text may help less.
 #
@@ -1264,7 +1265,7 @@ Table(rows, {"change": "", "cosine": ".2f"})
 # - built dropout and layer normalisation equal to PyTorch's, and shown where the common version goes wrong;
 # - rebuilt the input of a pretrained model of BERT's kind, segments and padding included;
 # - proved that concatenating is a special case of adding at the same width, read words and places off their
-#   sums, and found that rows which are told apart matter more than either;
+#   sums, and found that it matters more whether rows can be told apart;
 # - tied the two tables of a language model, and seen what that costs and what a step size can pretend; filled
 #   one with word2vec vectors, and seen it pay where labels are few.
 #

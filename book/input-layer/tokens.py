@@ -113,8 +113,14 @@ Table(rows, {"word": "", "rank": ",", "times": ",", "rank × times": ","})
 # f(r) \approx \frac{K}{r^{\alpha}}, \qquad \alpha \approx 1 ,
 # $$ (eq-tokens-zipf)
 #
-# with a constant $K$. Since $\ln f = \ln K - \alpha \ln r$, in a plot with two logarithmic axes it is a
-# straight line with slope $-\alpha$.
+# with a constant $K$. Since $\ln f = \ln K - \alpha \ln r$, in a plot with two logarithmic axes it is a straight line
+# with slope $-\alpha$.
+#
+# How does one measure a slope? A line through the points of the plot, by least squares, is the usual way and a
+# doubtful one: a plateau of words that stand once is no line. Better is the *maximum likelihood* (最大似然) estimate
+# {cite:p}`clauset2009power`. If ranks fall with slope $-\alpha$, then among the words that stand $m$ times or more
+# the share that stands exactly $k$ times is $k^{-\gamma} / \sum_{i \ge m} i^{-\gamma}$ with $\gamma = 1 + 1/\alpha$,
+# and one takes the $\gamma$ under which the counts that were seen are most probable.
 
 # %% mystnb={"image": {"alt": "A plot with logarithmic axes: how often a word occurs against its rank. The points fall from three hundred thousand at rank one along a dashed straight line until rank five thousand or so, then bend below it and end in horizontal steps at three, two and one occurrences."}, "figure": {"caption": "How often each word of the three corpora stands in the text, against its rank. Dashed: a law with slope −1 through rank 100. The steps at the end are the words that stand three times, twice and once.", "name": "fig-tokens-zipf"}}
 import matplotlib.pyplot as plt
@@ -161,18 +167,12 @@ columns = {"slope of": "", "by": "", "all words": ".2f", "10 times or more": ".2
 Table(slopes, columns | {"100 or more": ".2f", "1,000 or more": ".2f"})
 
 # %% [markdown]
-# How does one measure a slope? A line through the points of the plot, by least squares, is the usual way and a
-# doubtful one: a plateau of words that stand once is no line. Better is the *maximum likelihood* (最大似然) estimate
-# {cite:p}`clauset2009power`. If ranks fall with slope $-\alpha$, then among the words that stand $m$ times or more
-# the share that stands exactly $k$ times is $k^{-\gamma} / \sum_{i \ge m} i^{-\gamma}$ with $\gamma = 1 + 1/\alpha$,
-# and one takes the $\gamma$ under which the counts that were seen are most probable. The last two rows test both on a
-# text drawn from a law: from ten times on both find the slope, and among the rarest words, whose counts are mostly
-# chance, neither does. On real text, which bends, they disagree.
+# The last two rows test both on a text drawn from a law: from ten times on both find the slope, and among the
+# rarest words, whose counts are mostly chance, neither does. On real text, which bends, they disagree.
 #
-# The slope is near −1 for the frequent words, and steeper the more rare words one
-# includes, which the drawn text does not show. That does not come from mixing three kinds of text, since the
-# speeches alone bend more. Ferrer i Cancho and Solé {cite:p}`ferrer2001two` found two regimes in a big corpus,
-# too, with slopes near −1 and −2.
+# The slope is near −1 for the frequent words, and steeper once rare ones are included, which the drawn text does not
+# show. That does not come from mixing three kinds of text, since the speeches alone bend more. Ferrer i Cancho and
+# Solé {cite:p}`ferrer2001two` found two regimes in a big corpus, with slopes near −1 and −2.
 #
 # With either slope *the list does not end*. Here is the tail of ours.
 
@@ -256,10 +256,10 @@ axes.legend()
 plt.show()
 
 # %% [markdown]
-# Later years cost more than other sentences, another kind of text more than later years: with nearly all
-# words of the speeches, more than one word in ten of the dictionary is unknown. Each doubling of the list takes
-# five to eight points off the dictionary's curve, for twice as many new entries as the one before. Which words are
-# missing from the longest list?
+# Later years cost more than other sentences, another kind of text more than later years: with nearly all words of the
+# speeches, more than one word in ten of the dictionary is unknown. Each doubling of the list takes five to eight
+# points off the dictionary's curve, for twice as many new entries as the one before. Which words are missing from the
+# whole list?
 
 # %%
 lost = Counter(w for s in held_out["dictionary"] for w in s if w not in vocabulary)
@@ -659,7 +659,7 @@ print(f"{from_chinese.tokens[halves[0]]}, as text {from_chinese.decode(halves[:1
 # {cite:p}`kudo2018sentencepiece`. It takes a line as it is, spaces included, so that Chinese needs no cutting first,
 # and offers BPE and, as its default, another way to a vocabulary: the *Unigram* model {cite:p}`kudo2018subword`. That
 # begins with far too many pieces, gives each a probability, calls a cut as probable as the product of its pieces, and
-# throws out, half of them at a time, the pieces without which the corpus loses least.
+# throws out, a share of them at a time (here half), the pieces without which the corpus loses least.
 
 # %% tags=["atol=0.2"]
 unigram = Tokenizer(models.Unigram())
@@ -771,10 +771,10 @@ cuts = ["|".join(shown(squares.encode(" " + n), squares)).strip() for n in numbe
 Table(zip(numbers, cuts, strict=True), {"number": "", "pieces": ""})
 
 # %% [markdown]
-# *1234* is cut after the thousands and *1764* after the hundreds; and *12345* begins with the tokens of
-# *1234*, where each is worth ten times as much. Singh and Strouse {cite:p}`singh2024tokenization` made
-# large models add better merely by having the digits grouped from the right. Letters are hidden as well: a model
-# that gets the one id of *union* is nowhere told that there are two *n*'s in it.
+# *1234* is cut after the thousands and *1764* after the hundreds; and *12345* begins with the tokens of *1234*, each
+# worth ten times as much there. Singh and Strouse {cite:p}`singh2024tokenization` made large models add better merely
+# by having the digits grouped from the right. Letters are hidden as well: a model that gets the one id of *union* is
+# nowhere told that there are two *n*'s in it.
 #
 # > **Pitfall: BPE is greedy.** It makes the merges in the order in which they were learnt and takes none back, even
 # > where the same tokens could write the word in fewer pieces (exercise 3). *WordPiece*, which BERT uses, differs in

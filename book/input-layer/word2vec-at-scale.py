@@ -25,7 +25,7 @@
 # - count what a guess costs with the softmax, with a tree of yes-or-no questions, and with a handful of
 #   random words;
 # - derive both shortcuts, and see what negative sampling learns, which is no probability;
-# - test the recipe's ingredients by experiment: the power 3/4, subsampling, shrinking windows;
+# - test the recipe's power 3/4, and see what subsampling and shrinking windows do to a text;
 # - replay gensim weight for weight in all four modes, and find a missing division in CBOW on the way;
 # - rearrange the sums until PyTorch's skip-gram trains faster than gensim's, and judge the result.
 #
@@ -343,8 +343,7 @@ Table(rows, {"": "", "count": ",", "power 0": ".1f", "3/4": ",.1f", "1": ",.1f"}
 # Against power 1, it takes from the most frequent words and gives to the rare. Does it help? We train skip-gram with
 # both powers on the shipped English text, five readings each, at one learning rate, with three seeds, and ask the
 # pairs of WordSim-353 and SimLex-999, and Google's analogies (below). The answers are stored.
-# Each lead of 3/4 has the bootstrap's 95% interval, *paired*: the same questions, drawn again a thousand times, are
-# put to both models.
+# Each lead of 3/4 has its 95% interval by the *paired* bootstrap, as in the last chapter.
 
 # %%
 import base64
@@ -390,7 +389,8 @@ for test in tests:
 Table(rows, {"": "", "seed": "d", "lead": "+.3f", "from": "+.3f", "to": "+.3f"})
 
 # %% [markdown]
-# The power 3/4 leads each time, by little: on WordSim-353 every interval holds zero, on the others none reaches below.
+# The power 3/4 leads each time, by little: on WordSim-353 every interval holds zero, on the others none reaches below
+# it.
 #
 # ## Two rules about windows
 #
@@ -450,8 +450,6 @@ farther = (apart > 5).double().mean()
 print(f"pairs in a window of 5 that stood farther apart: {farther:.0%}")
 
 # %% [markdown]
-# A good part of the pairs reaches farther than the window's name says.
-#
 # The other rule is about distance. For each centre the program draws the radius of its window from $1$ to
 # $c$. A neighbour at distance $\delta$ is inside if the radius is at least $\delta$, and of the $c$ radii
 # that are equally likely, $c - \delta + 1$ are. So on average this is a window of fixed size in which a
@@ -597,7 +595,7 @@ Table(rows, {"CBOW of": "", "judge": "", **{f"rate {x}": ".3f" for x in rates}})
 
 # %% [markdown]
 # (*Scratch* is ours.) At gensim's default both sides are poor, and both gain more from a larger rate than they differ
-# by, each at its best. Which rate is fair to each side? Not the one that looks best on the judge who then compares. So
+# by, each at its best. Which rate is fair? Not the one that looks best on the judge who then compares. So
 # each judge's rate is chosen by the other two: a rate's mark from a judge is its score as a share of the best there.
 
 
@@ -621,7 +619,7 @@ names = {"gensim's rate": "", "gensim": ".3f", "scratch's rate": "", "scratch": 
 Table(rows, {"": "", "judge": "", **names})
 
 # %% [markdown]
-# At rates chosen so, the two CBOWs take turns: who leads depends on the judge. The missing division is real; that it
+# At rates chosen so, who leads with CBOW depends on the judge. The missing division is real; that it
 # costs quality is not seen here, once each side has its own rate. What it costs is a rate that means the same
 # everywhere: undivided, the step grows with the number of words in the window.
 #
@@ -851,7 +849,7 @@ axes.grid(False)
 plt.show()
 
 # %% [markdown]
-# Each wanted pair counts once, and the negatives together five times as much. Autograd confirms that a
+# The negatives count five times as much. Autograd confirms that a
 # step does what the pairs would do one by one:
 
 # %%
@@ -898,12 +896,12 @@ for name, order in (("in order", in_order), ("at random", random_order)):
     print(f"blocks {name:>9}: {meetings:.1f} others of its kind")
 
 # %% [markdown]
-# So blocks are taken at random, and `train` makes its batches as large as lets a word be expected to meet
-# itself 1.25 times (in CBOW, where a word is part of fewer pairs, 2.5 times). Two threads share the tables
-# without locks, as in the original program. Some of their work may overwrite each other's, which does little
-# harm as long as each step touches few rows ({cite:p}`recht2011hogwild`, who call it *Hogwild*).
+# So blocks are taken at random, and `train` makes its batches so large that a word is expected to meet itself 1.25
+# times (in CBOW, where a word is part of fewer pairs, 2.5 times). Two threads share the tables
+# without locks, as in the original program. Some of their work may overwrite each other's, which does little harm as
+# long as each step touches few rows ({cite:p}`recht2011hogwild`, who call it *Hogwild*).
 #
-# What does each idea bring, on the shipped English text?
+# What does each idea bring, on the shipped English text (the four slowest ways read a part of it)?
 
 # %%
 speed = {row["name"]: row["words_per_second"] for row in results["ladder"]}
@@ -936,7 +934,8 @@ Table(rows, {"": "", "threads": "d", "times gensim's speed": ".2f"})
 # one thread, and behind on two. Our threads gain less than gensim's, for between the products they take turns in
 # Python.
 #
-# And the quality? At the rate 0.05, seed by seed, what gensim's skip-gram scores more than ours, paired as before:
+# And the quality? At the rate 0.05, seed by seed, what gensim's skip-gram scores more than ours, paired as before,
+# and over the three seeds Student's 95% interval of the mean:
 
 # %%
 rows = []
@@ -971,7 +970,7 @@ Table(rows, {"": "", "variant": "", "mean": ".3f", "gain, from": "+.3f", "to": "
 
 # %% [markdown]
 # On SimLex nothing can be told: no mean gain is half of the gap, whose cause we do not know. The analogies may gain
-# by smaller batches; of six intervals one lies above zero. And large ones have another price:
+# by smaller batches; of six intervals one lies above zero. And large batches have another price:
 
 # %%
 diverged = {
@@ -980,7 +979,7 @@ diverged = {
 Table(sorted(diverged), {"diverged": "", "side": "", "at the rate": ""})
 
 # %% [markdown]
-# At 0.1 gensim's skip-gram still learns.
+# At 0.1 gensim's skip-gram still learns, on WordSim-353 better than at 0.05, with every seed.
 #
 # How does the cost grow? On the left, more and more of the same text; on the right, on another machine, a quarter of
 # it in which each word has been split into several by chance: the vocabulary grows, the text does not.
@@ -1044,7 +1043,7 @@ names = {"right": ".1%", "from": ".1%", "to": ".1%"}
 Table(rows, {"nearest to": "", "among": "", **names})
 
 # %% [markdown]
-# With the usual rule few are right. The nearest neighbour of $c$ alone gets about half of what the offset gets,
+# The nearest neighbour of $c$ alone gets about half of what the offset gets,
 # after one short reading. After five readings, with ours and with gensim's skip-gram:
 
 # %%
@@ -1073,8 +1072,8 @@ print("and train returns", type(vectors).__name__, "like gensim")
 # %% [markdown]
 # ## Pitfalls
 #
-# > **Pitfall.** *A batch can be too large.* We train the addresses with three vocabularies on batches in which
-# > a word meets itself more and more often.
+# > **Pitfall.** *A batch can be too large.* We train on addresses with three vocabularies, in batches in which a word
+# > meets itself more and more often.
 
 
 # %%
@@ -1098,7 +1097,7 @@ for V in (100, 1000, 10_000):
 Table(rows, {"V": ",", "1 meeting": "", "2 meetings": "", "20 meetings": ""})
 
 # %% [markdown]
-# Twenty are too many with any of the three vocabularies.
+# Twenty are too many each time.
 #
 # > **Pitfall.** *Forbidding too much.* Some tutorials draw as noise only words that are not in the
 # > window, and readers [ask](https://github.com/tensorflow/tensorflow/issues/49490) for it. The program
@@ -1301,10 +1300,10 @@ print("exp(s) = p(w|c):", torch.allclose(s_best.exp(), X / X_c))
 # <details><summary>Solution 2</summary>
 #
 # For each centre we add up the noise's share of the distinct words around it, and for comparison take the mean share
-# of a single neighbour, since each is the true word by turns. A draw lands in the window several times as often as
-# on the true word, and still rarely. Nearly all of it concerns the most frequent words. To leave them out wherever they
+# of a single neighbour, since each is the true word by turns. A draw lands in the window several times as often as on
+# the true word, and still rarely. Nearly all of it concerns the most frequent words. To leave them out wherever they
 # stand in the window would draw them less often as noise. Their best scores have $P_n(w)$ below the line, and so
-# would rise with everybody.
+# would rise beside every word.
 #
 # </details>
 
@@ -1394,13 +1393,13 @@ Table(rows, {"power": ".2f", "median count of neighbours": ".0f"})
 #
 # In these vectors *he* and *she* are nearly one word, as in a small text they keep much the same company. So the
 # leanings are small. The largest is that of *secretary*, towards *he*: a Secretary in the addresses is a member of
-# the cabinet, and *he* stands near the word more often than *she*. *Writer* leans the same way and has met
-# neither: it is enough to keep company with words that have. In vectors from newspapers Bolukbasi and colleagues
-# found other leanings, such as *nurse* and *receptionist* towards *she*. And the *she* of the addresses is often a
-# country: *Great Britain may ground her refusal …*
+# the cabinet, and *he* stands near the word more often than *she*. *Writer* leans the same way and has met neither:
+# it is enough to keep company with words that have. In vectors from newspapers Bolukbasi and colleagues found other
+# leanings, such as *nurse* and *receptionist* towards *she*. And in the older addresses, which these vectors have not
+# read, *she* is often a country: *Great Britain may ground her refusal …*
 #
 # So the vectors have no opinion of their own. They keep the company that a text gives, with its habits and
-# injustices, and hand it on to whatever is built on them. This is an example and no more: one training, nine words,
+# injustices, and hand it on to whatever is built on them. This is an example: one training, nine words,
 # most of which stand near a pronoun a handful of times.
 #
 # </details>

@@ -415,8 +415,8 @@ Table(rows, {"change": "", "loss per guess": ".4f", "cos(cat, king)": "+.2f"})
 
 # %% [markdown]
 # The loss alone fixes neither the axes nor the angles, and no single coordinate means anything. Cosines survive a
-# turn of the axes, but not every change that the loss cannot see: where training ends among all these equals, it
-# decides.
+# turn of the axes, but not every change that the loss cannot see: they depend on where among all these equals
+# training ends.
 #
 # ## The call that learns nothing
 #
@@ -542,7 +542,6 @@ print(f"for the news: {news / here / 1e9:.1f} billion times as many")
 # word2vec famous.
 #
 # `train` is the loop that you have seen, with a few additions. It takes the centres in random order, 512 at a time.
-# (A word that is the centre of several gets its scores once: in skip-gram that leaves half of the rows.)
 # It draws each centre's window at random between 1 and `window` places, as the original program does, so that nearer
 # words count for more. (A wide window teaches what words are *about*, a narrow one what can *replace* them
 # {cite:p}`levy2014dependency`.) It steps with Adam {cite:p}`kingma2015adam`, a gradient descent that finds a step
@@ -578,11 +577,11 @@ for word in ("january", "million", "war", "china"):
 Table(rows, {"word": "", "vectors": "", "nearest": ""})
 
 # %% [markdown]
-# Nobody has told these programs that January is a month. For *january* all three name other months, and for
-# *million* all three name *billion*, though money and units mix in. In all of the lists *war* is near
-# *cold* and *ii*, from *Cold War* and *World War II*: a small corpus has its set phrases, and the window
-# shows them over and over. On *china* they differ, and words such as *confidence* and *unity* stray
-# into CBOW's list. So much for one look at four words. To say more, we need to count.
+# Nobody has told these programs that January is a month. For *january* all three name other months, and for *million*
+# all three name *billion*, though money and units mix in. In all three lists *war* is near *cold* and *ii*, from
+# *Cold War* and *World War II*: a small corpus has its set phrases, and the window shows them over and over. On
+# *china* they differ, and words such as *confidence* and *unity* stray into CBOW's list. So much for one look at four
+# words. To say more, we need to count.
 #
 # > **Pitfall.** Run gensim with more than one worker and its results change from run to run, seed or no
 # > seed: the threads take turns in an order that nobody controls. For a result that can be repeated,
@@ -669,11 +668,12 @@ Table(rows, {"difference": "", "Spearman": "+.2f", "95%": ""})
 
 # %% [markdown]
 # Zero is inside each time: these pairs cannot rank the models. And that is with one seed and one learning rate each.
-# ([](word2vec-at-scale.ipynb) has more text, more seeds, and each side's best rate.)
+# ([](word2vec-at-scale.ipynb) has more text, more seeds, and rates of each side's own.)
 #
 # > **Pitfall.** A default is where to begin, not what is best. Unless told otherwise, `train` samples negatives, at a
 # > rate of 0.025 for skip-gram, as word2vec's program and gensim do, and of 0.1 for CBOW. The book's benchmark tried
-# > these and others on all of its English text, with two or three seeds each. (The analogies are the next chapter's.)
+# > these and others on all of its English text, with two or three seeds each; here are the means. (The analogies are
+# > the next chapter's.)
 
 # %%
 from statistics import mean
@@ -790,14 +790,14 @@ print("words and vectors come back equal to the bit, in both formats:", all(same
 # %% [markdown]
 # ## So, can company give a meaning?
 #
-# Some. From company alone a program has found that *january* is like *june* and *china* like
-# *russia*, and its opinion of pairs of words goes with people's. What it has found is which words keep similar
-# company. Often, not always, these are words that can replace each other. That is why opposites can be near each
-# other (exercise 6), why *king* and *crown* look alike, and why a phrase such as *Cold War* leaves its mark. And one
-# word got one vector: *march* the month and *march* the walk share theirs. A word that was never seen got none;
-# *fastText* makes it one, as the sum of vectors of its pieces of three to six letters
-# {cite:p}`bojanowski2017enriching`. And what company the text gives to *he* and *she*, the vectors give them, too,
-# prejudice included {cite:p}`bolukbasi2016man`. Each of these limits is where a later idea begins.
+# Some. From company alone a program has found that *january* is like *june* and *china* like *russia*, and its order
+# of related pairs goes, loosely, with people's. What it has found is which words keep similar company. Often, not
+# always, these are words that can replace each other. That is why opposites can be near each other (exercise 6), why
+# *king* and *crown* look alike, and why a phrase such as *Cold War* leaves its mark. And one word got one vector:
+# *march* the month and *march* the walk share theirs. A word that was never seen got none; *fastText* makes it one,
+# as the sum of vectors of its pieces of three to six letters {cite:p}`bojanowski2017enriching`. And what company the
+# text gives to *he* and *she*, the vectors give them, too, prejudice included {cite:p}`bolukbasi2016man`. Each of
+# these limits is where a later idea begins.
 #
 # ## Check yourself
 #

@@ -423,9 +423,9 @@ print(f"loss on words before: {word_loss(masked):.2f}")
 Table(rows, columns | {"five seeds: least": ".2f", "most": ".2f"})
 
 # %% [markdown]
-# All four are far above the share of the largest kind, after thirty labels for 25 kinds, some of which
-# were not even among the thirty. All weights learn nearly four hundred times as many numbers as the head, and from this
-# table nobody could tell whether that is better. It is one seed, and the last columns show how much seeds differ.
+# All four are far above the share of the largest kind, after thirty labels for 25 kinds, some of which were not among
+# the thirty. All weights learn nearly four hundred times as many numbers as the head, and from this table nobody could
+# tell whether that is better. It is one seed, and the last columns show how much seeds differ.
 #
 # What LoRA has done to the model can be undone. Take it off, and the old one is there, every weight and every vector;
 # the head alone never touched it, and the two that train the old weights have no way back.
@@ -586,15 +586,14 @@ Table(rows, {"right": ""} | {f"{n:,} labels": "" for n in COUNTS})
 # %% [markdown]
 # (Behind ± stands half the way from the worst seed to the best.)
 #
-# Pretraining pays first of all. With thirty labels the same network from random weights is far behind, behind a bag
-# of words even. But the baselines deserve a second look. At 300 labels the plain mean of word vectors, with no
-# network at all, is right more often than anything that we fine-tuned. Is the head badly
-# trained? No: fitted to the end, it is right as often (*frozen*). Is it the words? The
-# masked model has a table of 5,000 and reads all others as `<unk>`, while word2vec took every word that occurs five
-# times. So there is a line for the word vectors *of 5,000 words*, the same. They have lost most of the lead, and
-# what is left the next table will not call a lead. If there is a rest, it may be the model's: three small blocks
-# that have read some four million words. MiniLM, with six larger ones and a thousand times the text, is best
-# without any training of ours.
+# Pretraining pays first of all. With thirty labels the same network from random weights is far behind, behind a bag of
+# words even. But at 300 labels the plain mean of word vectors, with no network at all, is right more often than
+# anything that we fine-tuned. Is the head badly trained? No: fitted to the end, it is right as often (*frozen*). Is it
+# the words? The masked model has a table of 5,000 and reads all others as `<unk>`, while word2vec took every word that
+# occurs five times or more. So there is a line for the word vectors *of 5,000 words*, the same. They have lost most of
+# the lead, and what is left the next table will not call a lead. If there is a rest, it may be the model's: three small
+# blocks that have read some four million words. MiniLM, with six larger ones and more than a thousand times the text,
+# is ahead from 300 labels on, with a mere regression on top.
 
 
 # %%
@@ -626,8 +625,7 @@ columns = {"labels": "d", "minus": "", "": "", "low": "+.3f", "high": "+.3f"}
 Table(rows, columns | {"the first is": ""})
 
 # %% [markdown]
-# Among so many lines one or the other will call something a difference that is chance, so read the pattern and not
-# the line.
+# Among so many lines one or the other will call chance a difference, so read the pattern and not the line.
 #
 # At thirty labels the head alone cannot be told from LoRA, which learns many times as many numbers. Nor can the ranks
 # be told from one another, nor LoRA from the word vectors, nor from MiniLM. What can be seen is that all weights in
@@ -636,9 +634,9 @@ Table(rows, columns | {"the first is": ""})
 # from norms and biases, nor from all weights, in equal steps or in unequal ones; rank 16 is worse than rank 1.
 #
 # At 3,000 labels the picture is sharper, and another one. All weights, in equal steps or in unequal, are better than
-# LoRA of rank 1 and of rank 4, and rank 16 is better than rank 1: with more labels, more numbers are worth having.
-# Word vectors, MiniLM and even the bag of words are better than LoRA of rank 4. (The head is worse than logistic
-# regression on the very same vectors, so that here it was not fitted to the end.)
+# LoRA of rank 1 and of rank 4, and rank 16 is better than rank 1: with more labels, more numbers are worth having. Word
+# vectors (of all words), MiniLM and even tf-idf's bag of words are better than LoRA of rank 4. (The head is worse than
+# logistic regression on the very same vectors, so that here it was not fitted to the end.)
 #
 # So, how little must be learnt anew, of this model and for this task? With thirty labels a head; with 300 hardly
 # more; with 3,000 as much as there is.
@@ -655,8 +653,8 @@ for name in ("head only", "LoRA 1", "LoRA 4"):
 Table(rows, {"300 labels": "", "right, of the read": "", "of the unread": ""})
 
 # %% [markdown]
-# There is no sign of it: the unread ones are not answered worse. (They are 1,309, so that by chance the difference
-# may be some two points, and a flattery of that size would hide in it.)
+# There is no sign of it: the unread ones are not answered worse. (They are 1,309, so that by chance the difference may
+# be some three points, and a flattery of one or two would hide in it.)
 #
 # ## What it costs
 #
@@ -709,12 +707,12 @@ plt.show()
 # takes. And a task's file is small: one model in memory serves many tasks, a pair of matrices each. The head alone
 # saves time, too, since it needs the body only once.
 #
-# Few numbers are no protection from forgetting. Norms and biases, with fewer of them than LoRA 1, forgot most of
-# all at thirty labels; they had chosen steps ten times as large as most. At thirty labels, and at the same step,
-# rank 16 forgot more than rank 4; but all our LoRAs have $\alpha = r$, so that in Adam's first steps the thicker
-# pair moves up to four times as far. A likely reason is how far the body's vectors move, by few numbers that go far
-# or by many that go a little; we have not measured it. At 300 labels LoRA 1, which by its right answers cannot be
-# told from all weights, forgets less than a third of what they forget.
+# Few numbers are no protection from forgetting. Norms and biases, with fewer of them than LoRA 1, forgot most of all at
+# thirty labels; they had chosen steps ten times as large as most. At thirty labels, and at the same step, rank 16
+# forgot more than rank 4; but all our LoRAs have $\alpha = r$, so that in Adam's first steps the thicker pair moves up
+# to four times as far. A likely reason is how far the body's vectors move, by few numbers that go far or by many that
+# go a little; we have not measured it. At 300 labels LoRA 1, which by its right answers cannot be told from all
+# weights, forgets about a sixth of what they forget.
 #
 # "LoRA learns less and forgets less", Biderman and colleagues found {cite:p}`biderman2024lora`, for large models
 # and much text. With thirty labels our LoRA of rank 4 forgets less than all weights do, and learns more; which of

@@ -200,12 +200,12 @@ Table(rows, {"search by": "", "questions": ""} | measures)
 
 # %% [markdown]
 # The last two columns are the bootstrap's interval of the MRR. (Words are searched with the constants that BM25
-# usually comes with, stems with others, of which more below.) For half of the questions the right one of more
-# than four thousand passages is among the first ten, with nothing learnt and in a second. And stems are worth
+# usually comes with, stems with others, of which more below.) For more than half of the questions the right one of
+# more than four thousand passages is among the first ten, with nothing learnt and in a second. And stems are worth
 # having for titles. This is the baseline, and it deserves the same care as what shall beat it: readers of large
-# benchmarks have had to ask why BM25 [is so low there](https://github.com/beir-cellar/beir/issues/8), or why
-# [it is missing](https://github.com/embeddings-benchmark/mteb/issues/3094). Ours was tried with thirty pairs of
-# constants on the titles for training, from which BM25 learns nothing:
+# benchmarks have had to ask why BM25 [is so low there](https://github.com/beir-cellar/beir/issues/8), or why [it is
+# missing](https://github.com/embeddings-benchmark/mteb/issues/3094). Ours was tried with thirty pairs of constants on
+# the titles for training, from which BM25 learns nothing:
 
 # %%
 from scratch.corpora import load_results
@@ -449,17 +449,16 @@ rows = [(arm, name, *line(r)) for (arm, name), r in found.items()]
 Table(rows, {"search by": "", "questions": ""} | dict(list(measures.items())[:3]))
 
 # %% [markdown]
-# Training has lifted the encoder above its random start and above the mean of skip-gram, which had read the
-# same text. For titles the random start was above
-# skip-gram already. Above BM25 it is not.
+# Training has lifted the encoder above its random start and above the mean of skip-gram, which had read the same
+# text. For titles the random start was above skip-gram already. Above BM25 the trained one is not.
 #
 # ## The match
 #
-# One seed of one encoder proves little. `benchmarks/retrieval.py` has trained five to the end, and kept the rank of every
-# question for every contestant. Nothing was chosen by the questions that judge. The strangers in the table: *BM25*
-# reads plain words, with constants tried as for stems; *weighted by idf* is skip-gram's mean as above, *mean of
-# word vectors* the same without idf; and *MiniLM* is the pretrained sentence model that the chapter on contextual
-# vectors opens, six layers of attention, trained by the same loss on a billion pairs
+# One seed of one encoder proves little. `benchmarks/retrieval.py` has trained five to the end, and kept the rank of
+# every question for every contestant. Nothing was chosen by the questions that judge. The strangers in the table:
+# *BM25* reads plain words, with constants tried as for stems; *weighted by idf* is skip-gram's mean as above, but
+# after twenty passes, *mean of word vectors* the same without idf; and *MiniLM* is the pretrained sentence model that
+# the chapter on contextual vectors opens, six layers of attention, trained by the same loss on a billion pairs
 # {cite:p}`wang2020minilm,reimers2019sentence`. It reads 128 pieces of each text, as in its training (its makers'
 # library would give it 256). *Titles only* and *cloze only* are our encoder without one of its two kinds of pairs,
 # *with repetition* lets passages meet themselves in a batch, and *unread* never saw a passage that answers a tested
@@ -536,16 +535,16 @@ compare(
 
 # %% [markdown]
 # The first line is a lesson about care. For plain words, the constants that suit the titles for training best are
-# *worse* for the FAQ than those which BM25 comes with, and for titles the gain is nothing to speak of. Tuning on
-# one kind of questions is no service to another. Stems help the titles; of their lead on the FAQ the plain words
-# had lost a good part by that tuning.
+# *worse* for the FAQ than those which BM25 comes with, and for titles the gain is nothing to speak of. Tuning on one
+# kind of questions need not serve another. Stems help the titles; of their lead on the FAQ the plain words had lost a
+# good part by that tuning.
 #
-# Our encoder has read what skip-gram has read, and is ahead of it for titles; for the FAQ, whose questions are
-# fewer, that cannot be said. Is it ahead of BM25? For titles it is behind, and for the FAQ nobody can tell.
-# Then MiniLM: for the FAQ its lead is longer than the whole way from our random start to BM25. For titles it
-# loses to BM25, a count with a stemmer of 1980, if by little (it reads 128 pieces of a passage; with
-# 256 it did worse on the titles for validation). Whoever had tested on titles alone would have thrown the network away, and whoever had tested on
-# the FAQ alone would have thrown away the count.
+# Our encoder has read what skip-gram has read, and is ahead of it for titles; for the FAQ, whose questions are fewer,
+# that cannot be said. Is it ahead of BM25? For titles it is behind, and for the FAQ nobody can tell. Then MiniLM: for
+# the FAQ its lead is longer than the whole way from our random start to BM25. For titles it loses to BM25, a count
+# with a stemmer of 1980, if by little (with 256 pieces of a passage it did worse on the titles for validation).
+# Whoever had tested on titles alone would have thrown the network away, and whoever had tested on the FAQ alone would
+# have thrown away the count.
 #
 # ### What the encoder lives on
 #
@@ -562,8 +561,8 @@ compare(
 )
 
 # %% [markdown]
-# Training is worth a good deal, and nearly all of it comes from the inverse cloze task: without the titles, the
-# only pairs that people wrote, the encoder is as good as with them. Titles alone lift the random start by a hair; a
+# Training is worth a good deal, and nearly all of it comes from the inverse cloze task: without the titles, the only
+# pairs that people wrote, the encoder cannot be told from ours. Titles alone lift the random start by a hair; a
 # thousand may soon be known by heart, and of the four step sizes tried for them the largest found least, the other
 # three about the same. The twins of *with repetition*, drawn a little otherwise than those that we counted, cost
 # nothing that could be measured here.
@@ -692,19 +691,19 @@ compare(
 
 # %% [markdown]
 # Fusing ranks is a gamble. With our encoder it makes titles worse, and with MiniLM the FAQ, each time the questions
-# for which the two partners are most unequal. A ranking says that a passage is first, not by how much, and without
-# a weight the weaker partner speaks as loudly as the stronger. The sum of the scores never loses here: it is ahead or
-# level in all four cases, with our encoder for titles by a hair. Only one of these pairs is worth the name of a free
+# for which the two partners are most unequal. A ranking says that a passage is first, not by how much, and without a
+# weight the weaker partner speaks as loudly as the stronger. The sum of the scores is never worse here, and better in
+# three of four cases, with our encoder for titles by a hair. Only one of these pairs is worth the name of a free
 # lunch, BM25 and MiniLM by scores: with it one need not know beforehand who will ask.
 #
 # > **Correction.** Fusing by ranks is often taken for a gain that costs nothing, and its paper found that it
 # > "consistently yields better results than any individual system", for the results of several TREC experiments. With
 # > two partners of whom one is far ahead, the table above has it *worse* than the better one alone, twice.
 #
-# A third way is to ask twice. Our encoders never see question and passage together. A network that reads both at once, a
-# *cross-encoder*, can compare word with word, but nothing can be prepared for it: all 4,264 passages would have to
-# be read anew for each question. So it only *re-ranks* (重排序) the first hundred of a search like these; BERT, used
-# so, lifted the best MRR on a large collection by 27% {cite:p}`nogueira2019passage`.
+# A third way is to ask twice. Our encoders never see question and passage together. A network that reads both at
+# once, a *cross-encoder*, can compare word with word, but nothing can be prepared for it: all 4,264 passages would
+# have to be read anew for each question. So it only *re-ranks* (重排序) the first hundred or thousand of a search; BERT,
+# used so, lifted the best MRR on a large collection by 27% {cite:p}`nogueira2019passage`.
 #
 # ## Reading the failures
 #
@@ -792,7 +791,7 @@ Table(rows, {"questions": "", "": "", "MRR alone": ".3f", "with BM25": ".3f"})
 # > on the FAQ need not be the one that it would have on texts that are nobody's but yours.
 #
 # > **Pitfall.** *One right passage a question.* The labels say which section its author had in mind. A passage that answers
-# > as well counts as wrong, for every contestant, so that all scores here are too low.
+# > as well counts as wrong, for every contestant, so that all scores are too low.
 #
 # > **Pitfall.** *A fine recall is no answer.* A search always puts some passage first. That none answers, only a reader
 # > can see, or a bound on the score, chosen on questions without an answer.

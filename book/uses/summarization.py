@@ -219,8 +219,8 @@ Table(
 # ## Without any network
 #
 # To pick sentences is *extractive* (抽取式) summarization, to write new ones *abstractive* (生成式). What does a picker
-# score that has learnt nothing? The *first sentence* of the body, known as Lead-1; a *random sentence*; and, as a bound
-# for all who pick one, the *best sentence*, which we choose by looking at the reference.
+# score that has learnt nothing? The *first sentence* of the body, known as Lead-1, or the *first three*; a *random
+# sentence*; and, as a bound on the ROUGE-1 of all who pick one, the *best sentence*, chosen by the reference.
 #
 # Between them stands *TextRank* {cite:p}`mihalcea2004textrank`: a sentence matters if it resembles others that matter.
 # Two sentences of $\lvert S_i \rvert$ and $\lvert S_j \rvert$ words, of which they share $m_{ij}$ different ones, are
@@ -325,10 +325,10 @@ columns_of_scores = dict.fromkeys(("words", "ROUGE-1", "ROUGE-2", "ROUGE-L"), ".
 Table([line(way) for way in texts], {"summary": ""} | columns_of_scores)
 
 # %% [markdown]
-# The name, which nobody would call a summary, stands above even the *best* sentence that anybody could pick, in all
-# three columns; whether by chance, we ask below. Why? Precision. A name is a few words, and many of them are right;
-# a sentence is twice as long as the reference and pays for each word that is not in it. And the best sentence is
-# only four points above the first: in more than a quarter of the bodies there is no other.
+# The name, which nobody would call a summary, stands above even the *best* sentence, in all three columns; whether by
+# chance, we ask below. Why? Precision. A name is a few words, and many of them are right; a sentence is twice as long
+# as the reference and pays for each word that is not in it. And the best sentence is only four points above the
+# first: in more than a quarter of the bodies there is no other.
 #
 # ## How sure is that?
 #
@@ -390,10 +390,10 @@ Table([compare(*pair) for pair in pairs], columns)
 # texts: that is the first way to be fooled. TextRank, which does not know where a sentence stands, is worse than the
 # first here.
 #
-# The last line is the second way. We put *return the* in front of every name, without a look at name or body, and have
-# left the best sentence behind. ROUGE pays for how summaries sound in general (exercise 2 computes which words pay). How
-# far can one go with that? Let us look for one line, the same for all docstrings: add word after word, always the one
-# that raises the mean ROUGE-1 on the training summaries most, until none does.
+# The last line is the second way. We put *return the* in front of every name, without a look at name or body, and
+# have left the best sentence behind. ROUGE pays for how summaries sound in general (exercise 2 computes which words
+# pay). How far can one go with that? Let us look for one line, the same for all docstrings: add, of the hundred
+# commonest words, always the one that raises the mean ROUGE-1 on the training summaries most, until none does.
 
 # %%
 lines = [words(row[2]) for row in train]
@@ -466,11 +466,10 @@ for split, hidden in closed.items():
 Table([line(split) for split in closed], {"nearest body,": ""} | columns_of_scores)
 
 # %% [markdown]
-# The same program on the same questions, after bodies that are nearly equal were taken out. It was only allowed to look
-# nearer by. A split at random asks a network, too, how well it remembers
-# the neighbours, and a benchmark that reports such a number reports the split. A set in which one text stands in
-# several versions (reviews of one product, news of one day, strings of one template) must be split by what they have in
-# common.
+# The same program on the same questions, after bodies that are nearly equal were taken out. It was only allowed to
+# look nearer by. A split at random asks a network, too, how well it remembers the neighbours, and a benchmark that
+# reports such a number reports the split. A set in which one text stands in several versions (reviews of one product,
+# news of one day, strings of one template) must be split by what they have in common.
 #
 # ## A pointer
 #
@@ -665,20 +664,20 @@ for row in (row for row in test if row[0] in shown):
 Table(rows, {"name": "", "written": ""})
 
 # %% [markdown]
-# The words are the right ones, and the sentences are none. Also, it says things twice. The two ways are learnt at
-# different speeds: to point takes seconds, since a word of the source is often worth something; to write an English
-# sentence takes far longer.
+# Most words fit, and hardly a line is a sentence. Also, it says things twice. The two ways are learnt at different
+# speeds: to point takes seconds, since a word of the source is often worth something; to write an English sentence
+# takes far longer.
 #
 # ## The trial
 #
-# A benchmark has trained three networks, each with several seeds, all for equal processor seconds, each at the step
-# size that did best on the validation packages (with one seed, in half of the time), and has kept all that they
-# wrote about the test packages. The first reads the body and has no pointer. The second has one, and the third
-# reads the name as well. All are small LSTMs, 64 units wide, and read sixty words of a body. (See and colleagues cut
-# articles off at 400; at 800 the scores were lower {cite:p}`see2017get`.) Without a pointer,
-# each `<unk>` that is written is struck out; or, after the fact, we put in its place the word of the source that
-# was looked at most, after an idea of Luong and colleagues {cite:p}`luong2015addressing`. That costs nothing, and
-# so it is the baseline for the pointer.
+# `benchmarks/summarization.py` has trained three networks, each with five seeds, all for equal processor seconds,
+# each at the step size that did best on the validation packages (with one seed, in half of the time), and has kept
+# all that they wrote about the test packages. The first reads the body and has no pointer. The second has one, and
+# the third reads the name as well. All are small LSTMs, 64 units wide, and read sixty words of a body. (See and
+# colleagues cut articles off at 400; at 800 the scores were lower {cite:p}`see2017get`.) Without a pointer, each
+# `<unk>` that is written is struck out; or, after the fact, we put in its place the word of the source that was
+# looked at most, after an idea of Luong and colleagues {cite:p}`luong2015addressing`. That costs nothing, and so it
+# is the baseline for the pointer.
 
 # %%
 import base64
@@ -744,8 +743,8 @@ columns = {"ROUGE-1": "", "above": "+.1f", "from": "+.1f", "to": "+.1f", "so": "
 Table([compare(*pair) for pair in pairs], columns)
 
 # %% [markdown]
-# The pointer is worth its price: it is better than no pointer, even after the unknown words were looked up. The name is
-# worth its price, too: a network that reads it is better than one that does not.
+# The pointer is worth its price: it is better than no pointer, even after the unknown words were looked up. So is the
+# name: a network that reads it is better than one that does not.
 #
 # So far a paper's abstract might go. The other lines say what it would leave out. The network with a pointer is worse than
 # the first sentence, and worse than one line of eight words that is the same for all. The network that reads the name is
@@ -787,17 +786,17 @@ Table(rows, columns | {"from": "+.1f", "to": "+.1f", "so": ""})
 # > **Correction.** The lesson on summaries in [Hugging Face's
 # > course](https://huggingface.co/learn/llm-course/chapter7/5) does what most leave out: it sets up a baseline, the
 # > first three sentences, *before* it trains. Then it says that "our model has handily outperformed our lead-3
-# > baseline". In [its
-# > file](https://github.com/huggingface/course/blob/main/chapters/en/chapter7/5.mdx) the baseline's ROUGE-1, -2 and
-# > -L are 16.74, 8.83 and 15.60, the model's 16.97, 8.30 and 16.84: in ROUGE-2 it is below, in ROUGE-1 a quarter of
-# > a point above, and in ROUGE-L more than one point, on 238 reviews (6.1 seconds, at 38.98 a second). The metric
-# > that it prints returned the ends of an interval, too, which the lesson mentions and does not use. The rulers
-# > differ, too: the model's words are stemmed, the baseline's not. On our texts this choice alone was worth more
-# > than two points of ROUGE-1 in favour of who is stemmed. A second training, called "pretty similar", is scored
-# > without the stemmer, as the baseline is, and ends below it in all three: 14.12, 7.01 and 14.12. And on the
-# > version for TensorFlow, ROUGE-1 is 31.48: it collects the summaries in `all_preds` and then scores
-# > `decoded_preds`, which holds the last batch only, at most eight reviews of the 238. The data of the lesson were
-# > withdrawn in 2023, as [a reader reported](https://github.com/huggingface/course/issues/679); the thread is open.
+# > baseline". In [its file](https://github.com/huggingface/course/blob/main/chapters/en/chapter7/5.mdx) the
+# > baseline's ROUGE-1, -2 and -L are 16.74, 8.83 and 15.60, the model's 16.97, 8.30 and 16.84: in ROUGE-2 it is
+# > below, in ROUGE-1 a quarter of a point above, and in ROUGE-L more than one point, on 238 reviews (6.1 seconds, at
+# > 38.98 a second). The metric that it prints returned the ends of an interval, too, which the lesson mentions and
+# > does not use. The rulers differ, too: the model's words are stemmed, the baseline's not. On our texts this choice
+# > alone was worth more than two points of ROUGE-1 in favour of who is stemmed. A second training, called "pretty
+# > similar", is scored without the stemmer, as the baseline is, and ends below it in all three: 14.12, 7.01 and
+# > 14.12. And in the version for TensorFlow, ROUGE-1 is 31.48: it collects the summaries in `all_preds` and then
+# > scores `decoded_preds`, which holds the last batch only, at most eight reviews of the 238. The data of the lesson
+# > were withdrawn in 2023, as [a reader reported](https://github.com/huggingface/course/issues/679); the thread is
+# > open.
 #
 # It can be done otherwise. In the main table of See, Liu and Manning the first three sentences of a news article have
 # the ROUGE-1, -2 and -L of 40.34, 17.70 and 36.57, and the best of their own models, the pointer with coverage, 39.53,
@@ -843,13 +842,13 @@ for name in shown:
 Table(rows, {"by": "", "written (networks: first seed)": ""})
 
 # %% [markdown]
-# A network with a pointer makes up hardly a word: all its content words stand in the source. Without one, it writes
-# hardly any content word at all, and its lines are empty frames; what is looked up afterwards is nearly always found in
-# the source, too. By this count, pointers do not hallucinate. Now read the lines, and meet the fourth way to be fooled.
-# *compose the node of the node*: every word is there, and the sentence says nothing. What was made up is not a word but
-# a connection, and neither ROUGE nor a count of words has a sense for that. For news, people have read what networks wrote, sentence by sentence.
-# They found much that the article did not bear out, in the summaries of every system, and that other measures are
-# nearer to their judgement than ROUGE {cite:p}`maynez2020faithfulness`.
+# A network with a pointer makes up hardly a word: nearly all its content words stand in the source. Without one, it
+# writes hardly any content word at all, and its lines are empty frames; what is looked up afterwards comes from the
+# source anyhow. By this count, pointers do not hallucinate. Now read the lines, and meet the fourth way to be fooled.
+# *compose the node of the node*: every word is there, and the sentence says nothing. What was made up is not a word
+# but a connection, and neither ROUGE nor a count of words has a sense for that. For news, people have read what
+# networks wrote, sentence by sentence. They found much that the article did not bear out, in the summaries of every
+# system, and that other measures are nearer to their judgement than ROUGE {cite:p}`maynez2020faithfulness`.
 #
 # ## Check yourself
 
@@ -1030,10 +1029,10 @@ print(f"mean {x.mean():.2f}, of y {y.mean():.2f}, of the modules' means {of_mean
 # <details><summary>Solution 2</summary>
 #
 # The new score is on average $2 (m + q) / (h + r + 1)$. It is above $2m / (h + r)$ if $(m + q)(h + r) > m (h + r +
-# 1)$, that is, if $q (h + r) > m$, or $q > m / (h + r) = F / 2$. On these packages the name's $F$ is about 0.22. So
-# each word should pay that stands in more than some ninth of the lines, whatever the function does. (The rule is
-# exact for one docstring and an average over many, and so the sign of the last column can be another where $q$ is
-# near the bound, as for *return*.)
+# 1)$, that is, if $q (h + r) > m$, or $q > m / (h + r) = F / 2$. On the validation packages the name's $F$ is about
+# 0.22. So each word should pay that stands in more than some ninth of the lines, whatever the function does. (The
+# rule is exact for one docstring and an average over many, and so the sign of the last column can be another where
+# $q$ is near the bound, as for *return*.)
 #
 # </details>
 
@@ -1148,7 +1147,7 @@ Table(rows, {"no word twice": ""} | signed)
 # - built ROUGE, found it equal to the package on every test docstring, and seen that a stemmer, a tokenizer and a
 #   language can each move it by points, though no summary has changed;
 # - set up summarizers that understand nothing, and seen that no interval tells the name of a function from the best
-#   sentence, and one line for all texts do better than the first;
+#   sentence, and that one line for all texts does better than the first;
 # - watched the same program become twice as good by looking nearer by;
 # - given a decoder a pointer, by hand and by helper, whose two ways to a word add up;
 # - compared all of them by intervals over modules and seeds, and counted where the words come from.

@@ -37,7 +37,7 @@
 # - let two methods without a network set the mark: the nearest sentence seen, and IBM Model 1, learnt by EM;
 # - train a decoder with a teacher, mask its loss, and measure what happens when the teacher leaves;
 # - search with a beam, and find where it helps and where it hurts;
-# - read a ladder of models, all trained for the same time, with intervals, and translate sentences of your own.
+# - read a ladder of networks, all trained for the same time, with intervals, and translate sentences of your own.
 #
 # **You need** [encoder and decoder](../encoder/encoder-decoder.ipynb) and [attention](../encoder/attention.ipynb). The
 # chapter runs in about 35 seconds on one processor core.
@@ -145,7 +145,7 @@ same = math.isclose(
 print("chrF:", same, "/ signature:", str(theirs.get_signature()).split("|version")[0])
 
 # %% [markdown]
-# The last line is a *signature*: everything that a score depends on. A score without one cannot be compared.
+# The last line ends with a *signature*: what a score depends on. A score without one cannot be compared.
 
 # %% mystnb={"image": {"alt": "BLEU against a place from 1 to 12, two lines of points. With one word changed at that place the score is 90 at either end, falls to 74 at the fourth from either side, and stays there in between. Cut off after that place, the text scores 0 after up to three words; from four words on the score rises nearly evenly, from 14 to 100."}, "figure": {"caption": "BLEU of a text of twelve words against itself, with one of its words changed, and cut off after so many words.", "name": "fig-tr-bleu"}}
 import matplotlib.pyplot as plt
@@ -213,8 +213,8 @@ Table(rows, columns)
 # > of sentences, with another tokenizer. Of a single sentence BLEU is nearly a lottery: it hangs on one word, and on the
 # > word's place ({numref}`fig-tr-bleu`). The same course trains and tests on a *random* split of the strings of one desktop.
 #
-# What does a random split do? We shuffle training and test pairs together, deal them anew in the same sizes, and ask
-# the memory again.
+# What does a random split do? Three times we shuffle training and test pairs together, deal them anew in the same
+# sizes, and ask the memory.
 
 # %%
 import random
@@ -546,11 +546,11 @@ rows = [(name, n, hit / n) for name, hit in hits.items()]
 Table(rows, {"after the first mistake": "", "places": ",", "right": ".0%"})
 
 # %% [markdown]
-# This is *exposure bias* (曝光偏差) {cite:p}`ranzato2016sequence`: trained among right beginnings only, the model meets its
-# own wrong ones unprepared. Place by place is hard on it, since one word too many shifts all that follows; but who
-# reports the teacher's accuracy as a model's quality reports the first line. *Scheduled sampling*
-# {cite:p}`bengio2015scheduled` hands the model its own tokens now and then in training, the more often the more it has
-# learnt.
+# This is *exposure bias* (曝光偏差) {cite:p}`ranzato2016sequence`: trained among right beginnings only, the model meets
+# its own wrong ones unprepared. Place by place is hard on it, since one word too many shifts all that follows; but
+# who reports the teacher's accuracy as a model's quality hides the second line. *Scheduled sampling*
+# {cite:p}`bengio2015scheduled` hands the model its own tokens now and then in training, the more often the more it
+# has learnt.
 #
 # ## Looking further ahead
 #
@@ -635,10 +635,10 @@ Table(rows, columns) if rows else None
 
 # %% [markdown]
 # Five beginnings are ahead of one, and ten fall behind five, if by too little to mean much: the wider the beam, the
-# shorter the texts. A length penalty gives them their length back, and gains about as much again. In larger
-# systems, too, some width was best, from 4 to about 30 for eight pairs of languages, and wider beams wrote shorter and
-# worse texts; with scores divided by the length, the best lay at 30 to 50 in nearly all {cite:p}`koehn2017six`. (Ours is
-# one model. Five trainings, with an interval, are in the ladder below.)
+# shorter the texts. A length penalty gives them their length back, and up to two points more. In larger systems, too,
+# some width was best, from 4 to about 30 for eight pairs of languages, and wider beams wrote shorter and worse texts;
+# with scores divided by the length, the best lay at 30 to 50 in nearly all {cite:p}`koehn2017six`. (Ours is one
+# model. Five trainings, with an interval, are in the ladder below.)
 #
 # ## Where does it look?
 #
@@ -733,10 +733,10 @@ print("step by step as all at once:", torch.allclose(torch.stack(steps, 1), at_o
 # %% [markdown]
 # ## The ladder
 #
-# Now the comparison. `benchmarks/translation.py` gives each model, a *rung*, one minute of one processor core, counted as
-# processor time: who is slow sees fewer sentences. Each rung runs at the step size that was best for it, of four or more,
-# in half a minute and on the validation strings; the networks have about as many weights; five seeds each; nothing
-# was chosen on the test strings. What is compared:
+# Now the comparison. `benchmarks/translation.py` gives each network, a *rung*, one minute of one processor core for
+# English to Chinese, counted as processor time: who is slow sees fewer sentences. Each runs with five seeds, at the
+# step size, of four, that was best in half a minute on the validation strings, and writes greedily; all have about as
+# many weights; nothing was chosen on the test strings. The rungs:
 #
 # - **no attention**: the encoder's last states are all that the decoder gets;
 # - **input feeding** (Luong's name for a close relative): Bahdanau's additive decoder, whose state waits for what
@@ -789,8 +789,8 @@ columns = {"95% of the memory's BLEU": "", "from": ".1f", "to": ".1f"}
 Table([(about, low, high) for about, low, high in rows], columns)
 
 # %% [markdown]
-# Both ways to an interval agree, to a few tenths. For a single test set of this size it is wide, and
-# without one most of what follows could not be read.
+# The two agree to a few tenths. For a single test set of this size it is wide, and without one most of what follows
+# could not be read.
 
 # %%
 SHORT = {
@@ -858,13 +858,13 @@ columns = {"this / against this": "", "BLEU": "+.1f", "from": "+.1f", "to": "+.1
 Table(rows, columns | {"is": ""})
 
 # %% [markdown]
-# Read the last column before the differences: where it says *not distinguishable*, this test knows no order. In
-# Chinese, attention brings more than any other step. With the additive score in both, taking all steps at once is
-# better than waiting at each. The dot product is a little better than the additive score, and copying better than
-# not; word2vec's vectors cannot be told from random ones, and a beam of five brings a little to both that were
-# given one. The Transformer falls behind the LSTMs with the dot product, and does better with an LSTM to write for
-# it. And the best of the networks cannot be told from a table of words and a table of bigrams, which were learnt in
-# a quarter of the minute, one of them by the method of 1993.
+# Read the last column before the differences: where it says *not distinguishable*, this test knows no order.
+# Attention brings more than any other step. With the additive score in both, taking all steps at once is better than
+# waiting at each. The dot product is a little better than the additive score, and copying better than not; word2vec's
+# vectors cannot be told from random ones, and a beam of five brings a little to both that were given one. The
+# Transformer falls behind the LSTMs with the dot product, and does better with an LSTM to write for it. And the best
+# rung cannot be told from a table of words and a table of bigrams, which were learnt in a quarter of the minute, one
+# of them by the method of 1993.
 #
 # Is that a fault of the test? Its strings are short, and new programs bring new words: a table's home ground. Our
 # Model 1 also leaves an unknown word as it is, and so copies names; of the networks only one can. The column of
@@ -920,10 +920,10 @@ figure.legend(*handles, loc="outside upper center", ncols=2)
 plt.show()
 
 # %% [markdown]
-# The memory is good where there is something to remember, and nowhere else. The two tables lose least on the way
-# from near to far, for they never remember more than words. The networks with attention fall faster: they have
-# templates *and* words, and templates end first. Among the farthest sources, and among the longest, the tables of
-# words and bigrams stand ahead of the shipped model. These are single groups without intervals: a hint, no verdict.
+# The memory is good where there is something to remember, and nowhere else. The two tables lose least on the way from
+# near to far: they remember nothing longer than two words. The networks with attention fall faster: presumably they
+# have templates *and* words, and templates end first. Among the farthest sources, the longest and the shortest, the
+# tables stand ahead of the shipped model. These are single groups without intervals: a hint, no verdict.
 #
 # ### What nobody said
 #
@@ -950,9 +950,10 @@ Table(rows, {f"of {len(sources):,} texts": "", "with a Latin word of their own":
 # %% [markdown]
 # ## One thing changed
 #
-# What would happen without this or that? Each line is the rung *dot* with one change, at the same step size, for the
-# same minute and with the same five seeds, and its gap to *dot*. A line that begins with … changes one thing more than
-# the last line without, and has its gap to that; the teacher of *step by step* is there at every step.
+# What would happen without this or that? Each line is the rung *dot* with one change (*one way, no attention* has
+# two), at the same step size, for the same minute and with the same five seeds, and its gap to *dot*. A line that
+# begins with … changes one thing more than the last line without, and has its gap to that; the teacher of *step by
+# step* is there at every step.
 
 # %%
 SHORT |= {
@@ -980,11 +981,11 @@ Table(rows, columns | {"from": "+.1f", "to": "+.1f", "is": ""})
 # can do nothing but exchange the two, so *source reversed* shows, like the last line, in which nothing was changed,
 # what chance alone makes of a difference. Where there is one direction and no attention, for which it was made, it
 # cannot be told from nothing here. A loss that counts the padding does no harm that this test could see, whether
-# batches have little padding or much. ([Exhibit 20](wrong-in-use.ipynb) has a case in which it does.) Batches of like
-# length buy twice the passes, and yet batches of any lengths come out level: presumably a mixed batch teaches more.
-# Taken step by step, the same decoder sees half of the pairs and is worse; and the more often it must go on from its
-# own guess, the worse it gets, down to where no attention stands. Dropout, of which nearly every recipe has some, does
-# not pay within a minute.
+# batches have little padding or much. ([Exhibit 20](wrong-in-use.ipynb) has a model that spent most of its loss on
+# pads.) Batches of like length buy twice the passes, and yet batches of any lengths come out level: presumably a
+# mixed batch teaches more. Taken step by step, the same decoder makes half the passes and is worse; and the more
+# often it must go on from its own guess, the worse it gets, down to where no attention stands. Dropout, of which
+# nearly every recipe has some, does not pay within a minute.
 #
 # ## The batch decides
 #
@@ -995,8 +996,8 @@ Table(rows, columns | {"from": "+.1f", "to": "+.1f", "is": ""})
 # > the encoder, which then reads on past the end, or in attention, which then looks there. Sorting by length hides
 # > it.
 #
-# The rungs write the same in batches of 1, 8 and 64 sentences, each without exception, as in batches of 32: of
-# none, in its first run, does a text change. Take the masks of the rung *dot* away, in writing only, and it does not.
+# In its first run each rung writes the same in batches of 1, 8 and 64 sentences as in batches of 32. Take the masks
+# of the rung *dot* away, in writing only, and texts change (second table, means over five seeds).
 
 # %%
 rows = []

@@ -401,8 +401,8 @@ for name, split in (("at random", wrong), ("by integration", mended)):
 Table(rows, {"split": "", "test strings": ",d", "nearly seen": ".0%"})
 
 # %% [markdown]
-# By integration there are copies, too, of phrases that every integration needs, *Failed to connect*. They will come up in use as
-# well, so they belong into the test; what the random split adds is its own making.
+# By integration there are copies, too, of phrases that every integration needs, *Failed to connect*. They will come
+# up in use as well, so they belong in the test; what the random split adds is its own making.
 #
 # ### Exhibit 26: A negative that is a positive
 #
