@@ -21,6 +21,7 @@ Results go to src/scratch/results/input_layer.json, with machine and versions.
 from __future__ import annotations
 
 import os
+import textwrap
 from collections.abc import Callable
 from statistics import mean
 
@@ -44,8 +45,9 @@ RATES = {
     "gap": (0.003, 0.01, 0.03, 0.1),
     "much": (0.003, 0.01, 0.03, 0.1),
     "little": (0.001, 0.003, 0.01, 0.03, 0.1),
-    "pretrained": (0.003, 0.01, 0.03, 0.1),
+    "pretrained": (0.001, 0.003, 0.01, 0.03, 0.1, 0.3),
 }
+STRENGTHS = (0.1, 1, 10, 100, 1000)  # of the regression: the inverse of its weight decay
 ATTENDED = ("added, learned", "added, sinusoidal")
 
 
@@ -153,7 +155,7 @@ def pretrained(book: dict) -> list[dict]:
     found = []
     for n in (30, 100, 300, 1000):
         fitted = {}
-        for strength in (0.01, 0.1, 1, 10):
+        for strength in STRENGTHS:
             for seed in range(SEEDS):
                 few = book["shuffled"](len(x) - 3500, seed)[:n].numpy()
                 fitted[strength, seed] = LogisticRegression(C=strength, max_iter=2000).fit(bags[few], y[few].numpy())
@@ -183,6 +185,7 @@ def pretrained(book: dict) -> list[dict]:
 
 def chapter() -> dict:
     given = {"torch": torch, "nn": nn, "cross_entropy": nn.functional.cross_entropy, "sinusoidal": sinusoidal}
+    given["textwrap"] = textwrap
     return common.from_chapter(
         CHAPTER, CELLS, InputLayer=InputLayer, Vocabulary=Vocabulary, tokenize=tokenize, pad=pad, **given
     )

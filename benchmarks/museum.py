@@ -31,7 +31,7 @@ CELLS += ("def batch(", "def build(", "def train(", "def quarters(")
 CELLS += ('"mask shows next word", law', "frequent = Vocabulary", "def hits_by_place(")
 SEEDS, CHOOSING = 5, 2  # the step size is chosen by the first two
 STEPS = {"which era?": 100, "in order?": 400}
-RATES = {"which era?": (0.01, 0.03, 0.1), "in order?": (0.003, 0.01, 0.03)}
+RATES = {"which era?": (0.01, 0.03, 0.1), "in order?": (0.001, 0.003, 0.01, 0.03)}
 TEST = 2000
 book = {}  # the chapter's names
 

@@ -28,7 +28,7 @@ from scratch.encoder import Encoder, TransformerEncoder
 CELLS = ("sentences = load(", "early = [", "class Bag(", "def train(make", "class Masked(")
 LEARNT = ("def weights_of_heads(", "def taken(")
 SEEDS = 5
-RATES = (0.001, 0.003, 0.01, 0.03)
+RATES = (0.001, 0.003, 0.01, 0.03, 0.1)
 GRID = [("when?", 250), ("in order?", 250), ("in order?", 1000)]
 TEST = 2000
 WARMUP_RATES = (0.003, 0.01)

@@ -79,8 +79,8 @@ def rungs() -> dict[str, dict[str, nn.Module]]:
     return {
         "LSTM": {
             "eight linears": Ladder(book["eight_linears"], lstm),
-            "gates fused": Ladder(book["fused_gates"], lstm),
-            "input hoisted": Ladder(book["hoisted_input"], lstm),
+            "fused gates": Ladder(book["fused_gates"], lstm),
+            "hoisted input": Ladder(book["hoisted_input"], lstm),
             "scratch": First(our_lstm),
             "torch": First(lstm),
         },

@@ -34,7 +34,7 @@ also_copy = {parts}
 pytest_add_cli_args_test_selection = {tests}
 pytest_add_cli_args = ["-p", "no:cacheprovider", "-k", "{quick}"]
 max_children = 1
-timeout_multiplier = 5
+timeout_multiplier = 20
 timeout_constant = 4
 """
 # the same examples for each mutant, and no time spent on making a failing one smaller

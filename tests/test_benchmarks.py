@@ -2,12 +2,15 @@
 
 import base64
 import json
+import subprocess
 import sys
 from itertools import product
 from types import SimpleNamespace
 
 import bottleneck
 import common
+import input_layer
+import jupytext
 import memory
 import museum
 import numpy as np
@@ -36,7 +39,7 @@ def test_the_rungs_of_the_ladder_are_all_the_same_lstm(monkeypatch):
     networks = recurrent.rungs()["LSTM"]
     x = torch.randn(3, 4, 5, generator=torch.Generator().manual_seed(0), requires_grad=True)
     expected, slopes = recurrent.both_ways(networks["torch"], x, torch.ones(3, 4, 5))
-    assert list(networks) == ["eight linears", "gates fused", "input hoisted", "scratch", "torch"]
+    assert list(networks) == ["eight linears", "fused gates", "hoisted input", "scratch", "torch"]
     for network in networks.values():
         output, ours = recurrent.both_ways(network, x, torch.ones(3, 4, 5))
         torch.testing.assert_close(output, expected, atol=1e-6, rtol=0)
@@ -350,9 +353,45 @@ def test_the_stored_writers_of_every_shape_gain_where_presidents_speak_and_pay_e
         assert t_interval(gains)[0] > 0
 
 
+# Who cannot but guess does so at any step size.
+GUESSING = [("museum", "in order?", "no position"), ("order", "in order?", "bag of words")]
+
+
+@pytest.mark.parametrize("name", ["bottleneck", "input_layer", "museum", "order", "writing"])
+def test_no_step_size_is_the_smallest_or_the_largest_that_was_tried(name):
+    """A border says nothing of what lies beyond it."""
+    stored, seen = load_results(name), 0
+    for part, rows in stored.items():
+        for row in rows if isinstance(rows, list) else []:
+            if "rate" not in row or (name, row.get("task", row.get("question")), row.get("encoder")) in GUESSING:
+                continue
+            tried = stored["settings"]["rates"]
+            if isinstance(tried, dict):
+                tried = tried[row.get("task", row.get("text", part))]
+            assert len(row["validation"]) == len(tried)
+            assert min(tried) < row["rate"] < max(tried), row
+            seen += 1
+    assert seen
+
+
 def test_code_that_a_chapter_no_longer_has_is_named():
     with pytest.raises(ValueError, match=r"^wanted must stand in code cells of encoder/rnn, got \['def none\('\]$"):
         common.from_chapter("encoder/rnn", ("def bptt(", "def none("))
+
+
+def test_the_input_layers_cells_have_all_names_that_they_use(monkeypatch):
+    """All of them take too long to run here: ruff looks for names that neither they nor the benchmark define."""
+    asked = {}
+    monkeypatch.setattr(common, "from_chapter", lambda *cells, **given: asked.update(cells=cells, given=given))
+    input_layer.chapter()
+    (chapter, wanted), given = asked["cells"], ", ".join(asked["given"])
+    cells = [
+        c.source for c in jupytext.read(common.BOOK / f"{chapter}.py", fmt="py:percent").cells if c.cell_type == "code"
+    ]
+    source = "\n".join([f"from benchmark import {given}", *(c for c in cells if any(line in c for line in wanted))])
+    ruff = [sys.executable, "-m", "ruff", "check", "--isolated", "--select", "F821", "--output-format", "concise", "-"]
+    found = subprocess.run(ruff, input=source, text=True, stdout=subprocess.PIPE).stdout
+    assert found.strip() == "All checks passed!"
 
 
 @pytest.fixture

@@ -1155,3 +1155,104 @@ def test_the_first_case_that_fails_says_where_to_look(name, case):
     assert [result.name for result in report.results if not result.holds] == [case]
     assert report[case].look_at == HINTS[name][case]
     assert not re.search("None|same cause|as in", report[case].message)
+
+
+def asked(name):
+    """What `mine` is given, case by case."""
+    given = []
+
+    def mine(*arguments, **more):
+        given.append(arguments)
+        return GOOD[name](*arguments, **more)
+
+    assert getattr(exercise, name)(mine)
+    return dict(zip(HINTS[name], given, strict=True))
+
+
+def test_each_case_asks_what_its_name_says():
+    ids = {case: (ids.tolist(), size) for case, (ids, size) in asked("one_hot").items()}
+    assert ids == {
+        "sentence": ([2, 0, 5, 2], 7),
+        "first_and_last": ([0, 6, 6], 7),
+        "absent_words": ([2, 1, 2], 9),
+        "batch": ([[1, 2, 0], [3, 3, 6]], 7),
+        "one_id": (3, 7),
+    }
+    sizes = {
+        "table": (12, 8),
+        "one_place": (1, 6),
+        "two_columns": (20, 2),
+        "odd_dim": (10, 7),
+        "far_places": (20000, 6),
+    }
+    assert asked("positional") == sizes
+    pairs = asked("word2vec_gradient")
+    assert [(tuple(c.shape), c.dtype) for _, c, _ in pairs.values()] == [
+        ((5, 4), torch.float32),
+        ((1, 4), torch.float32),
+        ((5, 4), torch.float32),
+        ((5, 4), torch.float64),
+    ]
+    assert pairs["neighbour_and_negatives"][2].tolist() == [1, 0, 0, 1, 0]
+    cells = asked("lstm_cell")
+    assert [(len(x), x.dtype) for x, *_ in cells.values()] == [
+        (2, torch.float32),
+        (1, torch.float32),
+        (2, torch.float32),
+        (2, torch.float64),
+    ]
+    for case, (center, context, _) in pairs.items():  # e^89 is too large for single precision
+        assert (case == "large_scores") == ((context @ center).abs().max() > 89)
+    for case, (x, h, _, W, U, b) in cells.items():
+        assert (case == "large_gates") == ((x @ W.T + h @ U.T + b).abs().max() > 89)
+    scores = {case: (query @ key.mT).abs().max() for case, (query, key, *_) in asked("attention").items()}
+    assert [case for case, score in scores.items() if score > 89] == ["large_scores"]
+
+
+def test_the_tokenizers_cases_ask_what_their_names_say():
+    given = []
+
+    class Mine(Plain):
+        def encode(self, text):
+            given.append(text)
+            return super().encode(text)
+
+        def decode(self, ids):
+            given.append(ids)
+            return super().decode(ids)
+
+    assert exercise.tokenizer(Mine)
+    text = "  Lowe\u0301r ½\n\t“猫” 🙂 "
+    assert given[:4] == ["é猫🙂", "lowe tower", "zooo low lower", ""]
+    assert given[4:7] == [[258, 259, 32, 231, 140, 171], [97, 231, 140], text]
+    assert len(given) == 8
+
+
+def test_what_cannot_be_called_is_told_how_it_should_be():
+    forms = {
+        "one_hot": "mine(ids, vocab_size)",
+        "tokenizer": "mine(merges), a class with encode and decode",
+        "word2vec_gradient": "mine(center, context, labels)",
+        "positional": "mine(length, dim)",
+        "lstm_cell": "mine(x, h, c, W, U, b), or be a class of modules",
+        "attention": "mine(query, key, value, mask=None)",
+    }
+    for name, form in forms.items():
+        with pytest.raises(TypeError, match=f"^{re.escape(f'mine must be callable as {form}, got 3')}"):
+            getattr(exercise, name)(3)
+
+
+def test_four_wrong_weights_are_told_and_that_there_are_more():
+    four, five = (exercise.encoder_layer(lambda *sizes, n=n: Lacking(n, *sizes)).results[0].message for n in (4, 5))
+    assert four.count("torch's") - 1 == five.count("torch's") - 1 == 4
+    assert four.endswith("torch's none")
+    assert five.endswith("torch's none; …")
+
+
+class Lacking(Layer):
+    """A layer with so many weights that torch's has not."""
+
+    def __init__(self, more, *sizes):
+        super().__init__(*sizes)
+        for number in range(more):
+            self.register_parameter(f"more{number}", nn.Parameter(torch.ones(1)))

@@ -616,7 +616,7 @@ by_context = torch.tensor([[loss_with(model, k) for k in CONTEXTS] for model in 
 within = (by_context[:, CONTEXTS.index(8)] - by_context[:, -1]).abs().max()
 print(f"8 letters do as well as 32, to 0.01: {within < 0.01}")
 rows = zip(CONTEXTS, by_context.mean(0).tolist(), strict=True)
-Table(list(rows)[::2], {"letters read": "d", "loss": ".2f"})
+Table(list(rows)[1::2], {"letters read": "d", "loss": ".2f"})
 
 # %% tags=["atol=0.2"]
 loss = by_context[:, -1].mean().item()

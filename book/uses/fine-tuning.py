@@ -609,6 +609,7 @@ def answered(count, name):
 
 # %%
 PAIRS = [("LoRA 4", name) for name in ("head only", "norms, biases", "LoRA 1")]
+PAIRS += [("LoRA 4", "LoRA 16"), ("LoRA 4", "discriminative")]
 PAIRS += [("LoRA 1", name) for name in ("LoRA 16", "norms, biases", "all weights")]
 PAIRS += [("LoRA 1", "discriminative"), ("LoRA 4", "all weights")]
 PAIRS += [("discriminative", "all weights"), ("all weights", "all, from random")]

@@ -611,7 +611,7 @@ columns = {"": "", "shared": "", "n": "d", "BM25": ".2f", "ours": ".2f"}
 columns |= {"MiniLM": ".2f", "ours is": "", "MiniLM is": ""}
 Table(rows, columns)
 
-# %% mystnb={"image": {"alt": "Two panels, one above the other, with the mean reciprocal rank of BM25, our encoder and MiniLM over three groups of questions by how many of their words stand in the answer. For the FAQ MiniLM lies far above the other two, which rise together. For titles all three rise; at first MiniLM is a little above, in the last group BM25 is highest."}, "figure": {"caption": "The mean reciprocal rank by how much of a question stands in its answer: above for the FAQ, below for titles. Bars: 95% of bootstrap samples of the questions.", "name": "fig-qa-overlap"}}
+# %% mystnb={"image": {"alt": "Two panels, one above the other, with the mean reciprocal rank of BM25, our encoder and MiniLM over three groups of questions by how many of their words stand in the answer. For the FAQ MiniLM lies far above the other two in the first two groups; all three rise, and in the last BM25 is level with it. For titles all three rise; at first MiniLM is a little above, in the last group BM25 is highest."}, "figure": {"caption": "The mean reciprocal rank by how much of a question stands in its answer: above for the FAQ, below for titles. Bars: 95% of bootstrap samples of the questions.", "name": "fig-qa-overlap"}}
 import matplotlib.pyplot as plt
 
 plt.style.use("scratch.book")

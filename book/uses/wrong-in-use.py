@@ -816,7 +816,7 @@ for steps in (1, 2):
     first = [
         ahead(model.eval(), torch.ones(2, 3).long(), t)[:, 0] for t in (target, other)
     ]
-    print(f"{steps} tokens: passes {torch.allclose(*first)}")
+    print(f"target of {steps}: passes {torch.allclose(*first)}")
 
 # %% [markdown]
 # ## You have
