@@ -29,7 +29,7 @@ import common
 SETTINGS = {"dim": 100, "window": 5, "negative": 5, "subsample": 1e-3, "min_count": 5, "epochs": 5}
 SEEDS = (1, 2, 3)
 JUDGES = ("wordsim-353", "simlex-999", "analogies")
-RATES = {"skip-gram": (0.0125, 0.025, 0.05, 0.1), "cbow": (0.025, 0.05, 0.1, 0.2, 0.4)}
+RATES = {"skip-gram": (0.0125, 0.025, 0.05, 0.1, 0.2), "cbow": (0.025, 0.05, 0.1, 0.2, 0.4)}
 # What our skip-gram does otherwise than gensim's, taken back one by one: negatives shared by fewer centres, steps on
 # smaller batches, both at once.
 VARIANTS = {

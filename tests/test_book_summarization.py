@@ -25,7 +25,7 @@ CLAIMS = {
         (PAIRS, "no pointer, looked up against no pointer", "better"),
         (PAIRS, "pointer against no pointer, looked up", "better"),
     ],
-    "The name is worth its price, too: a network that reads it is better than one that does not.": [
+    "So is the name: a network that reads it is better than one that does not.": [
         (PAIRS, "pointer, name against pointer", "better")
     ],
     "The network with a pointer is worse than the first sentence, and worse than one line of eight words that is the "
@@ -38,7 +38,7 @@ CLAIMS = {
         ("pointer, trained on", "the same packages, too", "better")
     ],
     "set up summarizers that understand nothing, and seen that no interval tells the name of a function from the best "
-    "sentence, and one line for all texts do better than the first;": [
+    "sentence, and that one line for all texts does better than the first;": [
         (PAIRS, "name against best sentence", "not distinguishable"),
         (PAIRS, "one line against first sentence", "better"),
     ],

@@ -10,7 +10,7 @@ from rules import markdown
 NOTEBOOK = nbformat.read(BOOK / "uses" / "translation.ipynb", as_version=4)
 PROSE = " ".join(markdown(NOTEBOOK.cells).split())
 CLAIMS = (  # a sentence of the chapter, the pairs, what is compared, and the verdict that the sentence needs
-    ("attention brings more than any other step", "dot / no attention", "better"),
+    ("Attention brings more than any other step", "dot / no attention", "better"),
     ("all steps at once is better than waiting at each", "additive / input feeding", "better"),
     ("The dot product is a little better than the additive score", "dot / additive", "better"),
     ("and copying better than not", "dot, copy / dot", "better"),
@@ -19,7 +19,7 @@ CLAIMS = (  # a sentence of the chapter, the pairs, what is compared, and the ve
     ("a beam of five brings a little to both", "dot, copy, beam / dot, copy", "better"),
     ("The Transformer falls behind the LSTMs", "Transformer / dot", "worse"),
     ("does better with an LSTM to write for it", "Transformer + LSTM / Transformer", "better"),
-    ("the best of the networks cannot be told", "dot, copy / IBM 1 + bigrams", "not distinguishable"),
+    ("the best rung cannot be told", "dot, copy / IBM 1 + bigrams", "not distinguishable"),
     ("mends less than one hopes", "IBM 1 + bigrams / IBM 1", "not distinguishable"),
 )
 
@@ -54,7 +54,7 @@ ABLATED = (  # a sentence of the chapter, the line of the table, and the verdict
     ("A loss that counts the padding does no harm that this test could see", "unmasked loss", "not distinguishable"),
     ("whether batches have little padding or much", "… unmasked loss", "not distinguishable"),
     ("batches of any lengths come out level", "any lengths", "not distinguishable"),
-    ("sees half of the pairs and is worse", "step by step", "worse"),
+    ("makes half the passes and is worse", "step by step", "worse"),
     ("the more often it must go on from its own guess, the worse", "… teacher 75%", "worse"),
     ("the more often it must go on from its own guess, the worse", "… teacher 50%", "worse"),
     ("down to where no attention stands", "… teacher 0%", "worse"),
@@ -120,7 +120,7 @@ def test_near_and_far():
 
 
 def test_no_rung_writes_otherwise_in_another_batch():
-    assert "The rungs write the same in batches of 1, 8 and 64 sentences, each without exception" in PROSE
+    assert "In its first run each rung writes the same in batches of 1, 8 and 64 sentences" in PROSE
     rows = table("texts that change")
     assert [row[-3:] for row in rows] == [["0", "0", "0"]] * 8
 

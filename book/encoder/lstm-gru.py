@@ -556,18 +556,21 @@ def examples(count, length, generator):
 # %%
 from torch.nn.functional import cross_entropy
 
+from scratch.training import fit
+
 
 def train(reader, length, seed, rate, steps=300, shortest=None, exam=1):
-    optimizer = torch.optim.Adam(reader.parameters(), lr=rate, fused=True)
     generator = torch.Generator().manual_seed(100 + seed)
-    for _ in range(steps):
+
+    def batch():
         span = torch.randint(shortest or length, length + 1, (), generator=generator)
-        ids, names = examples(32, int(span), generator)
-        loss = cross_entropy(reader(ids), names)
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(reader.parameters(), 1.0)
-        optimizer.step()
+        return examples(32, int(span), generator)
+
+    def loss(batch):
+        return cross_entropy(reader(batch[0]), batch[1])
+
+    batches = [batch() for _ in range(steps)]
+    fit(reader.parameters(), loss, batches, rate, decay=False, clip=1.0)
     with torch.no_grad():
         ids, names = examples(1000, length, torch.Generator().manual_seed(exam))
         return (reader(ids).argmax(1) == names).double().mean().item()

@@ -861,7 +861,7 @@ def train(make, question, rate, seed, steps=250):
 
 
 # %% [markdown]
-# Every encoder gets steps of its own best size: of four sizes, the one that had most right answers on 2,000 sentences
+# Every encoder gets steps of its own best size: of five sizes, the one that had most right answers on 2,000 sentences
 # that are neither trained on nor tested (`benchmarks/order.py`, five seeds each). The sentences, the order in which
 # they come and the number of steps are the same for all.
 

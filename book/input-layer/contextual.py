@@ -1093,15 +1093,18 @@ table = torch.nn.Embedding(20, 16)
 stacked = torch.nn.LSTM(16, 16, 2, batch_first=True, bidirectional=True)
 readout = torch.nn.Linear(16, 20)
 modules = torch.nn.ModuleList([honest, table, stacked, readout])
-optimizer = torch.optim.Adam(modules.parameters(), lr=0.02)
-for _ in range(100):
-    ids = torch.randint(20, (16, 8))  # random words
+
+
+def both(ids):  # (16, 8) random words
     fair = honest.losses(ids, torch.full((16,), 8))[0].mean()
     half = stacked(table(ids))[0][:, :-1, :16]  # (16, 7, 16) the forward half
-    leaky = torch.nn.functional.cross_entropy(readout(half).transpose(1, 2), ids[:, 1:])
-    optimizer.zero_grad()
-    (fair + leaky).backward()
-    optimizer.step()
+    guessed = readout(half).transpose(1, 2)
+    return fair, torch.nn.functional.cross_entropy(guessed, ids[:, 1:])
+
+
+noise = [torch.randint(20, (16, 8)) for _ in range(100)]
+fit(modules.parameters(), lambda ids: sum(both(ids)), noise, 0.02, decay=False)
+fair, leaky = both(torch.randint(20, (16, 8)))
 # The text is noise, so there is nothing to be learnt but the leak.
 print("the BiLM is not below ln V - 0.1:", fair.item() > np.log(20) - 0.1)
 print("the stacked one is below ln V / 2:", leaky.item() < np.log(20) / 2)

@@ -909,8 +909,8 @@ plt.show()
 
 # %% [markdown]
 # With thirty labels the frozen word2vec table does what the bag of words does with ten times as many: it has
-# learnt from text that nobody has labelled. Tuned on thirty sentences, at its best step size, the smallest
-# tried, the same table does *worse* than frozen: so many numbers can fit thirty labels in ways that are worth
+# learnt from text that nobody has labelled. Tuned on thirty sentences, at its best step size, the
+# same table does *worse* than frozen: so many numbers can fit thirty labels in ways that are worth
 # nothing elsewhere. With a thousand labels tuning pays, and the head start has shrunk to what the first line says.
 # The bag is ahead of a tuned random table at thirty labels (though not with every seed), level with it at a hundred,
 # and behind after that.

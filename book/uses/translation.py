@@ -15,7 +15,7 @@
 #
 # Here are six lines from the screens of a program for the home, with their Chinese. You need not know a word of it:
 #
-# | | |
+# | English | Chinese |
 # |---|---|
 # | Device not found | 未找到设备 |
 # | Label not found | 未找到标签 |

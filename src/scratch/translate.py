@@ -161,7 +161,7 @@ def translate(text: str, width: int = 1) -> Translation:
 
 @cache
 def pretrained() -> Translator:
-    """The shipped model, English to Chinese, in double precision, so that it writes the same on every processor."""
+    """The shipped model, English to Chinese, in double precision, so that it writes the same on all that we tried."""
     arrays = load_arrays("translate")
     tokens = arrays["words"].tobytes().decode().split("\n")
     vocabulary = Vocabulary(dict(zip(tokens, arrays["counts"].tolist(), strict=True)))

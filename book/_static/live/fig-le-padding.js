@@ -17,7 +17,7 @@
   show("fig-le-padding", "Try it: fill up the batch", (box, data, name) => {
     const weights = matrices(data), [cat, dog] = data.sentences;
     models["fig-le-padding"] = (...given) => encode(weights, ...given); // for the tests
-    const pads = h("input", { id: `${name}-pads`, type: "range", min: 0, max: 31, value: 0, oninput: draw });
+    const pads = h("input", { id: `${name}-pads`, type: "range", min: 0, max: 31, value: 3, oninput: draw });
     const masked = h("input", { id: `${name}-masked`, type: "checkbox", onchange: draw });
     const zeros = h("input", { id: `${name}-zeros`, type: "checkbox", onchange: draw });
     const line = h("p", { class: "live-tokens-line" }), says = h("p", { class: "live-says", role: "status" });
