@@ -134,11 +134,11 @@ def make(book: Data, points: bool) -> EncoderDecoder:
 def train(job: dict) -> tuple[EncoderDecoder, dict]:
     """The model of a job's arm, trained for the job's seconds of processor time, and how it went."""
     named, points = ARMS[job["arm"]]
-    book, seed, rate, seconds = data(named, job.get("seen", False)), job["seed"], job["rate"], job["seconds"]
+    book, seed, rate = data(named, job.get("seen", False)), job["seed"], job["rate"]
     torch.manual_seed(seed)
     model = make(book, points)
     begin(model)
-    return model, fitted(model, book.rows(points), surprise, rate, seed, seconds, AVERAGE)
+    return model, fitted(model, book.rows(points), surprise, rate, seed, job, AVERAGE)
 
 
 def score(found: list[str], rows: list[Docstring]) -> dict[str, float]:

@@ -1,11 +1,13 @@
 """Which way of translating is best, for the same time? The ladder of the chapter on translation.
 
     python benchmarks/translation.py zh-plain zh-rates zh-seeds  # Chinese: an hour and three quarters of one core
-    python benchmarks/translation.py fr-plain fr-rates fr-seeds  # French: the same
+    python benchmarks/translation.py fr-plain fr-pace fr-rates fr-seeds  # French: somewhat longer
     python benchmarks/translation.py zh-ablations                # an hour and a half, after zh-seeds
 
-Each training is a process of its own on one thread and ends when it has used SECONDS of processor time, whatever else
-the machine does; the step size falls to zero by then. Adam, weights averaged over the last some two hundred steps,
+Each training is a process of its own on one thread. With Chinese it ends when it has used SECONDS of processor time,
+with French after as many steps as it would take in that time where the Chinese ladder was trained: *pace* has measured
+how long a step of each rung takes beside one of dot's with Chinese, in turns, so that a busy machine changes nothing.
+The step size falls to zero by the end. Adam, weights averaged over the last some two hundred steps,
 sentences of like length in a batch. *plain*: what needs no network. *rates*: each rung with several step sizes, for
 half of the time, judged on the validation strings. *seeds*: each rung at the best of its rates, judged on the test
 strings, with all that it wrote. *ablations*: the rung "dot", changed in one thing (CHANGES), at the unchanged one's
@@ -21,7 +23,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache, partial
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch is there
@@ -31,7 +33,7 @@ import numpy as np
 import torch
 from sacrebleu.metrics import BLEU
 from torch import Tensor, nn
-from writers import BATCH, SMALL, Pairs, begin, fitted, packed, surprise
+from writers import BATCH, SMALL, Pairs, begin, fitted, paces, packed, surprise
 
 from scratch._arguments import ids_below
 from scratch.alignment import IBM1
@@ -56,6 +58,7 @@ CHOOSING, SEEDS = 2, 5
 WEIGHTS = (0.1, 0.2, 0.3, 0.5, 0.8)  # of the language model beside IBM Model 1
 BEAMED, BATCHES = ("dot", "dot, copy"), (1, 8, 64)
 LANGUAGES = ("zh", "fr")
+MINUTE = 2447  # steps of dot with Chinese, in SECONDS: a mean over its seeds
 
 
 def score(language: str, texts: list[str], references: list[str]) -> dict[str, float]:
@@ -189,13 +192,8 @@ CHANGES = {  # of the rung "dot"; a job's "teacher" is the share of steps that a
 
 
 def train(job: dict) -> tuple[EncoderDecoder, dict]:
-    """The model of a job's rung, trained for the job's seconds of processor time, and how it went."""
-    book, seed, rate, seconds = book_of(job), job["seed"], job["rate"], job["seconds"]
-    torch.manual_seed(seed)
-    model = (RUNGS | ONE_WAY)[job["rung"]](len(book.vocabulary), book.written)
-    begin(model)
-    if job["rung"] == "dot, word2vec":
-        begin_with_word2vec(model.encoder.embedding, book)
+    """The model of a job's rung, trained for the job's seconds of processor time or its steps, and how it went."""
+    model, rows = fresh(job)
     if job.get("dropout"):
         drop(model, job["dropout"])
 
@@ -208,9 +206,18 @@ def train(job: dict) -> tuple[EncoderDecoder, dict]:
         ignored = 0 if job.get("masked", True) else -100
         return nn.functional.cross_entropy(scores.flatten(0, 1), after.flatten(), ignore_index=ignored)
 
-    rows = book.rows(isinstance(model, CopyingEncoderDecoder))
-    how = fitted(model, rows, loss, rate, seed, seconds, AVERAGE, job.get("bucketed", True))
-    return model, how
+    return model, fitted(model, rows, loss, job["rate"], job["seed"], job, AVERAGE, job.get("bucketed", True))
+
+
+def fresh(job: dict) -> tuple[EncoderDecoder, list]:
+    """The model of a job's rung as it begins, and the pairs as this model reads them."""
+    book = book_of(job)
+    torch.manual_seed(job["seed"])
+    model = (RUNGS | ONE_WAY)[job["rung"]](len(book.vocabulary), book.written)
+    begin(model)
+    if job["rung"] == "dot, word2vec":
+        begin_with_word2vec(model.encoder.embedding, book)
+    return model, book.rows(isinstance(model, CopyingEncoderDecoder))
 
 
 def book_of(job: dict) -> Data:
@@ -403,11 +410,32 @@ def trained(part: str, jobs: list[dict]) -> list[dict]:
     return common.resumed("translation", part, jobs, partial(common.apart, __file__))
 
 
+def pace(language: str) -> list[dict]:
+    """How long a step of each rung takes, in units of a step of "dot" with Chinese."""
+    torch.set_num_threads(1)
+    rungs = [("zh", "dot"), *((language, rung) for rung in RUNGS)]
+
+    def training(of: str, rung: str) -> Callable[[int, int], object]:
+        model, rows = fresh({"language": of, "rung": rung, "seed": 0})
+        return lambda steps, seed: fitted(model, rows, surprise, 0.001, seed, {"steps": steps}, AVERAGE)
+
+    found = paces([training(*each) for each in rungs])[1:]
+    return [{"rung": rung, "time": round(ratio, 3)} for rung, ratio in zip(RUNGS, found, strict=True)]
+
+
+def limit(language: str, rung: str, share: float = 1.0) -> dict:
+    """When a training ends: with Chinese by the processor's clock, with French after the steps that it would allow."""
+    if language == "zh":
+        return {"seconds": SECONDS * share}
+    (time,) = (row["time"] for row in common.stored("translation")[f"{language}-pace"] if row["rung"] == rung)
+    return {"steps": round(MINUTE / time * share)}
+
+
 def rates(language: str) -> list[dict]:
     """Each rung with each step size, for half of the time; while the best lies at the border, one more beyond it."""
     found = []
     for rung in RUNGS:
-        job = {"language": language, "rung": rung, "seconds": SECONDS / 2}
+        job = {"language": language, "rung": rung} | limit(language, rung, 0.5)
 
         def rows(tried: list[float], job=job) -> list[dict]:
             jobs = [job | {"rate": rate, "seed": seed} for rate in tried for seed in range(CHOOSING)]
@@ -429,9 +457,12 @@ def best(rows: list[dict]) -> float:
 def seeds(language: str) -> list[dict]:
     """Each rung at its best step size, SEEDS times, with what it makes of the test strings."""
     tried = rates(language)
-    job = {"language": language, "seconds": SECONDS, "final": True}
     chosen = {rung: best([row for row in tried if row["rung"] == rung]) for rung in RUNGS}
-    jobs = [job | {"rung": rung, "rate": chosen[rung], "seed": seed} for seed in range(SEEDS) for rung in RUNGS]
+    jobs = [
+        {"language": language, **limit(language, rung), "final": True, "rung": rung, "rate": chosen[rung], "seed": seed}
+        for seed in range(SEEDS)
+        for rung in RUNGS
+    ]
     return trained(f"{language}-seeds", jobs)
 
 
@@ -453,7 +484,7 @@ if __name__ == "__main__":
         for language in LANGUAGES
         for part in (plain, rates, seeds)
     }
-    parts["zh-ablations"] = partial(ablations, "zh")
+    parts |= {"fr-pace": partial(pace, "fr"), "zh-ablations": partial(ablations, "zh")}
     settings = {"seconds": SECONDS, "batch": BATCH, "rates": RATES, "seeds that choose": CHOOSING, "seeds": SEEDS}
     common.run_parts(
         __doc__, "translation", parts, ("torch", "numpy", "sacrebleu", "scikit-learn", "jieba"), settings, run

@@ -1,4 +1,4 @@
-"""What the benchmarks of networks that write have in common: pairs as ids, batches, training by processor time."""
+"""What the benchmarks of networks that write have in common: pairs as ids, batches, training by time or by steps."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import lzma
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
-from statistics import mean
+from statistics import mean, median
 
 import torch
 from torch import Tensor, nn
@@ -75,11 +75,11 @@ def fitted(
     loss: Callable[..., Tensor],
     rate: float,
     seed: int,
-    seconds: float,
+    limit: dict,
     average: float,
     bucketed: bool = True,
 ) -> dict:
-    """Train a model for so many seconds of processor time, by `loss(model, *batch)`; return how it went.
+    """Train a model for so many "seconds" of processor time or "steps", by `loss(model, *batch)`; return how it went.
 
     Adam, whose step size falls from `rate` to 0; afterwards the weights are what they were on the average, in which
     those of a step ago count `average`.
@@ -89,7 +89,8 @@ def fitted(
     optimizer = torch.optim.Adam(weights, lr=rate, fused=True)
     start, losses = time.process_time(), []
     for batch in batches(rows, random.Random(seed), bucketed):
-        share = (time.process_time() - start) / seconds
+        done, whole = (len(losses), "steps") if "steps" in limit else (time.process_time() - start, "seconds")
+        share = done / limit[whole]
         if share >= 1:
             break
         optimizer.param_groups[0]["lr"] = rate * min(1.0, share / WARMUP + 1e-3) * (1 - share)
@@ -110,6 +111,22 @@ def fitted(
         "epochs": round(len(losses) * BATCH / len(rows), 1),
         "loss": round(mean(losses[-100:]), 3) if losses else None,
     }
+
+
+def paces(trainings: Sequence[Callable[[int, int], object]], rounds: int = 9, steps: int = 50) -> list[float]:
+    """How long each of `training(steps, seed)` takes, in units of the first one: the median of rounds, taken in turns.
+
+    What slows the machine down slows all in a round down, so that these numbers hold on a busy one, too.
+    """
+    taken = []
+    for seed in range(rounds):
+        row = []
+        for training in trainings:
+            start = time.process_time()
+            training(steps, seed)
+            row.append(time.process_time() - start)
+        taken.append([seconds / row[0] for seconds in row])
+    return [median(column) for column in zip(*taken, strict=True)]
 
 
 def begin(model: EncoderDecoder) -> None:

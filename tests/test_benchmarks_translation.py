@@ -56,6 +56,8 @@ def test_every_rung_is_trained_once_and_judged_by_what_it_wrote(small, monkeypat
     chosen = dict(zip(translation.RUNGS, np.linspace(0.005, 0.01, len(translation.RUNGS)).tolist(), strict=True))
     tried = [{"rung": rung, "rate": rate, "validation": {"bleu": rate}} for rung, rate in chosen.items()]
     monkeypatch.setattr(translation, "rates", lambda _: tried)
+    limits = {"seconds": 0.2} if language == "zh" else {"steps": 20}
+    monkeypatch.setattr(translation, "limit", lambda *given: limits)
     rows = translation.seeds(language)
     assert [(row["rung"], row["seed"], row["rate"]) for row in rows] == [
         (rung, seed, rate) for seed in (0,) for rung, rate in chosen.items()
@@ -99,6 +101,37 @@ def test_training_lasts_as_long_as_it_may_and_longer_is_better(small):
     assert (short["steps"], long["steps"]) == (19, 199)
     assert long["loss"] < short["loss"] - 1
     assert isinstance(model, translation.CopyingEncoderDecoder)
+
+
+def test_french_ends_after_as_many_steps_as_the_chinese_ladders_clock_would_allow(small, monkeypatch):
+    assert translation.limit("zh", "dot", 0.5) == {"seconds": 0.1}
+    paces = [{"rung": rung, "time": 1.5} for rung in translation.RUNGS]
+    monkeypatch.setattr(common, "stored", lambda name: {"fr-pace": paces})
+    monkeypatch.setattr(translation, "MINUTE", 30)
+    assert translation.limit("fr", "dot", 0.5) == {"steps": 10}
+    job = {"language": "fr", "rung": "Transformer", "rate": 0.01, "seed": 0} | translation.limit("fr", "Transformer")
+    row = common.apart("", job)
+    assert row["steps"] == 20
+    assert all(row[key] == value for key, value in job.items()), "it is found again"
+    model, how = translation.train(job)
+    again, _ = translation.train(job)
+    assert how["steps"] == 20
+    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), again.parameters(), strict=True))
+
+
+def test_a_rungs_pace_is_a_share_of_the_first_in_the_same_round(monkeypatch):
+    now, seen = [0.0], []
+    monkeypatch.setattr(writers, "time", SimpleNamespace(process_time=lambda: now[0]))
+
+    def training(cost):
+        def take(steps, seed):
+            seen.append((cost, steps, seed))
+            now[0] += steps * cost * (1 + 9 * (seed == 1))  # the machine is busy in the second round
+
+        return take
+
+    assert writers.paces([training(cost) for cost in (2, 3, 1)], rounds=3, steps=5) == pytest.approx([1, 1.5, 0.5])
+    assert seen == [(cost, 5, seed) for seed in range(3) for cost in (2, 3, 1)]
 
 
 @pytest.mark.parametrize("language", ["zh", "fr"])
