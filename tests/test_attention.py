@@ -100,6 +100,25 @@ def test_additive_attention_is_the_papers_formula(batch, length, masked, seed):
     assert torch.equal(again[1], weights)
 
 
+@pytest.mark.parametrize("queries", [1, 2])
+def test_additive_attention_answers_in_as_many_dimensions_as_it_is_asked(queries):
+    torch.manual_seed(0)
+    attention, query, keys = AdditiveAttention(2, 3, 4), torch.randn(5, queries, 2), torch.randn(5, 6, 3)
+    context, weights = attention(query, keys)
+    assert (context.shape, weights.shape) == ((5, queries, 3), (5, queries, 6))
+    context_of_one, weights_of_one = attention(query[:, 0], keys)
+    assert (context_of_one.shape, weights_of_one.shape) == ((5, 3), (5, 6))
+    torch.testing.assert_close(context[:, 0], context_of_one)
+
+
+def test_a_text_may_attend_to_itself_without_a_batch():
+    x = torch.randn(4, 3, generator=torch.Generator().manual_seed(0))
+    output, weights = scaled_dot_product_attention(x, x, x)
+    expected = scaled_dot_product_attention(x[None], x[None], x[None])
+    assert (output.shape, weights.shape) == ((4, 3), (4, 4))
+    torch.testing.assert_close((output[None], weights[None]), expected)
+
+
 def test_additive_attention_has_the_papers_three_matrices_and_no_bias():
     sizes = {name: tuple(weight.shape) for name, weight in AdditiveAttention(2, 3, 4).named_parameters()}
     assert sizes == {"W.weight": (4, 2), "U.weight": (4, 3), "v.weight": (1, 4)}
@@ -263,7 +282,11 @@ X, HEADS = torch.zeros(2, 3, 4), MultiHeadAttention(4, 2)
             ValueError,
             r"^mask must have the shape \(batch, length\) = \(2, 3\), got \(2, 1, 3\)",
         ),
-        (lambda: AdditiveAttention(4, 4, 6)(X[:, 0], X, projected=X), ValueError, r"projected .*\(2, 3, 6\), got"),
+        (
+            lambda: AdditiveAttention(4, 4, 6)(X[:, 0], X, projected=X),
+            ValueError,
+            r"projected .*\(batch, length, hidden_dim\).*\(2, 3, 6\), got",
+        ),
         (lambda: MultiHeadAttention(4, 3), ValueError, "heads must divide dim = 4, got 3"),
         (lambda: MultiHeadAttention(4, 0), ValueError, "heads must be at least 1, got 0"),
         (lambda: MultiHeadAttention(0, 1), ValueError, r"^dim must be at least 1, got 0"),
