@@ -59,7 +59,7 @@ import torch
 from torch import nn
 
 from scratch.corpora import load
-from scratch.pretrain import Causal  # an encoder whose mask is a triangle
+from scratch.language_model import Causal  # an encoder whose mask is a triangle
 from scratch.training import fit
 
 LETTERS, LENGTH, BATCH = " abcdefghijklmnopqrstuvwxyz0123456789'-", 64, 16
