@@ -202,7 +202,7 @@ ROUND = {
     "0",
 }
 ROUND |= {r"$\cdot$", r"$QK^{\!\top}$", r"$/\,\sqrt{d}$", r"$\cdot\ V$", r"$\cos\,/\,\tau$", r"$\sum_{j:\,w_j = w}$"}
-ROUND |= {r"$\alpha / r$"}
+ROUND |= {r"$\alpha / r$", r"$\cdot\, n_1$", r"$\cdot\, n_2$", r"$/\, (n_1 + n_2)$"}
 EITHER = {
     r"$\tanh$",
     r"$\sigma$",
@@ -229,6 +229,7 @@ LOOSE = {  # what stands beside no arrow and in no shape
     ],
     "bidirectional_encoder": ["dog", "bites", "man", "output"],
     "bilm_and_masked_lm": ["BiLM", "MaskedLM"],
+    "data_parallel": ["process 1", "process 2", "all-reduce"],
     "huffman_path": [r"$p_w = \sigma(s_1)\,\sigma(-s_2)\,\sigma(s_3)\,\sigma(-s_4)$"],
     "input_layer": [r"$V \times d$", r"$2 \times d$", r"$L \times d$"],
     "multi_head_attention": [r"$\cdots$"] * 2,
@@ -745,3 +746,16 @@ def test_lora_is_the_helpers():
     rules |= {r"$\alpha / r$": lambda _, inputs: inputs[0][1] * 3 / 2}
     reading = Reading(draw("lora"), {r"$\mathbf{x}$": x}, rules)
     assert same((reading.named(r"$\mathbf{y}$"), layer(x)))
+
+
+def test_data_parallel_is_one_process_with_all_rows():
+    model, x = nn.Linear(6, 1).double(), random(15, 6)
+
+    def gradient(rows):
+        return torch.cat([g.flatten() for g in torch.autograd.grad(model(rows).square().mean(), model.parameters())])
+
+    rules = {r"$\mathrm{model}$": lambda _, inputs: gradient(inputs[0][1])}
+    rules |= {rf"$\cdot\, n_{r}$": lambda _, inputs, n=n: inputs[0][1] * n for r, n in ((1, 8), (2, 7))}
+    rules |= {r"$/\, (n_1 + n_2)$": lambda _, inputs: inputs[0][1] / 15}
+    reading = Reading(draw("data_parallel"), {"8 rows": x[:8], "7 rows": x[8:]}, rules)
+    assert same(*((reading.named(r"$\nabla L$", which), gradient(x)) for which in (0, 1)))

@@ -19,6 +19,7 @@ __all__ = [
     "bi_encoder",
     "bidirectional_encoder",
     "bilm_and_masked_lm",
+    "data_parallel",
     "encoder_decoder",
     "gru_cell",
     "huffman_path",
@@ -465,3 +466,21 @@ def pointer() -> None:
     s.arrow(written, total, (1.4, high))
     s.arrow(copied, total, (8.3, high))
     s.arrow(total, s.value(4.85, 9.8, "$p(w)$", 1.3))
+
+
+def data_parallel() -> None:
+    """Two processes with a model each read half of a batch, and end with one gradient: eq-sc-parallel."""
+    s = sheet(9)
+    total = s.round(5, 5.55, SUM, 7.6)
+    for r, (x, rows) in enumerate(((2.4, "8 rows"), (7.6, "7 rows")), 1):
+        s.frame(x - 2.1, 0, x + 2.1, 4.45)
+        s.frame(x - 2.1, 6.25, x + 2.1, 9)
+        s.label(x - 1.1, 2.85, f"process {r}")
+        model, weigh = s.box(x, 1.75, r"$\mathrm{model}$", 2.2), s.round(x, 3.9, rf"$\cdot\, n_{r}$", 1.1)
+        mean, gradient = s.round(x, 6.85, r"$/\, (n_1 + n_2)$", 2.6), s.value(x, 8.3, r"$\nabla L$", 1.2)
+        s.arrow(s.value(x, 0.55, rows, 1.5), model)
+        s.arrow(model, weigh, text=rf"$\nabla L_{r}$")
+        s.arrow(weigh, total)
+        s.arrow(total, mean)
+        s.arrow(mean, gradient)
+    s.label(5, 4.85, "all-reduce")
