@@ -63,15 +63,16 @@ class DataParallel(nn.Module):
         """
         if finite("rows", rows) < 0:
             raise ValueError(f"rows must be at least 0, got {rows}")
-        used = [float(p.grad is not None) for p in self.trained]
-        grads = [torch.zeros_like(p) if p.grad is None else p.grad.to_dense() for p in self.trained]
+        trained = self.trained
+        used = [float(p.grad is not None) for p in trained]
+        grads = [torch.zeros_like(p) if p.grad is None else p.grad.to_dense() for p in trained]
         counts = torch.tensor([*used, rows]).to(grads[0])
-        sums = torch.cat([*(grad.flatten() * rows for grad in grads), counts])  # one message for all
+        sums = torch.cat([*(grad.flatten() * rows for grad in grads), counts])  # one message
         dist.all_reduce(sums)
         if not (total := sums[-1]) > 0:
             raise ValueError("rows must be above 0 in one process at least, got 0 in all")
         means = (sums / total).split([*map(Tensor.numel, grads), len(counts)])
-        for p, mean, uses in zip(self.trained, means, sums[-len(counts) :], strict=False):
+        for p, mean, uses in zip(trained, means, sums[-len(counts) :], strict=False):
             p.grad = mean.view_as(p).to(p) if uses else None
 
 
