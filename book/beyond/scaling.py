@@ -20,8 +20,8 @@
 #
 # If loss fell with size and text in no regular way, there would be nothing to say but *try*. It falls so regularly,
 # over many powers of ten, that a line through small trainings tells what a large one will do
-# {cite:p}`kaplan2020scaling,hoffmann2022training`. Such lines are drawn everywhere, and nearly always through what was
-# already known. We draw one, write down what it says of four times the compute, lock it away, and then look.
+# {cite:p}`kaplan2020scaling,hoffmann2022training`. Such a line is called a *scaling law* (缩放定律). It is drawn everywhere,
+# and nearly always through what was already known. We draw one, write down what it says of four times the compute, lock it away, and then look.
 #
 # More also means more processes. One that has a second core wants to use it; so the second half of this chapter
 # spreads a training over several, loses nothing by it, and makes a trainer for texts that fit into no memory.
@@ -383,7 +383,7 @@ for name, ours in (("weighted by rows", weighted), ("plain mean", plain)):
 # > $x_1 / n_1 + x_2 / n_2$ is not $(x_1 + x_2) / (n_1 + n_2)$.
 #
 # What must be sent from process to process? One number for every weight, at every step, and each must get the sum of
-# all: an operation called *all-reduce*. The helper puts it into one message.
+# all: an operation called *all-reduce* (全归约). The helper puts it into one message.
 
 # %%
 import inspect
@@ -477,7 +477,7 @@ for name, value in asdict(settings).items():
     COMMAND.append(f"--{name.replace('_', '-')}={value}")
 
 # %% [markdown]
-# We start it, wait for its first checkpoint, and kill it, in the way that leaves a program no time for a last word. (Should
+# We start it, wait for its first *checkpoint* (检查点), and kill it, in the way that leaves a program no time for a last word. (Should
 # it have finished before we struck, we do it again.)
 
 # %%
