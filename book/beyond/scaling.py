@@ -105,6 +105,27 @@ for dim in (16, 32, 64, 128):
 Table(sizes, {"d": "d", "N": ",", "of 2 · 12 d²": ".3f"})
 
 # %% [markdown]
+# What would counting do? Whoever knows how often each letter follows the last $n$ of them has these losses, on the last
+# tenth of the text, which was not counted:
+
+
+# %%
+def by_counting(n):
+    """The loss of one who has counted which letter follows each run of n."""
+    V, runs = len(LETTERS), ids.unfold(0, n + 1, 1)  # (…, n + 1)
+    codes = (runs * V ** torch.arange(n, -1, -1)).sum(1)
+    cut = len(codes) * 9 // 10
+    counts = torch.bincount(codes[:cut], minlength=V ** (n + 1)).view(-1, V) + 0.1
+    p = counts / counts.sum(1, keepdim=True)
+    return -p.flatten()[codes[cut:]].log().mean().item()
+
+
+Table([(n, by_counting(n)) for n in range(4)], {"letters before": "d", "loss": ".2f"})
+
+# %% [markdown]
+# They are landmarks: a network with the loss of the second line may have learnt pairs of letters, and nothing that lies
+# further back.
+#
 # Two small trainings, to see the thing work: the same width, one with four times as many letters.
 
 # %%
@@ -143,9 +164,10 @@ columns = {"d": "d"} | {f"D = {letters:,}": ".3f" for letters in texts}
 Table([(w, *(means[w, n] for n in texts)) for w in widths], columns)
 
 # %% [markdown]
-# TODO-NUMBERS (from the table) Read along a row: more text lowers the loss at every width, by … from the first column to
-# the last. Read down a column: with little text, width buys … ; with much, … . And from one corner to the other the loss
-# falls from … to … , on … times the operations.
+# TODO-NUMBERS (from the table) Read along a row: more text lowers the loss at every width. Read down a column: with little
+# text, width buys (little; or the widest network is worse than a narrower one), with much it buys more. (If so:) At the
+# narrowest width the loss rests for a while at what counting pairs of letters gives, and then falls at once: the network has
+# found out that it can look further back. A law without rests will not meet such points well.
 #
 # ## A law with three terms
 #
@@ -182,10 +204,10 @@ for name, ours in zip(("E", "alpha", "beta"), np.exp(x)[[0, 2, 4]], strict=True)
 Table(rows, {"": "", "fitted here": ".3f", "stored": ".3f", "from": ".3f", "to": ".3f"})
 
 # %% [markdown]
-# TODO-NUMBERS (from the table) The exponent of the weights is … , that of the text … , and their intervals … (overlap or
-# do not). What would be left with endless weights and text is … nats a letter; its interval (is or is not) so wide that
-# nobody should quote it as *the entropy of English*. The law misses its own points by … of a loss, root mean square: results
-# of one size and several seeds lie (closer together or not).
+# TODO-NUMBERS (from the table) Of the two exponents that of the (weights, text) is the larger one, (and their intervals do
+# not overlap; but their intervals overlap, so that one cannot say). What would be left with endless weights and text, $E$, has an
+# interval so wide that nobody should quote it as *the entropy of English*. And the law misses its own points by (more or less)
+# than seeds differ.
 #
 # > **Pitfall.** *An exponent without an interval, or with one that is too good.* A power law through a handful of points always
 # > looks straight. The intervals here come from drawing the runs anew within each point, and from drawing, too, what the
@@ -214,8 +236,9 @@ columns = {"d": "d", "D": ",", "predicted": ".3f", "from": ".3f", "to": ".3f"}
 Table(rows, columns | {"found": ".3f", "three seeds": "", "": ""})
 
 # %% [markdown]
-# TODO-NUMBERS (hit or miss) Of the two predictions … lie(s) in the interval. The law said that (the text or the width) would
-# buy more, by … , and (so it was or it was not). Why: … An interval of … is (narrow enough to decide something or not).
+# TODO-NUMBERS (hit or miss) (Both, one, none) of the two predictions lie(s) where the law had said. It had said, too, that (the text,
+# the width) would buy more, and (so it was, it was not). Why: … The intervals are (narrow enough to decide between the two
+# ways of spending, or not).
 #
 # A hit at four times the compute does not vouch for forty. And the law speaks of the *next letter's surprise*, on text of this
 # kind: whether a model with a lower loss translates better is another question.
@@ -270,10 +293,10 @@ Table(rows, columns | {"loss": ".3f"})
 
 # %% [markdown]
 # The first column counts in trainings as dear as our largest, and no other $N$ on the same line does better.
-# TODO-NUMBERS (from the table) For the compute of our largest training the law wants a width of … and … letters: (our largest was
-# too wide, too narrow, about right). Of four times the compute, … goes into weights and … into text. The last row needs more
-# letters than the presidents have spoken; the law knows of no text that is read twice. (For large models four readings were
-# [nearly as good](https://arxiv.org/abs/2305.16264) as new text.)
+# TODO-NUMBERS (from the table) For the compute of our largest training the law wants a network that is (wider, narrower, as wide) and
+# (more, less) text. Of four times the compute more goes into (weights, text). (If so:) The last row needs more letters than the
+# presidents have spoken. The law knows of no text that is read twice; for large models four readings were
+# [nearly as good](https://arxiv.org/abs/2305.16264) as new text.
 
 # %% mystnb={"image": {"alt": "TODO-NUMBERS: check against the picture. Loss against the number of weights, on a logarithmic axis, with five curves, one for each amount of compute. The more compute, the lower the curve. Each falls, has a lowest place, marked by a star, and rises again; the stars move to the right from curve to curve. Two to four marks of trained networks lie near each curve."}, "figure": {"caption": "Loss against size along lines of equal compute: the law (curves), its best size (stars), and the trained networks (marks, means of three seeds).", "name": "fig-sc-lines"}}
 import matplotlib.pyplot as plt
@@ -297,7 +320,7 @@ axes.legend(title="operations")
 plt.show()
 
 # %% [markdown]
-# TODO-NUMBERS (from the figure) Near its lowest place a curve is flat: with half or twice the best $N$ the loss is higher by … only.
+# TODO-NUMBERS (check with the figure) Near its lowest place a curve is flat: with half or twice the best $N$ the loss is hardly higher.
 # That is why trainings of quite different shapes do about as well, and why the exponents are so hard to know.
 #
 # How the shares should grow has been a costly question. The first paper's answer was $N^\ast \propto C^{0.73}$: large
@@ -329,9 +352,9 @@ columns = {
 Table(rows, columns)
 
 # %% [markdown]
-# By the clock a narrow network pays more for the same operation, which moves the best width up (exercise 6). An hour of
-# this core is TODO-NUMBERS times our largest training: more than a power of ten beyond all we have measured, and the law
-# has been tested at four times.
+# By the clock a narrow network pays more for the same operation, which moves the best width up (exercise 6). TODO-NUMBERS (check
+# with the table) An hour of this core, spent on the widest network, is more than a power of ten beyond all that we have
+# measured, and the law has been tested at four times. So the answer is a plan with a warning on it.
 #
 # ## Two readers, one model
 #
@@ -423,7 +446,7 @@ for step in range(20):
         for p in (*network.parameters(), *alone.parameters()):
             p -= 0.1 * p.grad
 far = max((p - q).abs().max() for p, q in zip(network.parameters(), alone.parameters()))
-print(f"process {rank} equals one that reads all, to 1e-14: {far < 1e-14}\\n", end="")"""
+print(f"process {rank} learns what one would, to 1e-14: {far < 1e-14}\\n", end="")"""
 
 # %%
 import subprocess
@@ -600,7 +623,8 @@ print("a vector for each of", len(words), "tokens:", words[" the"].shape)
 #   -m scratch.pretrain books/ runs/large --model transformer --dim 512
 # ```
 #
-# If a process dies, the others wait for it in an all-reduce. `torchrun` notices, ends them all, starts all again, and each
+# (`first` is the name of one of them.) If a process dies, the others wait for it in an all-reduce, or learn there that it is
+# gone. `torchrun` notices, ends them all, starts all again, and each
 # asks the first for the last checkpoint. (We show these commands and do not run them here. The book's tests do, with two
 # nodes that are one machine, and a process that is killed in the middle.) With another number of processes the same
 # training goes on, too: the rows of a step do not depend on who reads them, and the losses move by rounding only.
@@ -924,8 +948,8 @@ print("without E, too low in", sum(too_low), "of 50 cases")
 # %% [markdown]
 # <details><summary>Solution 6</summary>
 #
-# TODO-NUMBERS (from the table) Seconds a letter grow with the width much more slowly than $d^2$, so that for the same time the best width is …
-# than for the same operations. An hour lies far outside of what was measured, both in letters (the text would have to be read
+# TODO-NUMBERS (check with the table) Seconds a letter grow with the width much more slowly than $d^2$, so that by the clock the best
+# network is wider than by operations. An hour lies far outside of what was measured, both in letters (the text would have to be read
 # several times) and in compute, so that the last row is a guess with three digits. What can be trusted is the direction.
 # The seconds were taken on one machine, which did other things beside; on another, with larger caches or a graphics
 # card, the answer is another.
