@@ -167,7 +167,8 @@ Table([(w, *(means[w, n] for n in texts)) for w in widths], columns)
 # TODO-NUMBERS (from the table) Read along a row: more text lowers the loss at every width. Read down a column: with little
 # text, width buys (little; or the widest network is worse than a narrower one), with much it buys more. (If so:) At the
 # narrowest width the loss rests for a while at what counting pairs of letters gives, and then falls at once: the network has
-# found out that it can look further back. A law without rests will not meet such points well.
+# found out that it can look further back. A law without rests will not meet such points well. (And compare with counting:) Only
+# the (widest networks, with the longest text,) know more than who has counted what follows three letters.
 #
 # ## A law with three terms
 #
