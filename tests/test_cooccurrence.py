@@ -205,3 +205,23 @@ def test_svd_takes_lists_and_arrays():
     expected = svd_vectors(sparse.csr_array(COUNTS), 2)
     assert np.array_equal(svd_vectors(COUNTS, 2), expected)
     assert np.array_equal(svd_vectors(np.asarray(COUNTS).tolist(), 2), expected)
+
+
+@pytest.mark.parametrize("function", [module.positive_cells, ppmi])
+def test_what_is_no_matrix_of_counts_is_named(function):
+    for wrong in ("abc", np.zeros(3)):
+        with pytest.raises(TypeError, match=r"^counts must be a matrix of numbers, got (str|ndarray)$"):
+            function(wrong)
+    with pytest.raises(ValueError, match=r"^counts must not be negative, got -1\.0$"):
+        function(np.array([[1.0, -1.0]]))
+    with pytest.raises(ValueError, match=r"^counts must"):
+        function(np.array([[1.0, np.nan]]))
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.float32, np.float64])
+def test_cells_are_a_copy_in_double_precision(dtype):
+    counts = sparse.coo_array(np.array([[0, 2], [3, 0]], dtype=dtype))
+    cells = module.positive_cells(counts)
+    assert cells.dtype == np.float64
+    cells.data[:] = 7
+    assert counts.toarray().tolist() == [[0, 2], [3, 0]]
