@@ -185,10 +185,14 @@ def pretrained(book: dict) -> list[dict]:
 
 def chapter() -> dict:
     given = {"torch": torch, "nn": nn, "cross_entropy": nn.functional.cross_entropy, "sinusoidal": sinusoidal}
-    given["textwrap"] = textwrap
-    return common.from_chapter(
-        CHAPTER, CELLS, InputLayer=InputLayer, Vocabulary=Vocabulary, tokenize=tokenize, pad=pad, **given
-    )
+    given |= {
+        "InputLayer": InputLayer,
+        "Vocabulary": Vocabulary,
+        "tokenize": tokenize,
+        "pad": pad,
+        "textwrap": textwrap,
+    }
+    return common.from_chapter(CHAPTER, CELLS, **given)
 
 
 def main() -> None:

@@ -59,6 +59,7 @@ WEIGHTS = (0.1, 0.2, 0.3, 0.5, 0.8)  # of the language model beside IBM Model 1
 BEAMED, BATCHES = ("dot", "dot, copy"), (1, 8, 64)
 LANGUAGES = ("zh", "fr")
 MINUTE = 2447  # steps of dot with Chinese, in SECONDS: a mean over its seeds
+ALIKE = {"dot, word2vec": "dot"}  # which differ in nothing but their start: the same pace for both
 
 
 def score(language: str, texts: list[str], references: list[str]) -> dict[str, float]:
@@ -413,22 +414,24 @@ def trained(part: str, jobs: list[dict]) -> list[dict]:
 def pace(language: str) -> list[dict]:
     """How long a step of each rung takes, in units of a step of "dot" with Chinese."""
     torch.set_num_threads(1)
-    rungs = [("zh", "dot"), *((language, rung) for rung in RUNGS)]
+    rungs = [rung for rung in RUNGS if rung not in ALIKE]
 
     def training(of: str, rung: str) -> Callable[[int, int], object]:
         model, rows = fresh({"language": of, "rung": rung, "seed": 0})
         return lambda steps, seed: fitted(model, rows, surprise, 0.001, seed, {"steps": steps}, AVERAGE)
 
-    found = paces([training(*each) for each in rungs])[1:]
-    return [{"rung": rung, "time": round(ratio, 3)} for rung, ratio in zip(RUNGS, found, strict=True)]
+    _, *found = paces([training("zh", "dot"), *(training(language, rung) for rung in rungs)])
+    return [{"rung": rung, "time": round(ratio, 3)} for rung, ratio in zip(rungs, found, strict=True)]
 
 
 def limit(language: str, rung: str, share: float = 1.0) -> dict:
     """When a training ends: with Chinese by the processor's clock, with French after the steps that it would allow."""
     if language == "zh":
         return {"seconds": SECONDS * share}
-    (time,) = (row["time"] for row in common.stored("translation")[f"{language}-pace"] if row["rung"] == rung)
-    return {"steps": round(MINUTE / time * share)}
+    times = {row["rung"]: row["time"] for row in common.stored("translation").get(f"{language}-pace", [])}
+    if not times:
+        raise SystemExit(f"How long a step takes is not measured yet: run {language}-pace first, on a calm machine.")
+    return {"steps": round(MINUTE / times[ALIKE.get(rung, rung)] * share)}
 
 
 def rates(language: str) -> list[dict]:

@@ -15,7 +15,7 @@ import writers
 from gensim.models import KeyedVectors
 
 from scratch.alignment import IBM1
-from scratch.corpora import load_pairs
+from scratch.corpora import load_pairs, load_results
 from scratch.metrics import bleu
 from scratch.search import greedy
 from scratch.text import pad
@@ -105,10 +105,13 @@ def test_training_lasts_as_long_as_it_may_and_longer_is_better(small):
 
 def test_french_ends_after_as_many_steps_as_the_chinese_ladders_clock_would_allow(small, monkeypatch):
     assert translation.limit("zh", "dot", 0.5) == {"seconds": 0.1}
-    paces = [{"rung": rung, "time": 1.5} for rung in translation.RUNGS]
+    monkeypatch.setattr(common, "stored", lambda name: {})
+    with pytest.raises(SystemExit, match="run fr-pace first"):
+        translation.limit("fr", "dot")
+    paces = [{"rung": "dot", "time": 1.5}, {"rung": "Transformer", "time": 1.5}]
     monkeypatch.setattr(common, "stored", lambda name: {"fr-pace": paces})
     monkeypatch.setattr(translation, "MINUTE", 30)
-    assert translation.limit("fr", "dot", 0.5) == {"steps": 10}
+    assert translation.limit("fr", "dot", 0.5) == translation.limit("fr", "dot, word2vec", 0.5) == {"steps": 10}
     job = {"language": "fr", "rung": "Transformer", "rate": 0.01, "seed": 0} | translation.limit("fr", "Transformer")
     row = common.apart("", job)
     assert row["steps"] == 20
@@ -117,6 +120,16 @@ def test_french_ends_after_as_many_steps_as_the_chinese_ladders_clock_would_allo
     again, _ = translation.train(job)
     assert how["steps"] == 20
     assert all(torch.equal(a, b) for a, b in zip(model.parameters(), again.parameters(), strict=True))
+
+
+def test_every_rung_that_differs_in_more_than_its_start_is_timed(small, monkeypatch):
+    monkeypatch.setattr(translation, "paces", lambda trainings: [len(trainings)] * len(trainings))
+    assert [row["rung"] for row in translation.pace("fr")] == [r for r in translation.RUNGS if r != "dot, word2vec"]
+
+
+def test_a_minute_is_the_mean_of_what_dot_did_with_chinese():
+    steps = [row["steps"] for row in load_results("translation")["zh-seeds"] if row["rung"] == "dot"]
+    assert round(np.mean(steps)) == translation.MINUTE
 
 
 def test_a_rungs_pace_is_a_share_of_the_first_in_the_same_round(monkeypatch):

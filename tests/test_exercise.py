@@ -1243,13 +1243,13 @@ def test_what_cannot_be_called_is_told_how_it_should_be():
 
 
 def test_four_wrong_weights_are_told_and_that_there_are_more():
-    four, five = (exercise.encoder_layer(lambda *sizes, n=n: Lacking(n, *sizes)).results[0].message for n in (4, 5))
+    four, five = (exercise.encoder_layer(lambda *sizes, n=n: Laden(n, *sizes)).results[0].message for n in (4, 5))
     assert four.count("torch's") - 1 == five.count("torch's") - 1 == 4
     assert four.endswith("torch's none")
     assert five.endswith("torch's none; …")
 
 
-class Lacking(Layer):
+class Laden(Layer):
     """A layer with so many weights that torch's has not."""
 
     def __init__(self, more, *sizes):

@@ -49,12 +49,12 @@ except ImportError as error:
 # %% [markdown]
 # ## A mean that can choose
 #
-# The encoder has read *the cat sat on the mat* and has left a state $\mathbf{h}_j \in \mathbb{R}^{d_h}$ at each of
-# the $T = 6$ places. The decoder wants one vector, that which matters now. To pick one place would be a decision,
-# and through a decision no gradient flows. (*Hard attention* decides all the same, by a random draw, and must estimate a
-# gradient from what its draws were worth: [Xu and colleagues](https://arxiv.org/abs/1502.03044) tried both on captions of
-# pictures.) So we pick softly. Give each place a *score* $e_j$, turn the scores into
-# weights $\alpha_j$ by a softmax, and take the weighted mean, the *context vector* (上下文向量):
+# The encoder has read *the cat sat on the mat* and has left a state $\mathbf{h}_j \in \mathbb{R}^{d_h}$ at each of the
+# $T = 6$ places. The decoder wants one vector, that which matters now. To pick one place would be a decision, and
+# through a decision no gradient flows. (*Hard attention* decides all the same, by a random draw, and must estimate a
+# gradient from what its draws were worth: [Xu and colleagues](https://arxiv.org/abs/1502.03044) tried both on captions
+# of pictures.) So we pick softly. Give each place a *score* $e_j$, turn the scores into weights $\alpha_j$ by a
+# softmax, and take the weighted mean, the *context vector* (上下文向量):
 #
 # $$
 # \begin{aligned}
@@ -581,8 +581,8 @@ torch.set_default_dtype(torch.float64)
 print("step sizes:", ", ".join(f"{kind} {row['rate']}" for kind, row in stored.items()))
 
 # %% [markdown]
-# How many letters are right, and how many words from the first letter to the last? The table has means of the five stored
-# runs, of which ours should be the first.
+# How many letters are right, and how many words from the first letter to the last? The table has means of the five
+# stored runs, of which ours should be the first.
 
 
 # %%
@@ -664,10 +664,9 @@ Table(rows, columns | dict.fromkeys(shown, ".2f"))
 #
 # ## Where does it look?
 #
-# The weights of all steps, a row for each letter written, are a map of the *alignment* (对齐) between target and
-# source. If attention does what our finger did, the map is the diagonal from the upper right, the first letter
-# written and the last place, to the lower left. The benchmark has asked its five networks, by these functions; *here* is
-# ours.
+# The weights of all steps, a row for each letter written, are a map of the *alignment* (对齐) between target and source.
+# If attention does what our finger did, the map is the diagonal from the upper right, the first letter written and the
+# last place, to the lower left. The benchmark has asked its five networks, by these functions; *here* is ours.
 
 
 # %%
@@ -997,10 +996,10 @@ print(check.attention(mine))
 # e_j = \mathbf{v}_a^\top W_a \mathbf{q} + \mathbf{v}_a^\top U_a \mathbf{k}_j .
 # $$
 #
-# The first is the same at all places. In the softmax it becomes a factor $\exp(\mathbf{v}_a^\top W_a \mathbf{q})$ in the
-# numerator and in every term of the denominator, and cancels. What is left are the weights of the scores
-# $\mathbf{v}_a^\top U_a \mathbf{k}_j$ alone: every query gets the same mean. It is the bend of the $\tanh$ that lets the
-# query decide which differences between keys count.
+# The first is the same at all places. In the softmax it becomes a factor $\exp(\mathbf{v}_a^\top W_a \mathbf{q})$ in
+# the numerator and in every term of the denominator, and cancels. What is left are the weights of the scores
+# $\mathbf{v}_a^\top U_a \mathbf{k}_j$ alone: every query gets the same mean. It is the bend of the $\tanh$ that lets
+# the query decide which differences between keys count.
 #
 # </details>
 
@@ -1073,9 +1072,9 @@ for part, name in enumerate(("queries", "keys")):
 # $$
 #
 # The factor with $\mathbf{q}$ is the same for all keys and cancels. So does the factor with $\mathbf{k}_j$, if all keys
-# have one length; what is left is Gauss's kernel of the width $s = d^{1/4}$. A longer key has a larger factor: it counts
-# for more with every query, near or far. Attention is thus a kernel mean in which a key's direction says to whom it
-# belongs, and its length how loudly it speaks.
+# have one length; what is left is Gauss's kernel of the width $s = d^{1/4}$. A longer key has a larger factor: it
+# counts for more with every query, near or far. Attention is thus a kernel mean in which a key's direction says to whom
+# it belongs, and its length how loudly it speaks.
 #
 # </details>
 
@@ -1123,9 +1122,9 @@ print("largest:", hidden.numel(), "numbers; a dot product's scores:", scores.num
 # %% [markdown]
 # <details><summary>Solution 5</summary>
 #
-# Half precision ends at 65,504 on either side. $-10^9$ overflows to $-\infty$, and the NaN of the empty row is back. The
-# helper fills in the least number of the scores' own type, whatever the type, and puts zeros at the hidden places after
-# the softmax. (The other 16-bit type, `bfloat16`, has the range of single precision, and holds $-10^9$.)
+# Half precision ends at 65,504 on either side. $-10^9$ overflows to $-\infty$, and the NaN of the empty row is back.
+# The helper fills in the least number of the scores' own type, whatever the type, and puts zeros at the hidden places
+# after the softmax. (The other 16-bit type, `bfloat16`, has the range of single precision, and holds $-10^9$.)
 #
 # </details>
 
@@ -1149,9 +1148,9 @@ print("the helper: ", masked_softmax(half, nowhere).tolist())
 # %% [markdown]
 # <details><summary>Solution 6</summary>
 #
-# In this run it helps, for words and for random strings. From the right, the place of the first letter written is number
-# 1 in a word of any length, and the backward half knows it from training. It is no cure: the decoder's own steps 11 to 14
-# are as new to it as those places were to the encoder. (One seed; try others before you believe it.)
+# In this run it helps, for words and for random strings. From the right, the place of the first letter written is
+# number 1 in a word of any length, and the backward half knows it from training. It is no cure: the decoder's own steps
+# 11 to 14 are as new to it as those places were to the encoder. (One seed; try others before you believe it.)
 #
 # </details>
 

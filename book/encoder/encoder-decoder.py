@@ -307,8 +307,8 @@ print("the checkers agree with us:", agree)
 print(check.padding_invariance(last_place, len(english)))
 
 # %% [markdown]
-# The message tells the worst case: how far a text has moved, the norm of the difference over that of its vector. A
-# text of no words at all has nothing to be encoded. The helper `GRU` refuses it; others give zeros, or NaN. The checker's
+# The message tells the worst case: how far a text has moved, the norm of the difference over that of its vector. A text
+# of no words at all has nothing to be encoded. The helper `GRU` refuses it; others give zeros, or NaN. The checker's
 # `empty_rows` says which.
 #
 # ## How good can notes be?
@@ -555,8 +555,8 @@ ahead(*(row["right"] for row in both))
 # it is less than that, the notes have brought: in order, nearly all.
 #
 # And *decoder-only*? Here the two cannot be told apart: the interval of their difference, run by run, contains 0.
-# Between recurrent networks the difference is whether reader and writer share their weights. Decoder-only, too, reads to
-# the end before it writes: it has an encoder, which is itself.
+# Between recurrent networks the difference is whether reader and writer share their weights. Decoder-only, too, reads
+# to the end before it writes: it has an encoder, which is itself.
 #
 # ## What presidents say
 #

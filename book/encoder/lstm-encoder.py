@@ -275,9 +275,9 @@ for name, half in (("forward", slice(0, 5)), ("backward", slice(5, 10))):
 # %% [markdown]
 # ## Stop reading: lengths and a mask
 #
-# The remedy is to say how long each sentence is. At place $t$ let $m_{nt}$ be 1 if $t \le T_n$, the length of
-# sentence $n$, and else 0. Let $\tilde{\mathbf{h}}_t$ and $\tilde{\mathbf{c}}_t$ be what the cell would do next. We let it
-# do so only where there is a word; elsewhere sentence $n$ keeps its states:
+# The remedy is to say how long each sentence is. At place $t$ let $m_{nt}$ be 1 if $t \le T_n$, the length of sentence
+# $n$, and else 0. Let $\tilde{\mathbf{h}}_t$ and $\tilde{\mathbf{c}}_t$ be what the cell would do next. We let it do so
+# only where there is a word; elsewhere sentence $n$ keeps its states:
 #
 # $$
 # \begin{aligned}
@@ -432,9 +432,9 @@ print(check_encoder(lambda ids, lengths: model(ids)[0][-1], vocab_size=V))
 
 # %% [markdown]
 # Two promises fail, each with a hint where to look. A move is the length of a vector's change, divided by that of the
-# vector. *Sensitivity* is the opposite promise: every word moves something. A row without words may be
-# refused, as ours is. The lines with *yes*, *no* and *unknown* are no verdicts but descriptions: word order matters to this encoder, and from one
-# vector for each sentence nothing can be said about causality. And PyTorch's own, packed:
+# vector. *Sensitivity* is the opposite promise: every word moves something. A row without words may be refused, as ours
+# is. The lines with *yes*, *no* and *unknown* are no verdicts but descriptions: word order matters to this encoder, and
+# from one vector for each sentence nothing can be said about causality. And PyTorch's own, packed:
 
 
 # %%
@@ -749,9 +749,10 @@ rows = [
 Table(rows, {"model": "", "step size": "", "validation": ".3f", "": ""})
 
 # %% [markdown]
-# The LSTM and the mean of words want different step sizes. (At 0.07 skip-gram diverges with some seeds.)
-# The size of the vectors and the number of passes are the same for both. They were settled with the time of this page in mind, and while we
-# could see test scores, too: the table to come speaks of these sizes, on these pairs, and not of LSTMs in general.
+# The LSTM and the mean of words want different step sizes. (At 0.07 skip-gram diverges with some seeds.) The size of
+# the vectors and the number of passes are the same for both. They were settled with the time of this page in mind, and
+# while we could see test scores, too: the table to come speaks of these sizes, on these pairs, and not of LSTMs in
+# general.
 #
 # The same `Encoder` with its random weights is a third arm, since random encoders are known to be strong baselines
 # {cite:p}`wieting2019no`. We also add TF-IDF's cosines to those of each trained model; and we let the trained
@@ -780,8 +781,8 @@ for name in dict.fromkeys(name for name, _ in results):
         middle = f"{runs.mean():.3f} ± {np.ptp(runs) / 2:.3f}" if len(runs) else None
         row += [f"{here:.3f}", middle]
     rows.append(row)
-by_luck = (f"{x.mean():.3f}" for x in (worth, worth[strangers]))
-rows.append(("a random sentence", next(by_luck), None, next(by_luck), None))
+luck, rare = worth.mean(), worth[strangers].mean()
+rows.append(("a random sentence", f"{luck:.3f}", None, f"{rare:.3f}", None))
 searches = "any", "any, five seeds", "no common word", "…, five seeds"
 Table(rows, dict.fromkeys(("found by", *searches), ""))
 
@@ -797,13 +798,13 @@ figure.legend(loc="outside lower center", ncols=2, fontsize=9)
 plt.show()
 
 # %% [markdown]
-# Of each search the left column was found here, once; the right one is the mean of the benchmark's five seeds, ± half the
-# way from the lowest to the highest (words have no seed). In the first search the
-# bag of words, without any training, is hard to beat. The strings of a program are full of phrases that come again word
-# for word, and there is no better sign of a like meaning than the same words. (Weighing them by idf hardly matters
-# here.) Baldwin {cite:p}`baldwin2001low` found bags of pairs of characters, which heed the order nearby, as good as methods that heed all
-# of it when he searched translation memories. Skip-gram finds something in the second search and pays for it in the first, presumably because
-# it makes words alike that keep the same company, and a translator needs the right one.
+# Of each search the left column was found here, once; the right one is the mean of the benchmark's five seeds, ± half
+# the way from the lowest to the highest (words have no seed). In the first search the bag of words, without any
+# training, is hard to beat. The strings of a program are full of phrases that come again word for word, and there is no
+# better sign of a like meaning than the same words. (Weighing them by idf hardly matters here.) Baldwin
+# {cite:p}`baldwin2001low` found bags of pairs of characters, which heed the order nearby, as good as methods that heed
+# all of it when he searched translation memories. Skip-gram finds something in the second search and pays for it in the
+# first, presumably because it makes words alike that keep the same company, and a translator needs the right one.
 #
 # The trained LSTM stays behind in the first search and finds sentences without a common word in the second. What it
 # has learnt is not what the bag of words knows, and in the first search the sum of the two beats both. (In the second,
@@ -839,10 +840,10 @@ columns = "first search by", "minus that by", "this seed", "five others"
 Table(rows, dict.fromkeys(columns, ""))
 
 # %% [markdown]
-# That the LSTM loses to both, and that its sum with TF-IDF gains, is certain as far as these intervals go: none of them holds 0. The mean of
-# words is level with TF-IDF, and of the two sums neither wins. The true intervals are wider, since the
-# strings of one integration resemble each other. What does the LSTM find? Four questions, chosen by hand, as it reads
-# them:
+# That the LSTM loses to both, and that its sum with TF-IDF gains, is certain as far as these intervals go: none of them
+# holds 0. The mean of words is level with TF-IDF, and of the two sums neither wins. The true intervals are wider, since
+# the strings of one integration resemble each other. What does the LSTM find? Four questions, chosen by hand, as it
+# reads them:
 
 # %%
 places = {" ".join(s): n for n, s in enumerate(english["questions"])}
@@ -891,7 +892,8 @@ print(f"the benchmark's: {sum(found)} of {len(found)}")
 
 # %% [markdown]
 # No bag and no mean can tell these two apart. An encoder can: most of the benchmark's prefer the right order, ours the
-# wrong one. One question is an example, no measurement. The chapter on the [Transformer](transformer-encoder.ipynb) has a task that turns on order.
+# wrong one. One question is an example, no measurement. The chapter on the [Transformer](transformer-encoder.ipynb) has
+# a task that turns on order.
 
 # %% [markdown]
 # ## Check yourself
@@ -1043,13 +1045,14 @@ print(f"the benchmark's: {sum(found)} of {len(found)}")
 # %% [markdown]
 # <details><summary>Solution 1</summary>
 #
-# Entry $t$ of `batch_sizes`, counted from 0, is the number of sentences that have more than $t$ words: 4, 3, 2, 2, 2. Their sum is the
-# number of words, 13, since every word is counted at its own step.
+# Entry $t$ of `batch_sizes`, counted from 0, is the number of sentences that have more than $t$ words: 4, 3, 2, 2, 2.
+# Their sum is the number of words, 13, since every word is counted at its own step.
 #
-# Draw the staircase: row $n$, in sorted order and from 0, has a cell in column $t$ where $T_n > t$. Column $t$ then holds
-# $\#\{n : T_n > t\}$ cells, which is the rule. Since the rows are sorted, the cells of a column lie at its top, so that there is
-# a cell in row $n$ and column $t$ also exactly where the column holds more than $n$ cells. Row $n$ thus has as many cells as there are columns
-# with more than $n$: the same rule with rows and columns exchanged. Applied twice, it gives the lengths again, sorted.
+# Draw the staircase: row $n$, in sorted order and from 0, has a cell in column $t$ where $T_n > t$. Column $t$ then
+# holds $\#\{n : T_n > t\}$ cells, which is the rule. Since the rows are sorted, the cells of a column lie at its top,
+# so that there is a cell in row $n$ and column $t$ also exactly where the column holds more than $n$ cells. Row $n$
+# thus has as many cells as there are columns with more than $n$: the same rule with rows and columns exchanged. Applied
+# twice, it gives the lengths again, sorted.
 #
 # </details>
 

@@ -18,7 +18,8 @@
 #
 # The plain recurrent network of [the last chapter](rnn.ipynb) has no such firmness. It writes its whole card anew at
 # every word: what shall last has to be copied each time, through a matrix and a $\tanh$, and the gradient that should
-# teach it to copy fades on the way back. **What should be kept?** This chapter builds two networks that decide it at every word: the LSTM, with gates around a memory, and the smaller GRU.
+# teach it to copy fades on the way back. **What should be kept?** This chapter builds two networks that decide it at
+# every word: the LSTM, with gates around a memory, and the smaller GRU.
 #
 # **You will**
 #
@@ -45,8 +46,8 @@ except ImportError as error:
 # %% [markdown]
 # ## A memory with three gates
 #
-# Divide the card into lines. At every word you decide, for each line, how much of the old entry to rub out, how much of a
-# new one to write, and how much to read aloud. A line that is neither rubbed out nor written on simply stays.
+# Divide the card into lines. At every word you decide, for each line, how much of the old entry to rub out, how much of
+# a new one to write, and how much to read aloud. A line that is neither rubbed out nor written on simply stays.
 #
 # The *long short-term memory* (长短期记忆网络), LSTM {cite:p}`hochreiter1997long`, keeps such a card, the *cell
 # state* (细胞状态) $\mathbf{c}_t \in \mathbb{R}^{d_h}$, beside the state $\mathbf{h}_t \in \mathbb{R}^{d_h}$ that it shows to
@@ -63,8 +64,8 @@ except ImportError as error:
 # \end{aligned}
 # $$ (eq-lstm-gates)
 #
-# Each $W$ ($d_h \times d$) plays the part of the last chapter's $W_x$, each $U$ ($d_h \times d_h$) that of its $W_h$, and each
-# $\mathbf{b}$ has $d_h$ numbers. Then the memory is updated, and a part of it shown:
+# Each $W$ ($d_h \times d$) plays the part of the last chapter's $W_x$, each $U$ ($d_h \times d_h$) that of its $W_h$,
+# and each $\mathbf{b}$ has $d_h$ numbers. Then the memory is updated, and a part of it shown:
 #
 # $$
 # \begin{aligned}
@@ -157,12 +158,11 @@ print(f"LSTMCell and nn.LSTM are within 1e-12 of the states by hand: {near}")
 # %% [markdown]
 # ### A cell that knows its subject
 #
-# Two units, set by hand, can settle *was* or *were*. Unit 0 is to hold the number of the
-# subject, $+1$ for one, $-1$ for several. Unit 1 is to hold whether there has been a subject yet: if so, it shuts both
-# input gates. A full stop shuts the forget gates. Words are one-hot vectors, so that a column of $W$ belongs to a word.
-# The numbers only have to be large: $\sigma(10)$ is 1 to four places, and $\sigma(-10)$ is 0. For the input gate, a noun
-# gives $20 - 10 = 10$, any other word $-10$, and after a subject, when $h_1 = \tanh(1) = 0.76$, a noun gives
-# $20 - 10 - 30 \cdot 0.76 = -13$.
+# Two units, set by hand, can settle *was* or *were*. Unit 0 is to hold the number of the subject, $+1$ for one, $-1$
+# for several. Unit 1 is to hold whether there has been a subject yet: if so, it shuts both input gates. A full stop
+# shuts the forget gates. Words are one-hot vectors, so that a column of $W$ belongs to a word. The numbers only have to
+# be large: $\sigma(10)$ is 1 to four places, and $\sigma(-10)$ is 0. For the input gate, a noun gives $20 - 10 = 10$,
+# any other word $-10$, and after a subject, when $h_1 = \tanh(1) = 0.76$, a noun gives $20 - 10 - 30 \cdot 0.76 = -13$.
 
 # %%
 text = "the cat that the dogs chased over the mats was tired ."
@@ -220,9 +220,10 @@ axes.grid(False)
 #
 # ### Layers, directions, packed batches
 #
-# The helper `LSTM` reads whole batches. In *layers*, each reads the states of the one below; in *both directions*, a second
-# network reads from the end. The helper takes the lengths of the sentences (the next chapter says why), for which PyTorch wants
-# the batch *packed*. It is PyTorch's network to rounding, in its outputs, its last states and its gradients:
+# The helper `LSTM` reads whole batches. In *layers*, each reads the states of the one below; in *both directions*, a
+# second network reads from the end. The helper takes the lengths of the sentences (the next chapter says why), for
+# which PyTorch wants the batch *packed*. It is PyTorch's network to rounding, in its outputs, its last states and its
+# gradients:
 
 # %%
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
@@ -309,9 +310,9 @@ print(f"whole formula within 1e-12 of autograd: {whole.abs().max() < 1e-12}")
 print(f"forget gate alone off by up to {alone.abs().max():.2f}")
 
 # %% [markdown]
-# The second term is of the kind that we know from the plain network, a matrix between derivatives of squashing functions.
-# The first has neither. Of the many ways back over many steps, one never leaves the cell. Along it, over $k$ steps,
-# the derivative is unit by unit
+# The second term is of the kind that we know from the plain network, a matrix between derivatives of squashing
+# functions. The first has neither. Of the many ways back over many steps, one never leaves the cell. Along it, over $k$
+# steps, the derivative is unit by unit
 #
 # $$
 # \mathbf{f}_{t} \odot \mathbf{f}_{t-1} \odot \dots \odot \mathbf{f}_{t-k+1} .
@@ -333,8 +334,9 @@ print(f"forget gate alone off by up to {alone.abs().max():.2f}")
 # time, found it to be one of the two that an LSTM can least do without; the other is the $\tanh$ of the output.
 #
 # And in a network that has learnt nothing yet? Its weights are small numbers around zero, and $\sigma(0) = 1/2$. A
-# fresh LSTM about halves its memory at every word, and its gradient along the cell with it. The remedy is the bias: if all
-# numbers of $\mathbf{b}_f$ are $b$, the gate is about $\sigma(b)$, and $k$ steps leave $\sigma(b)^k$. This falls to $1/e$ after
+# fresh LSTM about halves its memory at every word, and its gradient along the cell with it. The remedy is the bias: if
+# all numbers of $\mathbf{b}_f$ are $b$, the gate is about $\sigma(b)$, and $k$ steps leave $\sigma(b)^k$. This falls to
+# $1/e$ after
 #
 # $$
 # \tau(b) = \frac{-1}{\ln \sigma(b)} = \frac{1}{\ln(1 + e^{-b})} \approx e^b
@@ -410,10 +412,11 @@ plt.show()
 Table(rows, {"factor a word further back": "", "lowest": ".2f", "highest": ".2f"})
 
 # %% [markdown]
-# Each bias sets its own slope, somewhat above its $\sigma(b)$: the ways through the state add their share. From $b = 3$ on
-# they make up for what the gate takes, and at $b = 5$ for more than that: the gradient *grows* a little with each word.
-# Over 128 words, a little is much, so LSTMs are clipped, too. With $b = 0$ the LSTM loses its gradient, only somewhat more slowly than the plain network. *A
-# fresh LSTM does not cure the vanishing gradient. One with an open forget gate does*, before training at least.
+# Each bias sets its own slope, somewhat above its $\sigma(b)$: the ways through the state add their share. From $b = 3$
+# on they make up for what the gate takes, and at $b = 5$ for more than that: the gradient *grows* a little with each
+# word. Over 128 words, a little is much, so LSTMs are clipped, too. With $b = 0$ the LSTM loses its gradient, only
+# somewhat more slowly than the plain network. *A fresh LSTM does not cure the vanishing gradient. One with an open
+# forget gate does*, before training at least.
 #
 # > **Pitfall.** PyTorch starts its forget gates half shut (an [open
 # > request](https://github.com/pytorch/pytorch/issues/20102) since 2019);
@@ -458,7 +461,8 @@ Table(rows, {"d = 16, d_h = 32": "", "parameters": ",", "by the formula": ","})
 # %% [markdown]
 # ## The GRU: one gate less, no separate memory
 #
-# The *gated recurrent unit*, GRU (门控循环单元), of Cho and colleagues {cite:p}`cho2014learning` has no memory besides $\mathbf{h}_t$, and one gate for keeping and writing: an old entry goes as far as a new one comes:
+# The *gated recurrent unit*, GRU (门控循环单元), of Cho and colleagues {cite:p}`cho2014learning` has no memory besides
+# $\mathbf{h}_t$, and one gate for keeping and writing: an old entry goes as far as a new one comes:
 #
 # $$
 # \begin{aligned}
@@ -520,9 +524,9 @@ print("two layers, both directions, as PyTorch:", same)
 # > {cite:p}`chung2014empirical` keeps with $1 - \mathbf{z}$.
 # > A gate that is learnt does not care what it is called; a weight that is copied does.
 #
-# A fresh GRU has $\mathbf{z}$ at about $1/2$ as well, and {eq}`eq-lstm-memory-time` holds for its $b_z$. *Which of the two to
-# take?* On music and speech Chung and colleagues found neither ahead, and a GRU has three quarters of the weights. In the
-# larger search of Jozefowicz and colleagues the LSTM drew level once $b$ was 1.
+# A fresh GRU has $\mathbf{z}$ at about $1/2$ as well, and {eq}`eq-lstm-memory-time` holds for its $b_z$. *Which of the
+# two to take?* On music and speech Chung and colleagues found neither ahead, and a GRU has three quarters of the
+# weights. In the larger search of Jozefowicz and colleagues the LSTM drew level once $b$ was 1.
 #
 # ## How far back?
 #
@@ -595,10 +599,10 @@ Table(table, {"network": "", "32 words, after 300 steps": ""})
 # ### The map
 #
 # The benchmark has trained eight networks, PyTorch's, with twice the steps, at rates a factor of three apart, three
-# seeds each, and went on to twice the length as long as most seeds remembered. Where the largest or smallest rate
-# did best, it tried the next; where none worked, one more on either side. *Other seeds*, asked other questions, then
-# judged the best rate. (A dash: most had forgotten at half the length.) $b = 30$ plays the LSTM of 1997: in 32 bits $\sigma(30)$ is 1
-# and its derivative 0, so that no training will shut that gate.
+# seeds each, and went on to twice the length as long as most seeds remembered. Where the largest or smallest rate did
+# best, it tried the next; where none worked, one more on either side. *Other seeds*, asked other questions, then judged
+# the best rate. (A dash: most had forgotten at half the length.) $b = 30$ plays the LSTM of 1997: in 32 bits
+# $\sigma(30)$ is 1 and its derivative 0, so that no training will shut that gate.
 
 # %%
 from statistics import median
@@ -641,16 +645,17 @@ figure.supylabel("learning rate", fontsize=10)
 plt.show()
 
 # %% [markdown]
-# In the LSTM with $b = 0$, and a little later in that with $b = 1$, the last column is pale from bottom to top: no rate mends
-# it. There the gate decides how far back the network learns. In LSTMs with open gates the *large* rates fail first.
+# In the LSTM with $b = 0$, and a little later in that with $b = 1$, the last column is pale from bottom to top: no rate
+# mends it. There the gate decides how far back the network learns. In LSTMs with open gates the *large* rates fail
+# first.
 #
 # The GRU with $b = 0$ turns this round: the longer the text, the *larger* the rate that it needs. With that it reaches
 # further than the LSTMs with open gates: over 256 words all judges of both GRUs remember, and none of the LSTMs
 # that were still tried. The plain network is further along than the LSTM as it comes, but at one rate only.
 #
-# What if one rate had served all? The *reach* is the longest text, of those tried, at which most seeds
-# answer more than 90% right; by the three seeds for each rate, by the five judges for the best. Beside it stands the memory time
-# of the fresh gate, {eq}`eq-lstm-memory-time`:
+# What if one rate had served all? The *reach* is the longest text, of those tried, at which most seeds answer more than
+# 90% right; by the three seeds for each rate, by the five judges for the best. Beside it stands the memory time of the
+# fresh gate, {eq}`eq-lstm-memory-time`:
 
 
 # %%
@@ -672,14 +677,13 @@ columns = {"reach": "", "memory time": ".0f"} | {f"at {r:g}": "" for r in ONE_RA
 Table(table, columns | {"at its best": ""})
 
 # %% [markdown]
-# Each column in the middle tells another story: at a
-# small rate the gates are everything, and at the largest the fresh GRU is as good as any. *How far back a network learns is a
-# property of network, start and step size together.* What all columns agree on is that a bias of 1 buys little. That
-# the LSTM of 1997, which cannot forget, does so well says more about the task than about the gate: there is one thing
-# to keep, and nothing to rub out.
+# Each column in the middle tells another story: at a small rate the gates are everything, and at the largest the fresh
+# GRU is as good as any. *How far back a network learns is a property of network, start and step size together.* What
+# all columns agree on is that a bias of 1 buys little. That the LSTM of 1997, which cannot forget, does so well says
+# more about the task than about the gate: there is one thing to keep, and nothing to rub out.
 #
-# Why does a large rate help the GRU, and not the LSTM, whose memory time is the same? We look at the keeping gates, $\mathbf{z}$ and $\mathbf{f}$, at $T = 64$ before and
-# after 60 steps at 0.03, when both still guess.
+# Why does a large rate help the GRU, and not the LSTM, whose memory time is the same? We look at the keeping gates,
+# $\mathbf{z}$ and $\mathbf{f}$, at $T = 64$ before and after 60 steps at 0.03, when both still guess.
 
 
 # %%
@@ -713,9 +717,10 @@ Table(table, columns | {"still guesses": ""})
 #
 # ### Cannot remember, or cannot learn?
 #
-# The LSTMs with $b = 0$ and 1 fail, at 16 or 32 words, at every rate that was tried. Do they lack patience? At 32
-# words and the usual rate of 0.003, the benchmark gave them, the plain network and the fresh GRU five times the steps, five seeds each; then
-# 600 steps, as before, on texts of *all* lengths from 1 to 32 words, and asked at 32 again. The last row is from here, with one seed.
+# The LSTMs with $b = 0$ and 1 fail, at 16 or 32 words, at every rate that was tried. Do they lack patience? At 32 words
+# and the usual rate of 0.003, the benchmark gave them, the plain network and the fresh GRU five times the steps, five
+# seeds each; then 600 steps, as before, on texts of *all* lengths from 1 to 32 words, and asked at 32 again. The last
+# row is from here, with one seed.
 
 # %%
 table = []
@@ -729,9 +734,10 @@ table.append(("LSTM, b = 0", "all lengths, here", remembering(found)))
 Table(table, {"network": "", "training": "", "remember 32 words": ""})
 
 # %% [markdown]
-# At this rate patience does nothing for the LSTMs, and helps some seeds of the others. With short texts among the long ones nearly
-# all remember, in a fifth of these steps. Weights that hold a name exist; what failed was the way there. Our reading: short texts, from which a gradient comes back, teach a network to note the names, and longer
-# ones to hold them. What an open gate buys is a gradient from the first day, without such help.
+# At this rate patience does nothing for the LSTMs, and helps some seeds of the others. With short texts among the long
+# ones nearly all remember, in a fifth of these steps. Weights that hold a name exist; what failed was the way there.
+# Our reading: short texts, from which a gradient comes back, teach a network to note the names, and longer ones to hold
+# them. What an open gate buys is a gradient from the first day, without such help.
 #
 # ### The gate that survived
 #
@@ -784,7 +790,8 @@ def fused_gates(x, W, U, b, v):
 
 
 # %% [markdown]
-# Only the product with $\mathbf{h}_{t-1}$ has to wait; the inputs are all there. *Hoisted input* makes their share, for all words, in one product before the loop:
+# Only the product with $\mathbf{h}_{t-1}$ has to wait; the inputs are all there. *Hoisted input* makes their share, for
+# all words, in one product before the loop:
 
 
 # %%
@@ -815,10 +822,11 @@ print(f"all three within 1e-12 of nn.LSTM: {max(apart) < 1e-12}")
 # $$ (eq-lstm-weight-gradient)
 #
 # where the rows of $\Delta$ ($T \times 4 d_h$) are the $\boldsymbol\delta_t$, those of $H$ ($T \times d_h$) the
-# $\mathbf{h}_{t-1}$. Autograd makes the $T$ products one by one, and adds the matrices up. Written *by hand*, as in the helper
-# (`scratch.bptt`) and in exercise 3, the backward pass only collects the $\boldsymbol\delta_t$, and makes one product in
-# the end. Now all of them, with 64 texts of 32 words, $d = d_h = 256$ and two layers, forward and backward, taking turns on
-# one machine (`benchmarks/recurrent.py`): the time in units of PyTorch's, the median of three runs of 21 rounds each.
+# $\mathbf{h}_{t-1}$. Autograd makes the $T$ products one by one, and adds the matrices up. Written *by hand*, as in the
+# helper (`scratch.bptt`) and in exercise 3, the backward pass only collects the $\boldsymbol\delta_t$, and makes one
+# product in the end. Now all of them, with 64 texts of 32 words, $d = d_h = 256$ and two layers, forward and backward,
+# taking turns on one machine (`benchmarks/recurrent.py`): the time in units of PyTorch's, the median of three runs of
+# 21 rounds each.
 
 # %%
 ratios = {
@@ -834,8 +842,9 @@ for network, rung in rungs:
 Table(table, {"network": "", "rung": "", "one thread": ".2f", "two threads": ".2f"})
 
 # %% [markdown]
-# From rung to rung the LSTM comes nearer to PyTorch's, by the same work in larger pieces. The GRU's helper stands on the third rung, with autograd's backward pass. On graphics processors Appleyard and colleagues {cite:p}`appleyard2016optimizing` gained an order of magnitude
-# over a naive version by steps of this kind.
+# From rung to rung the LSTM comes nearer to PyTorch's, by the same work in larger pieces. The GRU's helper stands on
+# the third rung, with autograd's backward pass. On graphics processors Appleyard and colleagues
+# {cite:p}`appleyard2016optimizing` gained an order of magnitude over a naive version by steps of this kind.
 
 # %% [markdown]
 # ## Check yourself
@@ -1031,10 +1040,11 @@ print(check.lstm_cell(mine))
 #
 # beginning from $c_0 = 0$. With $\mathbf{f} = 1$ the series does not converge: only $|c_t| < t$ is left.
 #
-# And that much may come about. If the same word is read again and again, $\mathbf{h}$ settles, and so do $\mathbf{i}$ and $\mathbf{g}$; then each
-# word adds the same to $\mathbf{c}$, which grows along a straight line. The $\tanh$ of a large number is flat: $E_{t-1}$, with
-# its $1 - \tanh^2 \mathbf{c}_{t-1}$, goes to zero. The memory still has its gradient 1 along the cell, but what stands in it can no longer be
-# changed in what is shown. The forget gate keeps $\mathbf{c}$ where $\tanh$ has a slope.
+# And that much may come about. If the same word is read again and again, $\mathbf{h}$ settles, and so do $\mathbf{i}$
+# and $\mathbf{g}$; then each word adds the same to $\mathbf{c}$, which grows along a straight line. The $\tanh$ of a
+# large number is flat: $E_{t-1}$, with its $1 - \tanh^2 \mathbf{c}_{t-1}$, goes to zero. The memory still has its
+# gradient 1 along the cell, but what stands in it can no longer be changed in what is shown. The forget gate keeps
+# $\mathbf{c}$ where $\tanh$ has a slope.
 #
 # </details>
 
@@ -1072,8 +1082,9 @@ print(f"1 - tanh² below 1e-12: {slopes[400] < 1e-12}")
 # \end{aligned}
 # $$
 #
-# where $\mathbf{z}' = \mathbf{z} \odot (1 - \mathbf{z})$, $\mathbf{r}' = \mathbf{r} \odot (1 - \mathbf{r})$ and $\mathbf{g}' = 1 - \mathbf{g} \odot \mathbf{g}$. The
-# term that takes the place of $\mathrm{diag}(\mathbf{f}_t)$ is $\mathrm{diag}(\mathbf{z})$.
+# where $\mathbf{z}' = \mathbf{z} \odot (1 - \mathbf{z})$, $\mathbf{r}' = \mathbf{r} \odot (1 - \mathbf{r})$ and
+# $\mathbf{g}' = 1 - \mathbf{g} \odot \mathbf{g}$. The term that takes the place of $\mathrm{diag}(\mathbf{f}_t)$ is
+# $\mathrm{diag}(\mathbf{z})$.
 #
 # </details>
 
@@ -1132,10 +1143,10 @@ print(f"all four gradients within 1e-12 of nn.LSTM's: {max(apart) < 1e-12}")
 # %% [markdown]
 # <details><summary>Solution 4</summary>
 #
-# By the formula for the memory time, $\tau(\ln u) = 1 / \ln(1 + 1/u)$, which is about $u$ for large $u$. So the memory times are spread evenly from
-# about 1 to $T - 1$: some units are made for short ranges and some for long ones. And since the input bias is the negative, the
-# input gate starts at $\sigma(-\ln u) = 1/(1 + u)$: the longer a unit keeps, the less it writes at each word. (One seed; try
-# others.)
+# By the formula for the memory time, $\tau(\ln u) = 1 / \ln(1 + 1/u)$, which is about $u$ for large $u$. So the memory
+# times are spread evenly from about 1 to $T - 1$: some units are made for short ranges and some for long ones. And
+# since the input bias is the negative, the input gate starts at $\sigma(-\ln u) = 1/(1 + u)$: the longer a unit keeps,
+# the less it writes at each word. (One seed; try others.)
 #
 # </details>
 
@@ -1158,10 +1169,10 @@ print("remembers after 128 words:", train(reader, 128, seed=0, rate=3e-3) > 0.9)
 # %% [markdown]
 # <details><summary>Solution 5</summary>
 #
-# With $W_h = I$ the state is copied, as Le, Jaitly and Hinton [do with ReLUs](https://arxiv.org/abs/1504.00941), and small inputs keep $\tanh$ where it
-# is nearly straight. The gradient gets through, and the network gets better than guessing. But every word still adds to the
-# state: the network has to make a thousand vectors small, where an LSTM shuts a gate. And a start, too, has its rate: the plain network
-# as it comes was best at 0.01.
+# With $W_h = I$ the state is copied, as Le, Jaitly and Hinton [do with ReLUs](https://arxiv.org/abs/1504.00941), and
+# small inputs keep $\tanh$ where it is nearly straight. The gradient gets through, and the network gets better than
+# guessing. But every word still adds to the state: the network has to make a thousand vectors small, where an LSTM
+# shuts a gate. And a start, too, has its rate: the plain network as it comes was best at 0.01.
 #
 # </details>
 

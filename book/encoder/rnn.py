@@ -56,14 +56,13 @@ except ImportError as error:
 # \mathbf{h}_t = f\bigl(W\,[\mathbf{h}_{t-1}, \mathbf{x}_t] + \mathbf{b}\bigr).
 # $$ (eq-rnn-concat)
 #
-# Here $W \in \mathbb{R}^{d_h \times (d_h+d)}$ and $\mathbf{b} \in \mathbb{R}^{d_h}$; nearly always $f = \tanh$,
-# number by number, which keeps the state between −1 and 1. The same $W$ serves at every place, so that a
-# text may have any length, and the number of parameters, $d_h (d_h + d) + d_h$, does not depend on it. With this rule, up
-# to details, Elman looked for structure in sentences
-# {cite:p}`elman1990finding`. In this form the second of the two articles behind this book gives it, with the name
-# $W_h$ for our $W$. Books and programs mostly write another. Cut $W$ into its first $d_h$ columns and its last $d$,
-# $W = (W_h \mid W_x)$. Row $i$ of the product is a sum over $d_h + d$ places; its first $d_h$ terms see the
-# state, the others see the word. Hence
+# Here $W \in \mathbb{R}^{d_h \times (d_h+d)}$ and $\mathbf{b} \in \mathbb{R}^{d_h}$; nearly always $f = \tanh$, number
+# by number, which keeps the state between −1 and 1. The same $W$ serves at every place, so that a text may have any
+# length, and the number of parameters, $d_h (d_h + d) + d_h$, does not depend on it. With this rule, up to details,
+# Elman looked for structure in sentences {cite:p}`elman1990finding`. In this form the second of the two articles behind
+# this book gives it, with the name $W_h$ for our $W$. Books and programs mostly write another. Cut $W$ into its first
+# $d_h$ columns and its last $d$, $W = (W_h \mid W_x)$. Row $i$ of the product is a sum over $d_h + d$ places; its first
+# $d_h$ terms see the state, the others see the word. Hence
 #
 # $$
 # W\,[\mathbf{h}, \mathbf{x}] = W_h \mathbf{h} + W_x \mathbf{x}.
@@ -109,9 +108,9 @@ print(f"the two forms differ by less than 1e-12: {max(apart) < 1e-12}")
 Table(rows, {"word read": ""} | {f"h[{i}]": "+.2f" for i in range(d_h)})
 
 # %% [markdown]
-# Six words, six states, by either form. At the two places of *the* the same vector $\mathbf{x}$ comes in, and another state
-# comes out, because the card was not the same. Now a function that keeps all states, and a picture of them,
-# in which −1 is dark and 1 is light.
+# Six words, six states, by either form. At the two places of *the* the same vector $\mathbf{x}$ comes in, and another
+# state comes out, because the card was not the same. Now a function that keeps all states, and a picture of them, in
+# which −1 is dark and 1 is light.
 
 
 # %%
@@ -288,11 +287,10 @@ print(f"W and b: within 1e-12 of autograd's gradients: {max(apart) < 1e-12}")
 # \end{aligned}
 # $$ (eq-rnn-transpose)
 #
-# because a dot product is at most the product of the lengths, and $W_h$ stretches $\mathbf{u}$ by $s$ at most.
-# Dividing by $\lVert \mathbf{u} \rVert$ leaves
-# $\lVert W_h^\top \mathbf{v} \rVert \le s\, \lVert \mathbf{v} \rVert$: no, by $s$ at most. Let $\gamma$ be the steepest slope
-# of $f$, so that $D_t$ stretches nothing by more than $\gamma$. Then each of the $k$ steps multiplies the
-# length by $\gamma s$ at most:
+# because a dot product is at most the product of the lengths, and $W_h$ stretches $\mathbf{u}$ by $s$ at most. Dividing
+# by $\lVert \mathbf{u} \rVert$ leaves $\lVert W_h^\top \mathbf{v} \rVert \le s\, \lVert \mathbf{v} \rVert$: no, by $s$
+# at most. Let $\gamma$ be the steepest slope of $f$, so that $D_t$ stretches nothing by more than $\gamma$. Then each
+# of the $k$ steps multiplies the length by $\gamma s$ at most:
 #
 # $$
 # \lVert \mathbf{g}_{T-k} \rVert \le (\gamma s)^k\, \lVert \mathbf{g}_T \rVert .
@@ -514,10 +512,10 @@ apart = max((one - other).abs().max() for one, other in pairs)
 print(f"the clipped gradients differ by less than 1e-5: {apart < 1e-5}")
 
 # %% [markdown]
-# How large should $c$ be? Pascanu and colleagues look at the average length over many updates. Our fresh network's is the
-# one above, so that $c = 1$ will shorten the exceptions only. Now plain gradient descent, 60 steps, from three seeds, at two step sizes $\eta$,
-# each without clipping and with $c = 1$. The loss is that on held-out text; who gives every letter the same probability has
-# $\ln V$.
+# How large should $c$ be? Pascanu and colleagues look at the average length over many updates. Our fresh network's is
+# the one above, so that $c = 1$ will shorten the exceptions only. Now plain gradient descent, 60 steps, from three
+# seeds, at two step sizes $\eta$, each without clipping and with $c = 1$. The loss is that on held-out text; who gives
+# every letter the same probability has $\ln V$.
 
 # %%
 import math
@@ -557,12 +555,11 @@ for (eta, c), results in runs.items():
 Table(rows, {"η": "", "clipping": "", "losses": "", "steps with ‖g‖ > 1": ""})
 
 # %% [markdown]
-# With the small step nothing explodes, and clipping changes nothing that matters. With three times the step
-# all three unclipped trainings end worse than chance, and most of their
-# gradients are long: a bad step leads to weights where the next gradient is long, too. Clipped, the same
-# trainings do well, and only a few of their steps were shortened at all. To be fair, the small step
-# without clipping did better than the large one with it. What clipping buys is that the step need not be small enough for the worst batch. It does
-# nothing for a gradient that has vanished.
+# With the small step nothing explodes, and clipping changes nothing that matters. With three times the step all three
+# unclipped trainings end worse than chance, and most of their gradients are long: a bad step leads to weights where the
+# next gradient is long, too. Clipped, the same trainings do well, and only a few of their steps were shortened at all.
+# To be fair, the small step without clipping did better than the large one with it. What clipping buys is that the step
+# need not be small enough for the worst batch. It does nothing for a gradient that has vanished.
 #
 # > **Pitfall.** Clip after `backward()` and before `step()`. The other way round it
 # > [does nothing](https://github.com/awslabs/graphstorm/issues/1366), silently. And clip all parameters
@@ -896,8 +893,8 @@ Table(rows, columns)
 # <details><summary>Solution 1</summary>
 #
 # Once the unit has settled, each step back multiplies the gradient by the same number, the slope times the weight,
-# $\tanh'(w h^*) \cdot w = w\,(1 - h^{*2})$. Put $x = w h^*$. Then $h^* = \tanh x$ gives $w = x / h^* = x / \tanh x$, and
-# $1 - \tanh^2 x = 1 / \cosh^2 x$. So the factor is
+# $\tanh'(w h^*) \cdot w = w\,(1 - h^{*2})$. Put $x = w h^*$. Then $h^* = \tanh x$ gives $w = x / h^* = x / \tanh x$,
+# and $1 - \tanh^2 x = 1 / \cosh^2 x$. So the factor is
 #
 # $$
 # \begin{aligned}
@@ -906,8 +903,8 @@ Table(rows, columns)
 # \end{aligned}
 # $$
 #
-# which is below 1, since $\sinh u > u$ for every $u > 0$. The larger $w$, the flatter the place where the unit rests. To explode, a
-# gradient needs inputs, or other units, that keep this one away from its rest.
+# which is below 1, since $\sinh u > u$ for every $u > 0$. The larger $w$, the flatter the place where the unit rests.
+# To explode, a gradient needs inputs, or other units, that keep this one away from its rest.
 #
 # </details>
 
@@ -1056,9 +1053,9 @@ print("the colder, the more known strings:", shares == sorted(shares, reverse=Tr
 # %% [markdown]
 # <details><summary>Solution 6</summary>
 #
-# Trained on 2 letters, the network is confused by more of them: after eight letters it is in states that it has never met in
-# training. So the window *can* be the limit. But the network that was trained on 32 letters gains nothing after the eighth
-# either, and there it is not the window that stops it. (This is one seed, and a short training; try others.)
+# Trained on 2 letters, the network is confused by more of them: after eight letters it is in states that it has never
+# met in training. So the window *can* be the limit. But the network that was trained on 32 letters gains nothing after
+# the eighth either, and there it is not the window that stops it. (This is one seed, and a short training; try others.)
 #
 # </details>
 

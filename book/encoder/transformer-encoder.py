@@ -136,13 +136,13 @@ panels[0].set_ylabel("asks")
 plt.show()
 
 # %% [markdown]
-# Each word has two answers that do not disturb each other: the second *the* hears from one head where *the*
-# stands, half at place 0 and half at place 4, and from the other that *on* stands before it. One head with
-# both questions would spread a single weight over all three. The first word has none before it: all its
-# scores are 0, and it looks everywhere alike. Trained heads are less tidy; we shall look at ours below. In BERT, Clark
-# and colleagues found some that look at a fixed distance, and some that find the object of a verb or what a pronoun
-# stands for {cite:p}`clark2019what`. Many can be taken out of a trained model at little cost, in some layers all but one
-# ([Michel and colleagues](https://arxiv.org/abs/1905.10650)).
+# Each word has two answers that do not disturb each other: the second *the* hears from one head where *the* stands,
+# half at place 0 and half at place 4, and from the other that *on* stands before it. One head with both questions would
+# spread a single weight over all three. The first word has none before it: all its scores are 0, and it looks
+# everywhere alike. Trained heads are less tidy; we shall look at ours below. In BERT, Clark and colleagues found some
+# that look at a fixed distance, and some that find the object of a verb or what a pronoun stands for
+# {cite:p}`clark2019what`. Many can be taken out of a trained model at little cost, in some layers all but one ([Michel
+# and colleagues](https://arxiv.org/abs/1905.10650)).
 #
 # All heads together need no more weights than one of full width: $H$ matrices of $d \times d/H$ are one of
 # $d \times d$. So libraries multiply once, cut each row of the product into $H$ pieces, and treat the heads like
@@ -390,8 +390,8 @@ plt.show()
 # imbalance, larger gradients in the early layers, as has been observed in large models, too
 # {cite:p}`shleifer2021normformer`.
 #
-# Is it the warm-up that matters? We try, with a task as easy as can be: each of sixteen words has a partner, which is to
-# be written in its place. Eight layers get 40 steps, of one of two sizes, from the first on or after a rise over 15
+# Is it the warm-up that matters? We try, with a task as easy as can be: each of sixteen words has a partner, which is
+# to be written in its place. Eight layers get 40 steps, of one of two sizes, from the first on or after a rise over 15
 # steps. Whoever only guesses ends with a loss of $\ln 16 = 2.77$; `benchmarks/order.py` has counted the seeds, of five,
 # that end below 1. *Here* is the first of them, with the larger steps.
 
@@ -954,11 +954,11 @@ Table(rows, DIFFERENCE)
 #
 # ## What a trained head looks at
 #
-# Then what did the Transformer learn, with which it is right more often than not? We ask its four heads, over the test's
-# spoken sentences of 12 words: how much of a word's weight goes, in the mean, to the word before it, to itself, to the
-# word after it, and to the first of the sentence? The table has, for each of the benchmark's five seeds, the head that
-# gives most to each; then all four heads of the first, trained again *here*. Twelve words that all looked everywhere
-# alike would give each the share in the last row.
+# Then what did the Transformer learn, with which it is right more often than not? We ask its four heads, over the
+# test's spoken sentences of 12 words: how much of a word's weight goes, in the mean, to the word before it, to itself,
+# to the word after it, and to the first of the sentence? The table has, for each of the benchmark's five seeds, the
+# head that gives most to each; then all four heads of the first, trained again *here*. Twelve words that all looked
+# everywhere alike would give each the share in the last row.
 
 
 # %%
@@ -987,10 +987,10 @@ Table(rows, {"weight on": ""} | dict.fromkeys(columns, ".1f"))
 
 # %% [markdown]
 # No head has found the neighbour. In every seed some head has found the *first word*, and gives it about half of its
-# weight, whoever asks. Weights are not yet reasons, as the [last chapter](attention.ipynb) warned. So we intervene: is a
-# sentence still taken for one "as it was spoken" if its first word stays and all others are shuffled? And if the first
-# and the last change places, and nothing else? The table has the shares of a thousand sentences that each encoder takes
-# for such.
+# weight, whoever asks. Weights are not yet reasons, as the [last chapter](attention.ipynb) warned. So we intervene: is
+# a sentence still taken for one "as it was spoken" if its first word stays and all others are shuffled? And if the
+# first and the last change places, and nothing else? The table has the shares of a thousand sentences that each encoder
+# takes for such.
 
 
 # %%
@@ -1029,8 +1029,8 @@ Table(rows, columns | dict.fromkeys(versions, ".2f"))
 # refuses most of the good ones whose ends were exchanged. It has mostly learnt with which words sentences begin. That
 # is an answer to the exam, and not what the exam meant. The LSTM and the masked one refuse most of the scrambled ones.
 #
-# This was one layer, one width, one corpus, and at most 1,000 steps of 64 sentences. It says nothing about large models,
-# which are Transformers not least because, on parallel hardware, they get through far more text.
+# This was one layer, one width, one corpus, and at most 1,000 steps of 64 sentences. It says nothing about large
+# models, which are Transformers not least because, on parallel hardware, they get through far more text.
 
 # %% [markdown]
 # ## Check yourself
@@ -1219,8 +1219,8 @@ print(check.encoder_layer(Mine))
 # $$
 #
 # For the paper's $d = 512$ and $d_{\mathrm{ff}} = 2048$ these are 3,152,384. BERT has $(30{,}522 + 512 + 2)\, d + 2 d$
-# below, 12 layers of 7,087,872, and $d^2 + d$ on top: 109,482,240, the "110M" of its paper. A fifth of them is the table
-# of words.
+# below, 12 layers of 7,087,872, and $d^2 + d$ on top: 109,482,240, the "110M" of its paper. A fifth of them is the
+# table of words.
 #
 # </details>
 
@@ -1247,8 +1247,8 @@ print(f"BERT's smaller model: {size:,}")
 # %% [markdown]
 # <details><summary>Solution 2</summary>
 #
-# Without the network, $4\, T d^2 + 2\, T^2 d = 8\, T d^2$, and so $T = 2d$: up to a length of twice the width, attention
-# with its projections is the cheaper one. With it,
+# Without the network, $4\, T d^2 + 2\, T^2 d = 8\, T d^2$, and so $T = 2d$: up to a length of twice the width,
+# attention with its projections is the cheaper one. With it,
 #
 # $$
 # \begin{aligned}

@@ -143,8 +143,8 @@ print(check_encoder(reader.states, WORDS))
 # Most checks differ only in the law and in the place where the version is put, so below functions are made by
 # functions. `law(padding_invariance, build)` returns a new function `check`, which goes on knowing the two things that
 # were handed to `law` when `law` itself has long returned. Such a function with a memory is a *closure* (闭包). `build`
-# is another one: `in_reader("pool")` is a function that puts a version into a fresh `Reader` as its `pool`, and hands out
-# the method that the law is to try. Read the two together as a sentence: *build an encoder with this version as its
+# is another one: `in_reader("pool")` is a function that puts a version into a fresh `Reader` as its `pool`, and hands
+# out the method that the law is to try. Read the two together as a sentence: *build an encoder with this version as its
 # pool, and see whether padding changes anything.*
 
 # %%
@@ -712,11 +712,11 @@ exhibit("CBOW's gradient", autograd, wrong, mended)
 # %% [markdown]
 # ### Exhibit 19: BLEU, sentence by sentence
 #
-# BLEU compares the runs of one to four words of a translation with those of a reference
-# {cite:p}`papineni2002bleu`: it counts hits over the *whole test set*, a run never oftener than the reference has it, and
-# takes the geometric mean of the four precisions $p_n$, the shares of the translation's runs of $n$ words that are hits.
-# A precision asks nothing of what was left out: one sure word would score best. So there is a *brevity penalty*, 1
-# if the translations have at least as many words as the references, $c \ge r$, and less if they are shorter:
+# BLEU compares the runs of one to four words of a translation with those of a reference {cite:p}`papineni2002bleu`: it
+# counts hits over the *whole test set*, a run never oftener than the reference has it, and takes the geometric mean of
+# the four precisions $p_n$, the shares of the translation's runs of $n$ words that are hits. A precision asks nothing
+# of what was left out: one sure word would score best. So there is a *brevity penalty*, 1 if the translations have at
+# least as many words as the references, $c \ge r$, and less if they are shorter:
 #
 # $$
 # \mathrm{BLEU} = 100\, e^{\min(0,\, 1 - r/c)} \sqrt[4]{p_1\, p_2\, p_3\, p_4} .
@@ -970,10 +970,9 @@ figure.legend(handles, labels, loc="outside upper right", ncols=2)
 plt.show()
 
 # %% [markdown]
-# Look at *right* first. *Which era?* gives no bug away: no wrong
-# Transformer is off its sound twin by more than a hundredth, and the wrong LSTM by two. Where such an interval misses 0,
-# it took the twin and five runs of both to see it. Even without positions a Transformer does as well as any,
-# since this task does not need the order of words.
+# Look at *right* first. *Which era?* gives no bug away: no wrong Transformer is off its sound twin by more than a
+# hundredth, and the wrong LSTM by two. Where such an interval misses 0, it took the twin and five runs of both to see
+# it. Even without positions a Transformer does as well as any, since this task does not need the order of words.
 #
 # *In order?* gives away the encoder *without positions*, and that one completely: it guesses, as it must, for to its
 # mean the spoken and the shuffled sentence are one bag. The LSTM whose last state is padding falls a tenth behind its
@@ -1273,8 +1272,8 @@ plt.show()
 # %% [markdown]
 # <details><summary>Solution 1</summary>
 #
-# $1 - \sqrt{\tau/f} < 0$ exactly if $f < \tau$: for rare words, which are to be kept always. A random number from 0 to 1
-# is always larger than a negative one, so the comparison keeps them, as it should. Whoever takes the numbers for
+# $1 - \sqrt{\tau/f} < 0$ exactly if $f < \tau$: for rare words, which are to be kept always. A random number from 0 to
+# 1 is always larger than a negative one, so the comparison keeps them, as it should. Whoever takes the numbers for
 # probabilities goes wrong: their sum over the text is not the expected number of dropped words, because every rare word
 # takes something away from it.
 #
@@ -1297,9 +1296,9 @@ print(f"dropped of 100 words: {naive:.1f} by the sum, {clamped:.1f} in truth")
 # %% [markdown]
 # <details><summary>Solution 2</summary>
 #
-# $K$ places: each layer adds one. But the word to be predicted stands one place ahead, so one layer is enough to see it;
-# only the last place is honest, however deep the model. The code changes the word at each place in turn, and notes which
-# changes reach the first state.
+# $K$ places: each layer adds one. But the word to be predicted stands one place ahead, so one layer is enough to see
+# it; only the last place is honest, however deep the model. The code changes the word at each place in turn, and notes
+# which changes reach the first state.
 #
 # </details>
 
@@ -1329,9 +1328,9 @@ for depth in (1, 2, 3):
 # %% [markdown]
 # <details><summary>Solution 3</summary>
 #
-# It works for the orders that are their own inverse, and these leave no trace of the bug. All orders of two sentences are
-# of that kind. So a test needs three sentences at least, whose lengths go round in a circle when they are sorted, such
-# as 2, 1, 3.
+# It works for the orders that are their own inverse, and these leave no trace of the bug. All orders of two sentences
+# are of that kind. So a test needs three sentences at least, whose lengths go round in a circle when they are sorted,
+# such as 2, 1, 3.
 #
 # </details>
 

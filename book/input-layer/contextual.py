@@ -325,12 +325,12 @@ names = {
 Table(rows, {"forward": "", **names})
 
 # %% [markdown]
-# Our reader of whole sentences guesses no better than a count of triples, and worse than one of
-# quadruples; backward the interval reaches zero. (The intervals are paired: both guess the same words. Words outside the
-# table count as `<unk>`, which is easy, so compare these numbers with each other only.) On a billion words, however,
-# counts of five had 67.6 {cite:p}`chelba2013one` and a large LSTM 30.0 {cite:p}`jozefowicz2016exploring`. Counting is
-# hard to beat with four million words and a small network. But it does not know the same things: mix the two, half
-# and half, and the perplexity falls far below both.
+# Our reader of whole sentences guesses no better than a count of triples, and worse than one of quadruples; backward
+# the interval reaches zero. (The intervals are paired: both guess the same words. Words outside the table count as
+# `<unk>`, which is easy, so compare these numbers with each other only.) On a billion words, however, counts of five
+# had 67.6 {cite:p}`chelba2013one` and a large LSTM 30.0 {cite:p}`jozefowicz2016exploring`. Counting is hard to beat
+# with four million words and a small network. But it does not know the same things: mix the two, half and half, and the
+# perplexity falls far below both.
 #
 # And it has no vectors to offer. What it knows of a place is *which words stood there*, a line of a list, like no
 # other line. The network had to press that into 128 numbers, from which all guesses are made.
@@ -823,13 +823,13 @@ Table(rows, {"same sense": "", **names})
 
 # %%
 static = np.mean([x for runs in company.values() for x in runs], 0)  # (192,) of all 20
+arms = {(*one, 1): results[one][0] for one in (*top.items(), ("MiniLM", "company"))}
+arms |= {("BiLM", 2, seed): right for seed, right in enumerate(others, start=2)}
 rows = []
-for one in (*top.items(), ("MiniLM", "company")):
-    ends = interval(np.mean, results[one][0] - static)
-    rows.append((f"{one[0]} {one[1]} less skip-gram's company", *ends))
-for seed, right in enumerate(others, start=2):
-    ends = interval(np.mean, right - static)
-    rows.append((f"BiLM 2, seed {seed}, less skip-gram's company", *ends))
+for model, layer, seed in sorted(arms, key=str):
+    name = f"{model} {layer}" + f", seed {seed}," * (seed > 1)
+    ends = interval(np.mean, arms[model, layer, seed] - static)
+    rows.append((f"{name} less skip-gram's company", *ends))
 widest = [a.mean() - b.mean() for a, b in zip(company[256], company[32], strict=True)]
 rows.append(("256 wide less 32 wide, over seeds", *t_interval(widest)))
 Table(rows, {"": "", "from": "+.3f", "to": "+.3f"})

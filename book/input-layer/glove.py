@@ -804,8 +804,8 @@ compare(
 )
 
 # %% [markdown]
-# In every training, and in both programs, the words' table alone is better on the analogies, and the sum on WordSim-353,
-# though there ours after 15 passes leaves it open. So a score means little without saying which was read.
+# In every training, and in both programs, the words' table alone is better on the analogies, and the sum on
+# WordSim-353, though there ours after 15 passes leaves it open. So a score means little without saying which was read.
 #
 # But were these ever two ways? The last chapter showed that skip-gram with negative sampling, if it had
 # as many dimensions as it liked, would arrive at PMI minus a constant {cite:p}`levy2014neural`. PPMI +

@@ -440,8 +440,8 @@ _ = search("physicians for the needy")
 # \mathrm{idf}_i = \ln \frac{N}{n_i},
 # $$ (eq-idf)
 #
-# where $N$ is the number of sentences and $n_i > 0$ in how many of them word $i$ stands. Why the logarithm? By chance
-# a sentence has both of two words with the share $(n_i/N)(n_j/N)$. The logarithm makes the product a sum, as scores are.
+# where $N$ is the number of sentences and $n_i > 0$ in how many of them word $i$ stands. Why the logarithm? By chance a
+# sentence has both of two words with the share $(n_i/N)(n_j/N)$. The logarithm makes the product a sum, as scores are.
 
 # %%
 n = (B > 0).sum(axis=0)  # (V,) in how many sentences each word stands

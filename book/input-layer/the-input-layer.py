@@ -866,10 +866,9 @@ def era(pretrained, tuned, n, seed, rate):
 
 
 # %% [markdown]
-# And the strongest simple thing that needs no vectors: logistic regression on each sentence's bag of words.
-# Every arm has its own best step size (the regression, its own weight decay), for each number of sentences,
-# chosen on a thousand other sentences. The first table is made here, from one seed; the second is the benchmark's, means
-# of five.
+# And the strongest simple thing that needs no vectors: logistic regression on each sentence's bag of words. Every arm
+# has its own best step size (the regression, its own weight decay), for each number of sentences, chosen on a thousand
+# other sentences. The first table is made here, from one seed; the second is the benchmark's, means of five.
 
 # %% tags=["atol=0.02"]
 rows = results["pretrained"]

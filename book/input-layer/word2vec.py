@@ -303,10 +303,9 @@ print("both gradients as by hand:", all(same))
 # %% [markdown]
 # The helper is the same in matrices. `targets` is what we called `contexts`: $m$ places in each row, $-1$ where there
 # is nobody. If a row has $k$ neighbours, their errors add up to $k\,\mathbf{p}$, minus how often each word is there.
-# (The largest score of a row is taken off all, which no softmax notices.)
-# `gather(1, ids)` picks from each row the columns that `ids` names; `scatter_add_(1, ids, x)` adds each `x` there: a row of targets 4, 2, 4, −1 takes 2 from
-# column 4 and 1 from column 2; the −1 goes to column 0, with a `present` of 0.
-# `ids_below` only refuses impossible ids:
+# (The largest score of a row is taken off all, which no softmax notices.) `gather(1, ids)` picks from each row the
+# columns that `ids` names; `scatter_add_(1, ids, x)` adds each `x` there: a row of targets 4, 2, 4, −1 takes 2 from
+# column 4 and 1 from column 2; the −1 goes to column 0, with a `present` of 0. `ids_below` only refuses impossible ids:
 
 # %%
 import inspect

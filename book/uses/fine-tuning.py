@@ -514,8 +514,9 @@ Table(rows, {"": "", "standard deviation": ".4f", "answers that change": ".3f"})
 # for $N$ test definitions and a share $p$ of right answers. (A definition contributes $+1$, $-1$ or 0 to $N$ times the
 # difference, and the square of that is 1 with probability $q$.) To compare *in pairs*, the same definitions and the
 # same labels on both sides, is the cheapest way to see more. What is then still uncertain are the seeds *and* the
-# definitions. `crossed_interval` covers both, in the way in which psychologists learnt to treat subjects and words
-# at once {cite:p}`clark1973language`; and `verdict` prints *better* or *worse* only if the interval of the difference lies on one side of 0.
+# definitions. `crossed_interval` covers both, in the way in which psychologists learnt to treat subjects and words at
+# once {cite:p}`clark1973language`; and `verdict` prints *better* or *worse* only if the interval of the difference lies
+# on one side of 0.
 #
 # > **Correction.** "Keeping the model frozen and adding trainable LoRA layers … is a viable alternative to training all
 # > model parameters and even improves the performance by 1% point", says the [page of
@@ -550,11 +551,11 @@ print(" of cases")
 # chosen on the validation set with two other seeds, and a baseline its own best strength of regularisation. All
 # networks see the same batches equally often.
 #
-# Six baselines train no network. The *majority* names the largest kind among the labels. *Naive Bayes* and *tf-idf* see a
-# bag of words, the latter, like all that follow, with a logistic regression. *Skip-gram* sees the mean of word vectors,
-# trained on the text that the masked model has read. *MiniLM* sees the vector of a sentence model that has been trained on
-# more than a billion pairs of texts. And *frozen* sees what our head sees, the masked model's mean vector: it is the
-# head, fitted to the end.
+# Six baselines train no network. The *majority* names the largest kind among the labels. *Naive Bayes* and *tf-idf* see
+# a bag of words, the latter, like all that follow, with a logistic regression. *Skip-gram* sees the mean of word
+# vectors, trained on the text that the masked model has read. *MiniLM* sees the vector of a sentence model that has
+# been trained on more than a billion pairs of texts. And *frozen* sees what our head sees, the masked model's mean
+# vector: it is the head, fitted to the end.
 
 # %%
 METHODS = {name: name for name in ("majority", "naive Bayes")}
@@ -863,10 +864,10 @@ plt.show()
 # %% [markdown]
 # <details><summary>Solution 1</summary>
 #
-# From $r = mn / (m + n)$ on, half of the harmonic mean of $m$ and $n$; for a square matrix that is $n / 2$. Any matrix of
-# $m \times n$ has at most the rank $\min(m, n)$, so a LoRA of that rank can make every change that training $W$ itself can
-# make, with more numbers. Between the two ranks it cannot make all changes, and learns more numbers than it would need to
-# make them.
+# From $r = mn / (m + n)$ on, half of the harmonic mean of $m$ and $n$; for a square matrix that is $n / 2$. Any matrix
+# of $m \times n$ has at most the rank $\min(m, n)$, so a LoRA of that rank can make every change that training $W$
+# itself can make, with more numbers. Between the two ranks it cannot make all changes, and learns more numbers than it
+# would need to make them.
 #
 # </details>
 
@@ -909,16 +910,8 @@ for start in ("A random", "B random", "both zero", "both random"):
             nn.init.normal_(trial.B)
     output = trial(x)
     output.backward(above)
-    old = torch.equal(output, layer(x))
-    rows.append(
-        (
-            start,
-            *(
-                "yes" if t else "no"
-                for t in (old, trial.A.grad.any(), trial.B.grad.any())
-            ),
-        )
-    )
+    found = torch.equal(output, layer(x)), trial.A.grad.any(), trial.B.grad.any()
+    rows.append((start, *("yes" if true else "no" for true in found)))
 Table(rows, {"start": "", "old answer": "", "A learns": "", "B learns": ""})
 
 # %% [markdown]
@@ -931,17 +924,17 @@ Table(rows, {"start": "", "old answer": "", "A learns": "", "B learns": ""})
 # %% [markdown]
 # <details><summary>Solution 3</summary>
 #
-# Write $s = \alpha / r$. Only $B$ moves. Gradient descent makes it $-\eta s\, \boldsymbol{\delta} (A\mathbf{x})^\top$, and the output
-# changes by
+# Write $s = \alpha / r$. Only $B$ moves. Gradient descent makes it $-\eta s\, \boldsymbol{\delta} (A\mathbf{x})^\top$,
+# and the output changes by
 #
 # $$
 # s B A \mathbf{x} = -\eta\, s^2\, \lVert A\mathbf{x} \rVert^2\, \boldsymbol{\delta} ,
 # $$
 #
 # with the square of $s$: once from the gradient, once from the forward pass. Adam divides the gradient by its own size,
-# so that $B$ becomes $-\eta$ times a matrix of signs, and $s$ is left once. To double $\alpha$ is thus, at the first step, to
-# double Adam's step size for $B$, and to multiply that of gradient descent by four. Whoever tunes the step size, as we
-# did, need not tune $\alpha$ as well, or hardly.
+# so that $B$ becomes $-\eta$ times a matrix of signs, and $s$ is left once. To double $\alpha$ is thus, at the first
+# step, to double Adam's step size for $B$, and to multiply that of gradient descent by four. Whoever tunes the step
+# size, as we did, need not tune $\alpha$ as well, or hardly.
 #
 # </details>
 

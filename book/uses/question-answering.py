@@ -97,8 +97,9 @@ for name, pairs in asked.items():
 # \end{aligned}
 # $$ (eq-qa-bm25)
 #
-# The fraction climbs from 0 towards 1 as $f_{wp}$ grows, and is one half at $f_{wp} = \kappa_p$. So $k_1$ says how soon more of the same stops to count, and $b$, between 0 and 1, how much long
-# passages are held back. By hand, for three passages:
+# The fraction climbs from 0 towards 1 as $f_{wp}$ grows, and is one half at $f_{wp} = \kappa_p$. So $k_1$ says how soon
+# more of the same stops to count, and $b$, between 0 and 1, how much long passages are held back. By hand, for three
+# passages:
 
 # %%
 import math
@@ -490,9 +491,9 @@ for arm in ARMS.split("|"):
 Table(rows, columns)
 
 # %% [markdown]
-# The numbers are recall at 1 and at 10 and the MRR, means of five seeds where chance has a part. Which of these differences are
-# more than luck? Each is taken question by question. Where a training decides, other seeds as well as other
-# questions might have come, and the interval is the one for both at once (`crossed_interval`); else it is the
+# The numbers are recall at 1 and at 10 and the MRR, means of five seeds where chance has a part. Which of these
+# differences are more than luck? Each is taken question by question. Where a training decides, other seeds as well as
+# other questions might have come, and the interval is the one for both at once (`crossed_interval`); else it is the
 # bootstrap's. The last column is said by a function, from the interval alone, which takes the questions for
 # independent; titles of one module are not quite, so mind an end near 0.
 

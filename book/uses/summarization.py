@@ -50,9 +50,9 @@ except ImportError as error:
 #
 # People who write summaries must be paid, and there are few large sets of summaries that one may pass on. But every
 # Python programmer is asked to write some: a docstring, says [PEP 257](https://peps.python.org/pep-0257/), begins with
-# a "summary line", and goes on with the rest after an empty one. We take docstrings of known packages apart into
-# that line, the *summary* (摘要), and the prose after it, the *body*. A body that contains its summary is left out, and so
-# is a body that is nearly the same as another. Whole packages are held out for the test: why, we shall see.
+# a "summary line", and goes on with the rest after an empty one. We take docstrings of known packages apart into that
+# line, the *summary* (摘要), and the prose after it, the *body*. A body that contains its summary is left out, and so is
+# a body that is nearly the same as another. Whole packages are held out for the test: why, we shall see.
 
 # %%
 from scratch.corpora import load_docstrings
@@ -103,8 +103,8 @@ print(f"content words that stand in the body: {share:.0%}")
 print(f"summaries all of whose do: {np.mean([all(f) for f in found if f]):.0%}")
 
 # %% [markdown]
-# So more than half of what a summary says is not said again after it. That is not condensing; it is guessing a line that has been
-# taken away, as with the news of XSum, whose summaries are the first sentences of BBC articles
+# So more than half of what a summary says is not said again after it. That is not condensing; it is guessing a line
+# that has been taken away, as with the news of XSum, whose summaries are the first sentences of BBC articles
 # {cite:p}`narayan2018xsum`. Keep that in mind for every score below. A perfect score is out of reach, and for a good
 # reason: the body leaves out what the line has said.
 #
@@ -178,8 +178,8 @@ Table(rows, {"words": "", "ROUGE-1": ".1f", "ROUGE-2": ".1f", "ROUGE-L": ".1f"})
 # *returns* equals *return*. It moves the score of one and the same text by more
 # than two points, so one must make it for both sides of a comparison: we shall meet a lesson that did not.
 #
-# Now Chinese. The package keeps only a to z and 0 to 9. We score real translated strings, first against themselves, then
-# against each other:
+# Now Chinese. The package keeps only a to z and 0 to 9. We score real translated strings, first against themselves,
+# then against each other:
 
 # %%
 from scratch.corpora import load_pairs
@@ -473,10 +473,10 @@ Table([line(split) for split in closed], {"nearest body,": ""} | columns_of_scor
 #
 # ## A pointer
 #
-# What would a network need? It must write words like *return* that stand nowhere, and names like *digraph* that stand in
-# this body, and which it has perhaps never seen: a word outside of the vocabulary is `<unk>`, when it is read and when
-# it is written. See, Liu and Manning {cite:p}`see2017get` let the decoder do both. Its attention has a weight for every
-# place of the source anyway. So let the weight of a place be the probability that the next word is the one that
+# What would a network need? It must write words like *return* that stand nowhere, and names like *digraph* that stand
+# in this body, and which it has perhaps never seen: a word outside of the vocabulary is `<unk>`, when it is read and
+# when it is written. See, Liu and Manning {cite:p}`see2017get` let the decoder do both. Its attention has a weight for
+# every place of the source anyway. So let the weight of a place be the probability that the next word is the one that
 # stands *there*. This is a *pointer* (指针), an idea of Vinyals and colleagues {cite:p}`vinyals2015pointer`.
 #
 # At one step, let $\mathbf{s}$ be the decoder's state, $\alpha_j$ the weight of place $j$ of the source, where the word
@@ -513,8 +513,8 @@ diagrams.pointer()
 
 
 # %% [markdown]
-# By hand, for a decoder that can write three words, over a source of four, with numbers that we made up. *digraph* is in
-# no vocabulary, and stands twice in the source:
+# By hand, for a decoder that can write three words, over a source of four, with numbers that we made up. *digraph* is
+# in no vocabulary, and stands twice in the source:
 
 # %%
 import torch
@@ -648,8 +648,9 @@ columns = {"right words that can be": "", "switch": ".2f", "likelier pointed at"
 Table(rows, columns)
 
 # %% [markdown]
-# The switch moves in the right direction, if not far: it is lowest where the right word can only be pointed at. And what
-# could be had both ways comes from the pointer more often than not. How do its summaries read, after these few seconds?
+# The switch moves in the right direction, if not far: it is lowest where the right word can only be pointed at. And
+# what could be had both ways comes from the pointer more often than not. How do its summaries read, after these few
+# seconds?
 
 # %%
 from scratch.copying import decode
@@ -746,11 +747,12 @@ Table([compare(*pair) for pair in pairs], columns)
 # The pointer is worth its price: it is better than no pointer, even after the unknown words were looked up. So is the
 # name: a network that reads it is better than one that does not.
 #
-# So far a paper's abstract might go. The other lines say what it would leave out. The network with a pointer is worse than
-# the first sentence, and worse than one line of eight words that is the same for all. The network that reads the name is
-# worse than the name: it has been told a summary with a higher score than its own, word for word, at the beginning of
-# its input, and has a pointer to copy it with. It would have to learn to say *return the*, to copy, and to stop. (In
-# ROUGE-L the pointer stands above the first sentence. We had settled on ROUGE-1 before we looked, and keep to it.)
+# So far a paper's abstract might go. The other lines say what it would leave out. The network with a pointer is worse
+# than the first sentence, and worse than one line of eight words that is the same for all. The network that reads the
+# name is worse than the name: it has been told a summary with a higher score than its own, word for word, at the
+# beginning of its input, and has a pointer to copy it with. It would have to learn to say *return the*, to copy, and to
+# stop. (In ROUGE-L the pointer stands above the first sentence. We had settled on ROUGE-1 before we looked, and keep to
+# it.)
 #
 # Does that say that pointers are no good, or networks? No. It says what three of them, of this size, learn from five
 # thousand docstrings in so many seconds; and how a table without the cheap lines would have been read.
@@ -1004,10 +1006,10 @@ Table(rows, {"by": "", "written (networks: first seed)": ""})
 # %% [markdown]
 # <details><summary>Solution 1</summary>
 #
-# The mean of $y_m$ is $\bar x + \frac{1}{M} \cdot \frac{M}{n} \sum_m \sum_{i \in m} (x_i - \bar x)$. The double sum runs
-# over each docstring once, and is $\sum_i x_i - n \bar x = 0$. The mean of the modules' means is another number: it lets
-# a module of one docstring count as much as one of forty. That would be an answer, too, but to another question than the
-# one whose answer stands in the tables.
+# The mean of $y_m$ is $\bar x + \frac{1}{M} \cdot \frac{M}{n} \sum_m \sum_{i \in m} (x_i - \bar x)$. The double sum
+# runs over each docstring once, and is $\sum_i x_i - n \bar x = 0$. The mean of the modules' means is another number:
+# it lets a module of one docstring count as much as one of forty. That would be an answer, too, but to another question
+# than the one whose answer stands in the tables.
 #
 # </details>
 
@@ -1123,8 +1125,8 @@ Table(rows, {"against the first sentence": ""} | signed)
 # ROUGE-1 likes it much: the second *the* of a summary is seldom shared, and most of these summaries repeat a word. By
 # the rule of exercise 2, a word that is rarely right costs. As a reader one would rather have it back: *the reaching of
 # local* is no sentence. Seven hundred thousand parameters, or one line of code after them: a gain in ROUGE does not say
-# which of the two has understood more. (Coverage, in the paper, is another thing: it keeps the network from looking again
-# at the same place, and people could read the result.)
+# which of the two has understood more. (Coverage, in the paper, is another thing: it keeps the network from looking
+# again at the same place, and people could read the result.)
 #
 # </details>
 

@@ -245,8 +245,8 @@ Table(rows, columns | {"most": ".1f"})
 # ## Which word became which?
 #
 # Back to the puzzle. IBM's *Model 1* {cite:p}`brown1993mathematics` says how a target $y_1, \dots, y_U$ arises from a
-# source $w_1, \dots, w_T$: each of its words comes from one place of the source, any place as likely as another, or from
-# an empty word $w_0$, and what becomes of a word says a table $t$:
+# source $w_1, \dots, w_T$: each of its words comes from one place of the source, any place as likely as another, or
+# from an empty word $w_0$, and what becomes of a word says a table $t$:
 #
 # $$
 # \begin{aligned}
@@ -267,7 +267,8 @@ Table(rows, columns | {"most": ".1f"})
 # \end{aligned}
 # $$ (eq-tr-em)
 #
-# with sums over all places of all pairs, and $[\cdot]$ 1 where it is true, else 0. No round makes the pairs less likely.
+# with sums over all places of all pairs, and $[\cdot]$ 1 where it is true, else 0. No round makes the pairs less
+# likely.
 
 # %%
 from collections import defaultdict
@@ -371,7 +372,8 @@ Table(rows, {"source": "", "its likeliest translations": ""})
 # \end{aligned}
 # $$ (eq-tr-guess)
 #
-# Look at $\alpha_{uj}$ and at $a_{uj}$ in {eq}`eq-tr-em`. Both share one written word out among the words of the source.
+# Look at $\alpha_{uj}$ and at $a_{uj}$ in {eq}`eq-tr-em`. Both share one written word out among the words of the
+# source.
 
 # %% mystnb={"image": {"alt": "Below, three states h of the encoder go through boxes U and meet the decoder's state s u in a product each. A softmax makes weights alpha of the three scores e. Each weight multiplies its state h, and their sum c u goes, side by side with s u, through a box W c, tanh, a box W o and a softmax. The result is p u."}, "figure": {"caption": "One step of the decoder over a source of three words. Since $\\mathbf{s}_u$ does not wait for $\\mathbf{c}_u$, all steps of a sentence can be trained at once.", "name": "fig-tr-decoder"}}
 from scratch import diagrams
@@ -698,11 +700,11 @@ Table(
 #
 # ## A Transformer that writes
 #
-# The layer of a Transformer's decoder {cite:p}`vaswani2017attention` has three parts. It attends to what has been written so
-# far, under a mask that hides what comes later; to the encoder's states, which is *cross-attention* (交叉注意力) and plays
-# the part of {eq}`eq-tr-attention`, with queries from the decoder, keys and values from the encoder; and a small network
-# follows at each place. An encoder's layer lacks the second part, and the mask of the first. The helper's layer has
-# PyTorch's weights and gives PyTorch's results, with padding in the source, too.
+# The layer of a Transformer's decoder {cite:p}`vaswani2017attention` has three parts. It attends to what has been
+# written so far, under a mask that hides what comes later; to the encoder's states, which is *cross-attention* (交叉注意力)
+# and plays the part of {eq}`eq-tr-attention`, with queries from the decoder, keys and values from the encoder; and a
+# small network follows at each place. An encoder's layer lacks the second part, and the mask of the first. The helper's
+# layer has PyTorch's weights and gives PyTorch's results, with padding in the source, too.
 
 # %%
 from scratch.decoder import DecoderLayer, TransformerDecoder
@@ -746,11 +748,11 @@ print("step by step as all at once:", torch.allclose(torch.stack(steps, 1), at_o
 # - **dot, copy**: with equation {eq}`eq-tr-copy`;
 # - **Transformer**, and **Transformer + LSTM**, whose decoder is the LSTM.
 #
-# An interval should say what other test *programs* and other *seeds* would give. Strings of one integration go together,
-# so integrations are what is drawn. BLEU is no mean over them; but leaving out one and looking at how the score
-# moves tells what it is worth (the *jackknife*), and a mean of these worths is nearly BLEU. They go, seed by seed, into
-# the interval of a mean over seeds and test items at once, `crossed_interval`; for a difference, differences of worths do,
-# paired by seed and integration.
+# An interval should say what other test *programs* and other *seeds* would give. Strings of one integration go
+# together, so integrations are what is drawn. BLEU is no mean over them; but leaving out one and looking at how the
+# score moves tells what it is worth (the *jackknife*), and a mean of these worths is nearly BLEU. They go, seed by
+# seed, into the interval of a mean over seeds and test items at once, `crossed_interval`; for a difference, differences
+# of worths do, paired by seed and integration.
 
 # %%
 import base64
@@ -1241,8 +1243,8 @@ for gamma in (1.2, 1.3):
 # %% [markdown]
 # <details><summary>Solution 3</summary>
 #
-# Its tokens are characters, in every language, and spaces are left out, so that it does not matter where words begin. (The
-# mean over $n$ leaves out an $n$ for which one of the texts is too short.)
+# Its tokens are characters, in every language, and spaces are left out, so that it does not matter where words begin.
+# (The mean over $n$ leaves out an $n$ for which one of the texts is too short.)
 #
 # </details>
 

@@ -108,8 +108,9 @@ def padded_further(loss, seed=0):
 exhibit("loss over padding", padded_further, wrong, mended)
 
 # %% [markdown]
-# How much of a loss would speak of pads? In the [translation](translation.ipynb) chapter's random batches, most of it; in
-# batches of sentences of like length, nearly nothing. A tidy loader makes the bug invisible, until somebody shuffles.
+# How much of a loss would speak of pads? In the [translation](translation.ipynb) chapter's random batches, most of it;
+# in batches of sentences of like length, nearly nothing. A tidy loader makes the bug invisible, until somebody
+# shuffles.
 #
 # > **Pitfall.** The mend has traps of its own. Where a batch, or a step of a loop over the decoder, has no target but
 # > padding, its mean is $0/0$, and PyTorch [returns NaN](https://github.com/pytorch/pytorch/issues/70348), on purpose:
@@ -330,19 +331,19 @@ for text in ("L'été dernier", "重新认证成功", "没有 Wi-Fi"):
     print(text, "|", wrong(text), "|", mended(text))
 
 # %% [markdown]
-# The mend takes each Chinese character for a word, and runs of other letters and digits for words. It is a choice, and belongs
-# beside the score, as in exhibit 23. The law would have passed on English texts alone, and on French ones, too: a text
-# without its accents is still like itself. What a law is tried on decides what it can find.
+# The mend takes each Chinese character for a word, and runs of other letters and digits for words. It is a choice, and
+# belongs beside the score, as in exhibit 23. The law would have passed on English texts alone, and on French ones, too:
+# a text without its accents is still like itself. What a law is tried on decides what it can find.
 #
 # ## Room 9: Data
 #
 # ### Exhibit 25: A split that has been seen
 #
-# Nobody tests on purpose on what was trained on. It comes in by copies: a data set whose training
-# split [held](https://github.com/huggingface/datasets/issues/4261) pairs of the test split; variants of
-# one drawing, turned by a degree, [on both sides](https://github.com/yogeshhk/MidcurveNN/issues/34) of a random split.
-# Our strings were written integration by integration, a brand of lamp, a weather service, and often from a template. Two
-# splits: at random, and with each integration on one side.
+# Nobody tests on purpose on what was trained on. It comes in by copies: a data set whose training split
+# [held](https://github.com/huggingface/datasets/issues/4261) pairs of the test split; variants of one drawing, turned
+# by a degree, [on both sides](https://github.com/yogeshhk/MidcurveNN/issues/34) of a random split. Our strings were
+# written integration by integration, a brand of lamp, a weather service, and often from a template. Two splits: at
+# random, and with each integration on one side.
 
 # %%
 from scratch.corpora import load_integrations
@@ -406,12 +407,13 @@ Table(rows, {"split": "", "test strings": ",d", "nearly seen": ".0%"})
 #
 # ### Exhibit 26: A negative that is a positive
 #
-# The contrastive loss takes the other keys of a batch for wrong answers. If two questions of the batch have
-# the same answer, each is told that the other's is wrong. A user with 200,000 questions on 70,000 texts, in batches of
-# 32,000, [asked](https://github.com/huggingface/sentence-transformers/issues/3189) what happens then; in a maintainer's
-# understanding it can inhibit training, and he pointed to a sampler that keeps copies apart. One can also mask them. The
-# law compares two encoders. The *perfect* one puts each question exactly on its answer, and different answers at right
-# angles. The *petty* one gives every pair a direction of its own, whatever it says. No loss should prefer the second.
+# The contrastive loss takes the other keys of a batch for wrong answers. If two questions of the batch have the same
+# answer, each is told that the other's is wrong. A user with 200,000 questions on 70,000 texts, in batches of 32,000,
+# [asked](https://github.com/huggingface/sentence-transformers/issues/3189) what happens then; in a maintainer's
+# understanding it can inhibit training, and he pointed to a sampler that keeps copies apart. One can also mask them.
+# The law compares two encoders. The *perfect* one puts each question exactly on its answer, and different answers at
+# right angles. The *petty* one gives every pair a direction of its own, whatever it says. No loss should prefer the
+# second.
 
 # %%
 from scratch.contrastive import info_nce
@@ -454,11 +456,11 @@ for n in (32, 128):
 Table(rows, {"batch": "d", "answers": ",d", "least loss": ".3f"})
 
 # %% [markdown]
-# With ten answers, such as the names of ten digits, the loss cannot come near zero; with ten thousand it hardly matters.
-# And it grows with the batch, which is otherwise the way to make contrastive learning better.
+# With ten answers, such as the names of ten digits, the loss cannot come near zero; with ten thousand it hardly
+# matters. And it grows with the batch, which is otherwise the way to make contrastive learning better.
 #
-# But is what cannot be had away also harmful? Not always. Where the answers are *the same text*,
-# no encoder can be petty with them: one text has one vector. Then $\ln m$ is a constant, and the gradient is that of a sound loss
+# But is what cannot be had away also harmful? Not always. Where the answers are *the same text*, no encoder can be
+# petty with them: one text has one vector. Then $\ln m$ is a constant, and the gradient is that of a sound loss
 # (exercise 4). Harm is done where the answers are alike and not the same: two passages that both explain it, two
 # pictures of one name. Those an encoder can tell apart, and here it is paid for it. A sampler that looks for equal
 # strings removes the harmless kind.
@@ -468,9 +470,9 @@ Table(rows, {"batch": "d", "answers": ",d", "least loss": ".3f"})
 # ### Exhibit 27: LoRA without its scale
 #
 # A layer with LoRA answers $Wx + \frac{\alpha}{r} BAx$. When training is over, the product is added into $W$, and the
-# factor must go with it. In a program that makes videos it [did
-# not](https://github.com/hao-ai-lab/FastVideo/pull/870): whenever $\alpha$ and $r$ differed, the learnt change came out with the
-# wrong strength. The oracle is the layer itself, before it is merged.
+# factor must go with it. In a program that makes videos it [did not](https://github.com/hao-ai-lab/FastVideo/pull/870):
+# whenever $\alpha$ and $r$ differed, the learnt change came out with the wrong strength. The oracle is the layer
+# itself, before it is merged.
 
 # %%
 from torch import nn
