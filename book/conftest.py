@@ -41,7 +41,7 @@ FLOAT = re.compile(
 )
 BAND = re.compile(r"(atol|rtol|rms)=(\d+(?:\.\d+)?(?:e-?\d+)?)")
 SECONDS = re.compile(r"\babout\s+(\d+)\s+(second|minute)")
-COST = {"colab": 25, "slow": 15, "browser": 3}  # seconds for each test of a kind
+COST = {"colab": 25, "slow": 15, "browser": 3}  # seconds for each test of a kind, and of any other 0.05
 WIDENS = {"atol": "float", "rtol": "float", "rms": "picture"}
 ADVICE = (
     "If the new output is right, execute the notebook again (make notebooks) and read what its prose says of it.\n"
@@ -198,10 +198,8 @@ def cost(items):
         said = SECONDS.search(text)
         return 0 if not said else int(said[1]) * (60 if said[2] == "minute" else 1)
     return sum(
-        COST[mark.name]
+        sum(COST.get(mark.name, 0) for mark in item.iter_markers()) or 0.05
         for item in items
-        for mark in item.iter_markers()
-        if mark.name in COST
     )
 
 

@@ -129,10 +129,10 @@ def test_ties_go_to_the_smaller_pair_of_library_ids():
 
 
 def test_eight_thousand_merges_of_the_corpora():
-    """All English text, and Chinese strings: the same merges in the same order, the same ids."""
+    """A third of the English text, and Chinese strings: the same merges in the same order, the same ids."""
     train, _, test = load_pairs("en-zh")
     sentences = [" ".join(sentence) for sentence in load("english")]
-    texts = sentences + [line for pair in train for line in pair]
+    texts = sentences[::3] + [line for pair in train for line in pair]
     encoder = BytePairEncoder.train(texts, 256 + 8000)
     tokenizer = theirs(texts, 256 + 8000)
     assert len(encoder) == 8256
