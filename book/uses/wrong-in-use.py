@@ -14,8 +14,8 @@
 # # Wrong in use: the museum's second wing
 #
 # In April 2025 the library *peft* [mended a bug](https://github.com/huggingface/peft/pull/2489) in how it merges what a
-# layer has learnt into its bias: a factor was missing. There had been tests, and they had passed. The factor is
-# $\alpha/r$, and by default $\alpha$ and $r$ are both 8. The tests missed it, its mender writes, since that makes the
+# layer has learnt into its bias: a factor was missing. There had been tests, and they had passed. The factor is a
+# quotient of two settings, and by default both are 8. The tests missed it, its mender writes, since that makes the
 # factor 1.
 #
 # The [first wing](../encoder/wrong-on-purpose.ipynb) of this museum shows encoders with wrong parts. This one shows
