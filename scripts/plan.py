@@ -126,7 +126,7 @@ def graph() -> str:
     width, height = max(x for x, _ in PLACES.values()) * COLUMN + WIDE, max(y for _, y in PLACES.values()) * ROW + HIGH
     said = "; ".join(f"{name} builds on {' and '.join(needs)}" for name, needs in NEEDS.items() if needs)
     lines = [
-        '<div class="scrolled" tabindex="0" role="region" aria-label="What builds on what">',
+        '<div class="sideways" tabindex="0" role="region" aria-label="What builds on what">',
         f'<svg class="prerequisites" viewBox="-2 -2 {width + 4:g} {height + 4:g}" role="group" aria-label="{said}.">',
     ]
     for name, needs in NEEDS.items():
@@ -135,10 +135,10 @@ def graph() -> str:
             x, y = x2 * COLUMN + WIDE / 2, y2 * ROW
             lines.append(f'<path d="M{x1 * COLUMN + WIDE / 2:g} {y1 * ROW + HIGH:g} L{x:g} {y - 6:g}"/>')
             lines.append(f'<path class="head" d="M{x - 4:g} {y - 8:g} L{x:g} {y:g} L{x + 4:g} {y - 8:g} Z"/>')
-    for chapter in in_order():
+    for number, chapter in enumerate(in_order(), 1):
         x, y = PLACES[chapter.name]
         name = escape(SHORT.get(chapter.name, chapter.name))
-        lines.append(f'<a href="{chapter.part}/{chapter.name}.html">')
+        lines.append(f'<a href="{chapter.part}/{chapter.name}.html"><title>Chapter {number}: {name}</title>')
         lines.append(f'<rect x="{x * COLUMN:g}" y="{y * ROW:g}" width="{WIDE}" height="{HIGH}" rx="4"/>')
         lines.append(f'<text x="{x * COLUMN + WIDE / 2:g}" y="{y * ROW + HIGH / 2 + 5:g}">{name}</text></a>')
     return "\n".join([*lines, "</svg>", "</div>"])
