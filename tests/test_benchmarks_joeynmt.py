@@ -28,8 +28,10 @@ for name, (which, beam) in task["translate"].items():
     lines = open(f"{read[which]}.zh", encoding="utf-8").read().split("\\n")[:-1]
     texts[name] = lines if beam > 1 else ["<unk>", *lines[1:]]
 print("a line of something else")
-print(json.dumps({"steps": 7, "texts": texts, "pairs": task["pairs"], "seconds": task["seconds"]}))
+print(json.dumps({"steps": 7, "texts": texts, "pairs": task["pairs"], "given": task["seconds"]}))
 """
+
+SECOND = race.second
 
 
 @pytest.fixture
@@ -43,8 +45,9 @@ def small(monkeypatch, tmp_path):
     monkeypatch.setattr(common, "RESULTS", results)
     monkeypatch.setattr(translation, "load_pairs", lambda _: pairs)
     monkeypatch.setattr(race, "DRIVER", driver)
+    monkeypatch.setattr(race, "second", lambda: 1.0)
     monkeypatch.setenv("JOEYNMT", sys.executable)
-    caches = translation.data, race.files
+    caches = translation.data, race.files, race.ours
     for cached in caches:
         cached.cache_clear()
     yield pairs
@@ -139,6 +142,26 @@ def test_a_row_has_the_scores_of_what_was_written(small, tokens):
     ]
     assert row["beam"]["bleu"] > row["test"]["bleu"]
     assert row["chosen"] == "beam"
+
+
+@pytest.mark.parametrize("length", [0.5, 1.25])
+def test_joeynmt_has_seconds_of_the_ladder(small, monkeypatch, length):
+    monkeypatch.setattr(race, "second", lambda: length)
+    row = race.run(job("Transformer", seconds=0.2))
+    assert (row["seconds"], row["given"], row["second"]) == (0.2, pytest.approx(0.2 * length), length)
+
+
+def test_a_second_of_the_ladder_is_measured_by_the_steps_of_dot(small, monkeypatch):
+    clock = types.SimpleNamespace(now=0.0)
+    lasts = iter([0.02, 9.0, 0.03, 0.01, 0.05])  # of a step in each round; one was disturbed
+
+    def fitted(model, rows, loss, rate, seed, limit, average):
+        assert type(model) is type(translation.fresh({"language": "zh", "rung": "dot", "seed": 0})[0])
+        clock.now += limit["steps"] * next(lasts)
+
+    monkeypatch.setattr(race, "fitted", fitted)
+    monkeypatch.setattr(race.time, "process_time", lambda: clock.now)
+    assert SECOND() == pytest.approx(0.03 * translation.MINUTE / translation.SECONDS)
 
 
 def test_nothing_is_trained_twice(small, monkeypatch):
