@@ -59,7 +59,7 @@ OPTIONS = {
     "RNN": {
         "attention": ("luong", "bahdanau"),
         "feeding": (True, False),
-        "gain": (1.0, 1.7),  # of the first weights; ours have 5 / 3
+        "gain": (1.0, 1.7, 2.5),  # of the first weights; ours have 5 / 3
         "forget": (1.0, 0.0),  # each of the two first biases of an LSTM's forget gate
         **SHARED,
     },
