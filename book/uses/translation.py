@@ -788,7 +788,7 @@ columns = {"95% of the memory's BLEU": "", "from": ".1f", "to": ".1f"}
 Table([(about, low, high) for about, low, high in rows], columns)
 
 # %% [markdown]
-# The two agree to a few tenths. It is wide, and without one most of what follows could not be read.
+# The two agree to a few tenths. The interval is wide, and without one most of what follows could not be read.
 
 # %%
 SHORT = {
