@@ -731,7 +731,7 @@ print("step by step as all at once:", torch.allclose(torch.stack(steps, 1), at_o
 # %% [markdown]
 # ## The ladder
 #
-# Now the comparison. `benchmarks/translation.py` gives each network, a *rung*, one minute of one processor core for
+# `benchmarks/translation.py` gives each network, a *rung*, one minute of one processor core for
 # English to Chinese, counted as processor time: who is slow sees fewer sentences. Each runs with five seeds, at the
 # step size, of four, that was best in half a minute on the validation strings, and writes greedily; all have about as
 # many weights; nothing was chosen on the test strings. The rungs:
@@ -788,7 +788,7 @@ columns = {"95% of the memory's BLEU": "", "from": ".1f", "to": ".1f"}
 Table([(about, low, high) for about, low, high in rows], columns)
 
 # %% [markdown]
-# The two agree to a few tenths. The interval is wide, and without one most of what follows could not be read.
+# The two agree to a few tenths. The interval is wide, and without one most of what follows cannot be read.
 
 # %%
 SHORT = {
