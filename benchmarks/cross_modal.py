@@ -1,12 +1,13 @@
 """Can a picture and a word be neighbours? Emoji and their names: what helps, what hurts, and what needs no training.
 
-    python benchmarks/cross_modal.py  # some two hours on one quiet core; stopped and started again, it goes on
+    python benchmarks/cross_modal.py  # TODO-NUMBERS(minutes) of one quiet core; stopped and started again, it goes on
 
 The chapter's own code cells define the data, the encoders, their training, the baselines and the wrong losses. Seven
 folds: each of the first six is judged by networks that were trained on the others; the seventh chooses and never
 judges. What chooses is the mean reciprocal rank, of names and of pictures together; the step size of every arm is
-sought with two seeds that judge nothing, and beyond the border as long as the best lies there. Every training takes as
-many steps. `trained` has ten seeds, the arms beside it five. They are
+sought with two seeds that judge nothing, and beyond the border as long as the best lies there, and so is the number of
+neighbours, or the penalty, of an arm without a network. Every training takes as many steps, those of EPOCHS epochs, so
+a busy machine changes nothing but the seconds. `trained` has ten seeds, the arms beside it five. They are
 
     trained         the chapter's: words begin as skip-gram has them, pictures are moved, the scale is learnt, up to 100
     random words    the table of words begins at random
@@ -18,12 +19,16 @@ many steps. `trained` has ten seeds, the arms beside it five. They are
     one direction   pictures look for names only
     no exponential  the scale's logarithm in place of the scale
     … of neighbours the names of the pictures most alike, by pixels or by colours; nothing is trained
+    ridge on pixels a linear map from pixels to the names' vectors; nothing is trained step by step
 
-Results go to src/scratch/results/cross_modal.json: in `chosen` what was tried, in `rows` one for each arm, seed and
-fold. It has the ranks of the right names, a picture asking, and of the right pictures, a name asking, in the order of
-the emoji; the scale at the end, if it was learnt; and for `trained` the group of each picture by words alone and by a
-linear probe. One row has what the chapter's words find in fold 0, one for each fold the group of the most similar
-picture.
+For the digits, whose captions repeat, only the step sizes are chosen here, for each of three losses, on a quarter that
+does not judge; the chapter trains the rest itself.
+
+Results go to src/scratch/results/cross_modal.json: in `chosen` and `digits` what was tried, in `rows` one for each arm,
+seed and fold. It has the ranks of the right names, a picture asking, and of the right pictures, a name asking, in the
+order of the emoji; the scale at the end, if it was learnt; and for `trained` the group of each picture by words alone
+and by a linear probe. One row has what the chapter's words find in fold 0, one for each fold the group of the most
+similar picture.
 """
 
 from __future__ import annotations
@@ -53,11 +58,15 @@ CELLS = (
     "class Eye(",
     "vectors = word2vec.train(",
     "class Reader(",
+    "GROUPS = {",
     "class Scaled(",
     "def moved(",
     "def trained(",
     "def by_neighbours(",
-    "GROUPS = {",
+    "def by_ridge(",
+    "def sorted_by_words(",
+    "digits = load_digits()",
+    "def read_digits(",
     "class Dots(",
     "class OneWay(",
 )
@@ -65,9 +74,14 @@ FOLDS, CHOOSING_FOLD = range(6), 6
 CHOOSING = (100, 101)  # seeds
 SEEDS = {"trained": range(10)}  # of the others five
 RATES = (0.001, 0.002, 0.004)
-NEIGHBOURS = (1, 2, 5, 10, 20)
-WITHOUT = {"pixels of neighbours": "flat", "colours of neighbours": "colours"}
+NEIGHBOURS, PENALTIES = (1, 2, 5, 10, 20, 50), (30, 100, 300, 1000, 3000)
+WITHOUT = {  # arms without a network: how, from what, and what may be chosen
+    "pixels of neighbours": ("by_neighbours", "flat", NEIGHBOURS),
+    "colours of neighbours": ("by_neighbours", "colours", NEIGHBOURS),
+    "ridge on pixels": ("by_ridge", "flat", PENALTIES),
+}
 EPOCHS = 45
+KINDS, DIGIT_RATES, DIGIT_SEEDS = ("plain", "masked", "shared"), (0.005, 0.01, 0.02), range(100, 105)
 FILE = "cross_modal"
 
 
@@ -89,7 +103,7 @@ def arms() -> dict[str, dict]:
     """What each trained arm has in place of the chapter's."""
     b = book()
     texts = [*b["names"], b["ASKED"], *b["group_words"]]
-    own = {"start": b["sorting"]}
+    own = {"start": b["start"]}
     return {
         "trained": own,
         "random words": {"start": b["start_of"](texts)},
@@ -141,11 +155,17 @@ def mrr(scores: np.ndarray) -> float:
 # --- What is chosen ---------------------------------------------------------------------------------------------------
 
 
+def guessed(arm: str, fold: int, value: float) -> np.ndarray:
+    """Cosines (pictures, names) of a fold by an arm without a network, given what can be chosen of it."""
+    how, features, _ = WITHOUT[arm]
+    return book()[how](book()[features], fold, value)
+
+
 def trial(job: dict) -> dict:
-    """One training, or one number of neighbours, judged by the fold that chooses."""
+    """One training, or one value of an arm without a network, judged by the fold that chooses."""
     arm = job["arm"]
     if arm in WITHOUT:
-        return job | {"mrr": mrr(book()["by_neighbours"](book()[WITHOUT[arm]], CHOOSING_FOLD, job["k"]))}
+        return job | {"mrr": mrr(guessed(arm, CHOOSING_FOLD, job["value"]))}
     eye, reader, *_ = fitted(arm, job["seed"], CHOOSING_FOLD, job["rate"])
     return job | {"mrr": mrr(scores_of(arm, eye, reader, CHOOSING_FOLD))}
 
@@ -163,10 +183,29 @@ def chosen_rate(arm: str) -> float:
 
 
 @functools.cache
-def chosen_neighbours(arm: str) -> int:
-    """How many neighbours are best for a baseline."""
-    rows = common.resumed(FILE, "chosen", [{"arm": arm, "k": k} for k in NEIGHBOURS], trial)
-    return max(rows, key=lambda row: row["mrr"])["k"]
+def chosen_value(arm: str) -> float:
+    """What is best for an arm without a network: how many neighbours, or what penalty."""
+    rows = common.resumed(FILE, "chosen", [{"arm": arm, "value": value} for value in WITHOUT[arm][2]], trial)
+    return max(rows, key=lambda row: row["mrr"])["value"]
+
+
+def digit_trial(job: dict) -> dict:
+    """The share of digits that one training reads rightly in the quarter that chooses."""
+    right, _ = book()["read_digits"](job["seed"], job["kind"], job["rate"], judge=1)
+    return job | {"right": round(float(right.mean()), 4)}
+
+
+def digit_choices() -> list[dict]:
+    """What was tried for the digits' losses; beyond the border as long as the best step size lies there."""
+    found = []
+    for kind in KINDS:
+
+        def rows(rates: list[float], kind: str = kind) -> list[dict]:
+            jobs = [{"kind": kind, "rate": rate, "seed": seed} for rate in rates for seed in DIGIT_SEEDS]
+            return common.resumed(FILE, "digits", jobs, digit_trial)
+
+        found += common.swept(DIGIT_RATES, rows, lambda row: row["right"])
+    return found
 
 
 # --- What is judged ---------------------------------------------------------------------------------------------------
@@ -177,7 +216,8 @@ def judged(job: dict) -> dict:
     arm, fold = job["arm"], job["fold"]
     row = dict(job)
     if arm in WITHOUT:
-        scores = book()["by_neighbours"](book()[WITHOUT[arm]], fold, chosen_neighbours(arm))
+        row["value"] = chosen_value(arm)
+        scores = guessed(arm, fold, row["value"])
     else:
         rate = chosen_rate(arm)
         eye, reader, scale, row["seconds"] = fitted(arm, job["seed"], fold, rate)
@@ -238,7 +278,7 @@ def jobs() -> list[dict]:
 def all_choices() -> list[dict]:
     """What was tried for every arm, each written as it comes."""
     for arm in WITHOUT:
-        chosen_neighbours(arm)
+        chosen_value(arm)
     for arm in arms():
         chosen_rate(arm)
     return common.stored(FILE)["chosen"]
@@ -277,9 +317,10 @@ def compare(rows: list[dict], first: str, second: str, k: int = 1, which: np.nda
 
 def main() -> None:
     torch.set_num_threads(1)
-    settings = {"rates": RATES, "choosing": CHOOSING, "neighbours": NEIGHBOURS, "epochs": EPOCHS, "folds": len(FOLDS)}
+    settings = {"rates": RATES, "choosing": CHOOSING, "neighbours": NEIGHBOURS, "penalties": PENALTIES}
+    settings |= {"epochs": EPOCHS, "folds": len(FOLDS), "digits' seeds": list(DIGIT_SEEDS)}
     packages = ("torch", "numpy", "gensim", "scikit-learn")
-    parts = {"chosen": all_choices, "rows": all_rows}
+    parts = {"digits": digit_choices, "chosen": all_choices, "rows": all_rows}
     results = common.run_parts(__doc__, FILE, parts, packages, settings)
     table = []
     for arm in dict.fromkeys(row["arm"] for row in results["rows"] if "arm" in row):

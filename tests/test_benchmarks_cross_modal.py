@@ -24,7 +24,7 @@ def quick(monkeypatch, tmp_path):
     """Trainings of one epoch, and results of their own."""
     monkeypatch.setattr(cross_modal, "EPOCHS", 1)
     monkeypatch.setattr(common, "RESULTS", tmp_path)
-    remembered = cross_modal.chosen_rate, cross_modal.chosen_neighbours
+    remembered = cross_modal.chosen_rate, cross_modal.chosen_value
     for function in remembered:
         function.cache_clear()
     yield
