@@ -1,7 +1,9 @@
 """benchmarks/cross_modal.py chooses off the judge, changes one thing an arm, and compares in pairs."""
 
+import inspect
 import json
 import math
+import re
 
 import common
 import cross_modal
@@ -213,6 +215,17 @@ def test_the_stored_rows_are_what_the_benchmark_makes():
 
 
 @complete
+def test_the_chapter_trains_its_own_network_and_rivals_as_was_chosen():
+    values = {"colours of neighbours": "k=2", "pixels of neighbours": "k=1", "linear map": "penalty=0.3"}
+    chapter = (common.BOOK / "beyond" / "cross-modal.py").read_text("utf-8")
+    for arm, value in values.items():
+        assert f"{value.split('=')[0]}={cross_modal.chosen_value(arm)}" == value
+        assert re.search(rf'"{arm}": both\(.*, {value}\)', chapter)
+    rate = inspect.signature(cross_modal.book()["trained"]).parameters["rate"].default
+    assert {each["rate"] for each in STORED["rows"] if each.get("arm") == "trained"} == {rate}
+
+
+@complete
 @pytest.mark.parametrize("arm", cross_modal.WITHOUT)
 def test_a_baseline_finds_again_what_is_stored(arm):
     again = cross_modal.judged({"arm": arm, "seed": 0, "fold": 0})
@@ -225,7 +238,7 @@ def test_a_baseline_finds_again_what_is_stored(arm):
 SAID = {  # what the chapter says of recall@1, a picture asking
     ("trained", "pixels of neighbours"): "better",
     ("trained", "colours of neighbours"): "better",
-    ("trained", "ridge on pixels"): "better",
+    ("trained", "linear map"): "better",
 }
 
 
