@@ -168,10 +168,10 @@ print("as torch:", torch.allclose(L, torchs))
 #
 # **The eye.** A *convolution* (卷积) is a small linear layer that looks at a window of the picture, here of 6 × 6
 # pixels, and slides over it with the same weights everywhere: a stripe is a stripe in each corner. Ours steps four
-# pixels at a time, which leaves 8 × 8 places. A second one looks at windows of 4 × 4 places and steps two at a time.
-# *Batch normalisation* (批归一化) {cite:p}`ioffe2015batch` brings the numbers after each to mean 0 and variance 1, and then
-# to a mean and a variance that it learns. What is left, 4 × 4 places with 64 numbers each, goes through one linear
-# layer.
+# pixels at a time, which leaves 8 × 8 places. A second one looks at windows of 4 × 4 places and steps two at a
+# time. *Batch normalisation* (批归一化) {cite:p}`ioffe2015batch` brings the numbers after each to mean 0 and variance
+# 1, and then to a mean and a variance that it learns. What is left, 4 × 4 places with 64 numbers each, goes through
+# one linear layer.
 
 
 # %%
@@ -261,6 +261,8 @@ class Reader(nn.Module):
 class Scaled(nn.Module):
     """CLIP's loss: the scale is learnt, by its logarithm, and never above 100."""
 
+    most = math.log(100)
+
     def __init__(self):
         super().__init__()
         self.log_scale = nn.Parameter(torch.tensor(math.log(1 / 0.07)))
@@ -270,7 +272,7 @@ class Scaled(nn.Module):
 
     def forward(self, pictures, texts):  # (n, d) each -> ()
         with torch.no_grad():
-            self.log_scale.clamp_(max=math.log(100))
+            self.log_scale.clamp_(max=self.most)
         return clip_loss(pictures, texts, self.scale())
 
 
@@ -360,7 +362,8 @@ for training in (True, False):
 # both directions. To guess is right once in 204 times. But chance is a weak opponent. Whoever knows nothing of
 # learning can do this: find the training pictures most like the new one, take *their* names, and look for the
 # held-out name with the nearest word vectors. Alike may mean: the same pixels, or merely the same colours in
-# whatever place. And whoever trusts in straight lines can fit one, from both to the names' vectors, by least squares with a penalty $\lambda$ on large weights (*ridge regression*, 岭回归): one equation, solved at once.
+# whatever place. And whoever trusts in straight lines can fit one, from both to the names' vectors, by least
+# squares with a penalty $\lambda$ on large weights (*ridge regression*, 岭回归): one equation, solved at once.
 
 # %%
 from scratch.metrics import crossed_interval, interval, recall_at_k, verdict
@@ -531,8 +534,8 @@ compare(*pairs, k=5, which=~familiar)
 # behind. To lie near *orange* is worth nothing to *tangerine* once *orange* has gone. What is won on the words of
 # the training is paid for with the others, and the mean of both hides the price.
 #
-# (What the table cannot say is how much is owed to the words and how much to the pictures. Whose name has a known word
-# mostly has relatives among the training pictures, too: one clock face is found among the others.)
+# (What the table cannot say is how much is owed to the words and how much to the pictures. Whose name has a known
+# word mostly has relatives among the training pictures, too: one clock face is found among the others.)
 #
 # The mean over all names, at which a table usually stops, is a mixture of the two. With a test in which more words
 # recur it would be higher, and nothing would have been learnt better. So when you read a recall, ask how much of
@@ -556,10 +559,9 @@ rows = [(word, times[word], ", ".join(answers[word][:3])) for word in ASKED]
 Table(rows, {"asks": "", "training names": ",", "the nearest three": ""})
 
 # %% [markdown]
-# The second column counts the training names that have the word, and the rows at the end are the test: hardly any
-# name has *vehicle*, none has *weapon*. What these fetch came by way of WordNet alone, and it shows. The words at
-# the beginning stand in many names, and fetch what they should: a colour in whatever shape, a shape in whatever
-# colour.
+# The second column counts the training names that have the word, and the rows at the end are the test: one name has
+# *fruit*, none has *vehicle*, *animal* or *weapon*. What these fetch came by way of WordNet alone. The words at the
+# beginning stand in many names, and fetch what they should, a colour in whatever shape, a shape in whatever colour.
 #
 # ### Sorting without examples
 #
@@ -592,16 +594,16 @@ for name, which in (
 ):
     right = sorted_right(which)
     rows.append((name, right.mean(), *(f"{e:.3f}" for e in crossed_interval(right))))
-nearest = np.array(
-    [int(g) for row in stored if "nearest" in row for g in row["nearest"]]
-)
-rows.append(("the most alike in pixels", (nearest == truth).mean(), "", ""))
+found = "".join(row["nearest"] for row in stored if "nearest" in row)
+right = (np.array(list(found), int) == truth).astype(float)
+ends = (f"{e:.3f}" for e in interval(np.mean, right))
+rows.append(("the most alike in pixels", right.mean(), *ends))
 Table(rows, {"group of a held-out picture": "", "right": ".3f", "from": "", "to": ""})
 
 # %% [markdown]
-# The second line needs no picture with its group, the last two need a thousand. The distance between the second line
-# and the third says how much more is in the eye's vectors than these few words can ask for. (Other words for the groups
-# would give another share, and who tries many must choose by pictures that do not judge.)
+# The second line needs no picture with its group, the last two need a thousand. The distance between the second
+# line and the third says how much more is in the eye's vectors than these few words can ask for. (Other words for
+# the groups would give another share, and who tries many must choose by pictures that do not judge.)
 #
 # ## When captions repeat
 #
@@ -703,14 +705,14 @@ Table(rows, heads)
 # > So one would think. But copies of one text have one vector, and the plain loss of them is the shared one, number
 # > for number, and so are its gradients.
 #
-# Another thing are two *different* texts that mean the same, *a dog* and *a puppy*. They have vectors of their own, and
-# where each stands with a picture or two, the loss has no reason not to hold them apart. No mask that compares strings
-# will find them.
+# Another thing are two *different* texts that mean the same, *a dog* and *a puppy*. They have vectors of their own,
+# and where each stands with a picture or two, the loss has no reason not to hold them apart. No mask that compares
+# strings will find them.
 #
 # ## Popular mistakes
 #
-# The formula is short, and so are the ways to get it wrong. Here are four that are in wide use, each at its own
-# best step size.
+# The formula is short, and so are the ways to get it wrong. Here are four, three of them from public code, each at
+# its own best step size.
 #
 # **No length removed.** Without normalisation the scores are dot products, and a name can win by being long. **Soft
 # targets, the wrong way up.** In place of *row $i$ belongs to column $i$*, one asks for the likeness of pictures
@@ -748,16 +750,17 @@ for temperature in (0.07, 1.0):
 
 # %% [markdown]
 # At 0.07 the own name is to get hardly more than each of the other 127, and a network that makes all vectors equal
-# is nearly perfect. (At 1 both ways are the same, and both are too soft.) Both mistakes were in the tutorial from
-# which many first learn CLIP, at a temperature of 1; readers
+# meets its targets exactly, with the loss of a guess. (At 1 both ways are the same, and both are too soft.) Both
+# mistakes were in the tutorial from which many first learn CLIP, at a temperature of 1; readers
 # [saw](https://github.com/moein-shariatnia/OpenAI-CLIP/issues/16) that vectors [fall
 # together](https://github.com/moein-shariatnia/OpenAI-CLIP/issues/27), and its author [mended
 # both](https://github.com/moein-shariatnia/OpenAI-CLIP/pull/28) in October 2025. Copies made before are still in
 # use.
 #
-# **One direction.** Half of the loss is often left out: pictures look for names, and never the other way. **A scale
-# without its exponential.** The parameter is the logarithm of the scale. Who multiplies by it as it is begins at
-# 2.66 in place of 14.3; asked about it, an author of such a model answered that it "[makes little practical
+# **One direction.** Half of the loss is left out: pictures look for names, and never the other way, as in the
+# chapter on question answering, where questions look for passages. **A scale without its exponential.** The
+# parameter is the logarithm of the scale. Who multiplies by it as it is begins at 2.66 in place of 14.3; asked
+# about it, an author of such a model answered that it "[makes little practical
 # difference](https://github.com/BAAI-DCAI/M3D/issues/52)", since it is learnt.
 
 # %%
@@ -773,6 +776,8 @@ class OneWay(nn.Module):
 
 class NoExponential(Scaled):
     """Exhibit 4: the logarithm of the scale in place of the scale."""
+
+    most = 100.0
 
     def scale(self):
         return self.log_scale
@@ -796,10 +801,10 @@ for arm in ("trained", "no exponential"):
 Table(rows, {"scale at the end": "", "from": ".1f", "to": ".1f"})
 
 # %% [markdown]
-# The table of differences gives the verdicts. All are searched by cosines, as that tutorial does, too: what dot products
-# have learnt to say by length, the search throws away. The last table shows why the exponential matters. Adam moves any
-# parameter by about its step size a step. Added to the logarithm, 0.7 doubles the scale; added to the scale itself, it
-# is next to nothing, and in a short training the softmax stays soft.
+# The table of differences gives the verdicts. All are searched by cosines, as that tutorial does, too: what dot
+# products have learnt to say by length, the search throws away. The last table shows why the exponential matters.
+# Adam moves any parameter by about its step size a step. Added to the logarithm, 0.7 doubles the scale; added to
+# the scale itself, it is next to nothing, and in a short training the softmax stays soft.
 #
 # The table also settles a fifth mistake, to leave out the bound of 100, "necessary to prevent training instability"
 # according to CLIP's paper, and not in the code that was released, which is [for use, not for
