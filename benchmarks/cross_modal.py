@@ -30,7 +30,7 @@ does not judge; the chapter trains the rest itself.
 Results go to src/scratch/results/cross_modal.json: in `chosen` and `digits` what was tried, in `rows` one for each arm,
 seed and fold. It has the ranks of the right names, a picture asking, and of the right pictures, a name asking, in the
 order of the emoji; the scale at the end, if it was learnt; and for `trained` the group of each picture by words alone
-and by a linear probe. One row has what the chapter's words find in fold 0, one for each fold the group of the most
+and by a linear probe. One row has what the chapter's questions find in fold 0, one for each fold the group of the most
 similar picture.
 """
 
@@ -105,7 +105,7 @@ def characters() -> list[list[str]]:
 def arms() -> dict[str, dict]:
     """What each trained arm has in place of the chapter's."""
     b = book()
-    texts = [*b["names"], b["ASKED"], *b["group_words"]]
+    texts = [*b["names"], *b["asked"], *b["group_words"]]
     own = {"start": b["start"]}
     return {
         "trained": own,
@@ -265,12 +265,12 @@ def nearest(job: dict) -> dict:
 
 
 def answers(eye: nn.Module, reader: nn.Module, fold: int) -> dict[str, list[str]]:
-    """For each of the chapter's words the names of the five pictures of a fold that are nearest."""
+    """For each of the chapter's questions the names of the five pictures of a fold that are nearest."""
     b = book()
     test = np.flatnonzero(b["fold"] == fold)
-    scores = b["cosines"](eye, reader, test, [[word] for word in b["ASKED"]])  # (test, words)
+    scores = b["cosines"](eye, reader, test, b["asked"])  # (test, questions)
     order = np.argsort(-scores, axis=0, kind="stable")[:5]
-    return {word: [b["emoji"].english[test[i]] for i in order[:, j]] for j, word in enumerate(b["ASKED"])}
+    return {words: [b["emoji"].english[test[i]] for i in order[:, j]] for j, words in enumerate(b["ASKED"])}
 
 
 def jobs() -> list[dict]:

@@ -269,6 +269,24 @@ def test_the_prose_says_where_the_success_comes_from():
 
 
 @complete
+def test_words_fetch_what_the_prose_and_the_picture_s_description_say():
+    b = cross_modal.book()
+    (answers,) = (each["answers"] for each in STORED["rows"] if "answers" in each)
+    taught = [set(b["names"][i]) for i in np.flatnonzero(b["fold"] != 0)]
+    times = {words: sum(set(words.split()) <= name for name in taught) for words in b["ASKED"]}
+    assert min(times[words] for words in b["ASKED"][:6]) > 10
+    assert {times[words] for words in b["ASKED"][6:]} == {0}
+    for words in b["ASKED"][6:9]:
+        assert answers[words][0] == words
+        assert all(any(word in name for name in taught) for word in words.split())
+    for word in ("face", "heart"):
+        assert sum(word in name for name in answers[word]) >= 3
+    names = b["emoji"].english
+    means = np.array([b["pixels"][names.index(name)].mean((1, 2)).numpy() for name in answers["red"]])
+    assert (means.argmax(1) == 0).mean() >= 0.8
+
+
+@complete
 def test_digits_step_sizes_lie_within_what_was_tried_and_the_prose_holds():
     b = cross_modal.book()
     for kind in cross_modal.KINDS:
