@@ -41,7 +41,11 @@ FLOAT = re.compile(
 )
 BAND = re.compile(r"(atol|rtol|rms)=(\d+(?:\.\d+)?(?:e-?\d+)?)")
 SECONDS = re.compile(r"\babout\s+(\d+)\s+(second|minute)")
-COST = {"colab": 25, "slow": 15, "browser": 3}  # seconds for each test of a kind, and of any other 0.05
+COST = {
+    "colab": 25,
+    "slow": 15,
+    "browser": 3,
+}  # seconds for each test of a kind, and of any other 0.05
 WIDENS = {"atol": "float", "rtol": "float", "rms": "picture"}
 ADVICE = (
     "If the new output is right, execute the notebook again (make notebooks) and read what its prose says of it.\n"

@@ -1,4 +1,4 @@
-"""Write what a teacher plans with into book/teaching.md: python scripts/plan.py
+"""Write what a teacher plans with into book/teaching.md, and the paths into book/intro.md: python scripts/plan.py
 
 A table of the chapters, with the minutes that reading, questions and exercises take, one of the exercises by kind, and
 the graph of what builds on what, as a drawing whose boxes are links. Minutes of exercises are the chapters' own;
@@ -17,7 +17,7 @@ from contents import opening
 from questions import parse
 from rules import DISPLAY, WORDS, code, is_solution, markdown, section
 
-PAGE = BOOK / "teaching.md"
+PAGE, FRONT = BOOK / "teaching.md", BOOK / "intro.md"
 NEEDS = {  # the chapters that each builds on
     "tokens": (),
     "one-hot": ("tokens",),
@@ -72,6 +72,20 @@ SHORT |= {
     "question-answering": "questions",
     "wrong-in-use": "wrong in use",
 }
+PATHS = {  # for whom, and by way of which chapters
+    "The input layer in a weekend": (
+        "know Python, and want to see text become what a Transformer reads",
+        ("tokens", "one-hot", "word2vec", "positional-encoding", "the-input-layer"),
+    ),
+    "Encoders for engineers": (
+        "know embeddings and LSTMs from use, and build on encoders",
+        ("lstm-encoder", "attention", "transformer-encoder", "wrong-on-purpose", "question-answering", "fine-tuning"),
+    ),
+    "How would I know that it is better?": (
+        "train models, and have to compare them",
+        ("glove", "contextual", "translation", "question-answering", "fine-tuning", "wrong-in-use"),
+    ),
+}
 WIDE, HIGH, COLUMN, ROW = 148, 34, 160, 62
 
 
@@ -110,6 +124,22 @@ def table() -> str:
     return "\n".join(lines)
 
 
+def paths() -> str:
+    """Ways through the book that leave chapters out: for whom, which, and how many hours with exercises and without."""
+    chapters = {chapter.name: chapter for chapter in in_order()}
+    lines = ["| path | if you | chapters | hours |", "| --- | --- | --- | --- |"]
+    for path, (reader, names) in PATHS.items():
+        own = [load(chapters[name]) for name in names]
+        read = sum(what["reading"] + 2 * what["questions"] for what in own)
+        links = [
+            f"[{opening(chapters[name])[0].split(':')[0]}]({chapters[name].notebook.relative_to(BOOK).as_posix()})"
+            for name in names
+        ]
+        both = f"{hours(read):g}, with exercises {hours(read + sum(sum(what['exercises']) for what in own)):g}"
+        lines.append(f"| {path} | {reader} | {', '.join(links)} | {both} |")
+    return "\n".join(lines)
+
+
 def lessons() -> str:
     """Each chapter's exercises by kind, with their minutes: a teacher fills a lesson with them."""
     lines = ["| chapter | pencil | code | open |", "| --- | --- | --- | --- |"]
@@ -128,7 +158,7 @@ def graph() -> str:
     width, height = max(x for x, _ in PLACES.values()) * COLUMN + WIDE, max(y for _, y in PLACES.values()) * ROW + HIGH
     said = "; ".join(f"{name} builds on {' and '.join(needs)}" for name, needs in NEEDS.items() if needs)
     lines = [
-        '<div class="scrolled" tabindex="0" role="region" aria-label="What builds on what">',
+        '<div class="sideways" tabindex="0" role="region" aria-label="What builds on what">',
         f'<svg class="prerequisites" viewBox="-2 -2 {width + 4:g} {height + 4:g}" role="group" aria-label="{said}.">',
     ]
     for name, needs in NEEDS.items():
@@ -137,22 +167,25 @@ def graph() -> str:
             x, y = x2 * COLUMN + WIDE / 2, y2 * ROW
             lines.append(f'<path d="M{x1 * COLUMN + WIDE / 2:g} {y1 * ROW + HIGH:g} L{x:g} {y - 6:g}"/>')
             lines.append(f'<path class="head" d="M{x - 4:g} {y - 8:g} L{x:g} {y:g} L{x + 4:g} {y - 8:g} Z"/>')
-    for chapter in in_order():
+    for number, chapter in enumerate(in_order(), 1):
         x, y = PLACES[chapter.name]
         name = escape(SHORT.get(chapter.name, chapter.name))
-        lines.append(f'<a href="{chapter.part}/{chapter.name}.html">')
+        lines.append(f'<a href="{chapter.part}/{chapter.name}.html"><title>Chapter {number}: {name}</title>')
         lines.append(f'<rect x="{x * COLUMN:g}" y="{y * ROW:g}" width="{WIDE}" height="{HIGH}" rx="4"/>')
         lines.append(f'<text x="{x * COLUMN + WIDE / 2:g}" y="{y * ROW + HIGH / 2 + 5:g}">{name}</text></a>')
     return "\n".join([*lines, "</svg>", "</div>"])
 
 
 def renewed(text: str) -> str:
-    """The page's text with the tables and the graph in their places."""
-    for name, what in (("plan", table()), ("lessons", lessons()), ("graph", graph())):
+    """A page's text with the tables and the graph in their places."""
+    for name, made in (("plan", table), ("lessons", lessons), ("graph", graph), ("paths", paths)):
         place = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
-        text = place.sub(lambda found, what=what: f"{found[1]}\n{what}\n\n{found[2]}", text)
+        if place.search(text):
+            what = made()
+            text = place.sub(lambda found, what=what: f"{found[1]}\n{what}\n\n{found[2]}", text)
     return text
 
 
 if __name__ == "__main__":
-    PAGE.write_text(renewed(PAGE.read_text("utf-8")), "utf-8")
+    for page in (PAGE, FRONT):
+        page.write_text(renewed(page.read_text("utf-8")), "utf-8")

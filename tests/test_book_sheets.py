@@ -6,7 +6,7 @@ import re
 import plan
 import pytest
 import torch
-from chapters import BOOK, chapters
+from chapters import BOOK, chapters, in_order
 
 from scratch.attention import AdditiveAttention
 
@@ -59,9 +59,17 @@ def test_a_name_that_does_not_exist_is_noticed():
         resolved("torch.nn.LongShortTermMemory")
 
 
-def test_the_page_for_teachers_is_current():
-    text = plan.PAGE.read_text("utf-8")
-    assert plan.renewed(text) == text, "the plan in book/teaching.md is old: make notebooks writes the new one"
+@pytest.mark.parametrize("page", [plan.PAGE, plan.FRONT], ids=lambda page: page.name)
+def test_the_plan_and_the_paths_are_current(page):
+    text = page.read_text("utf-8")
+    assert plan.renewed(text) == text, f"the plan in book/{page.name} is old: make notebooks writes the new one"
+
+
+def test_paths_go_through_the_book_in_its_order():
+    order = [chapter.name for chapter in in_order()]
+    assert "<!-- paths -->" in plan.FRONT.read_text("utf-8")
+    for _, names in plan.PATHS.values():
+        assert [name for name in order if name in names] == list(names)
 
 
 def test_every_chapter_has_its_place_in_the_graph():

@@ -374,12 +374,14 @@ def test_outputs_shrink_until_they_fit(reader, site, name):
                 assert output["letters"] == 12, output
 
 
-def test_what_goes_on_beyond_the_edge_casts_a_shadow(chapter):
-    on_screen(chapter, "phone", "light")
+@pytest.mark.parametrize(("name", "boxes"), [(CHAPTER, "article pre"), ("book/teaching", ".sideways")])
+def test_what_goes_on_beyond_the_edge_casts_a_shadow(reader, site, name, boxes):
+    settle(reader, f"{site}/{name}.html")
+    on_screen(reader, "phone", "light")
     look = """(pre) => [pre.scrollWidth > pre.clientWidth + 1, getComputedStyle(pre).backgroundAttachment,
         getComputedStyle(pre).backgroundImage.match(/linear-gradient/g)?.length]"""
-    looks = [pre.evaluate(look) for pre in chapter.locator("article pre").all()]
-    assert any(cut for cut, *_ in looks), "on a phone some code goes on"
+    looks = [box.evaluate(look) for box in reader.locator(boxes).all()]
+    assert any(cut for cut, *_ in looks), "on a phone something goes on"
     for _, attachment, gradients in looks:
         assert attachment.startswith("local, local, scroll, scroll")
         assert gradients == 4
