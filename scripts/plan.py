@@ -39,6 +39,7 @@ NEEDS = {  # the chapters that each builds on
     "question-answering": ("lstm-encoder", "contextual"),
     "fine-tuning": ("contextual", "transformer-encoder"),
     "wrong-in-use": ("wrong-on-purpose", "summarization", "question-answering", "fine-tuning"),
+    "cross-modal": ("question-answering",),
 }
 PLACES = {  # column and row of each box
     "tokens": (2, 0),
@@ -61,6 +62,7 @@ PLACES = {  # column and row of each box
     "question-answering": (0.5, 8),
     "fine-tuning": (1.5, 8),
     "wrong-in-use": (2.5, 10),
+    "cross-modal": (0.5, 9),
 }
 SHORT = {"word2vec-at-scale": "at scale", "positional-encoding": "positions", "the-input-layer": "input layer"}
 SHORT |= {

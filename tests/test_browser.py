@@ -564,7 +564,7 @@ def test_paper_shows_all_and_in_light_colours(fresh, site):
     assert page.pdf(format="A4")[:4] == b"%PDF"
 
 
-@pytest.mark.parametrize("name", ["input", "encoder", "uses"])
+@pytest.mark.parametrize("name", ["input", "encoder", "uses", "beyond"])
 def test_a_cheat_sheet_is_one_sheet(reader, site, name):
     settle(reader, f"{site}/book/cheat-sheet-{name}.html")
     assert len(PdfReader(io.BytesIO(reader.pdf(format="A4"))).pages) == 1

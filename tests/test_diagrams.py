@@ -21,7 +21,7 @@ from scratch import diagrams
 from scratch._drawing import Node, Sheet, sheet
 from scratch.attention import AdditiveAttention
 from scratch.contextual import MaskedLM
-from scratch.contrastive import info_nce
+from scratch.contrastive import clip_loss, info_nce
 from scratch.copying import CopyingDecoder
 from scratch.decoder import Decoder
 from scratch.huffman import huffman
@@ -202,7 +202,7 @@ ROUND = {
     "0",
 }
 ROUND |= {r"$\cdot$", r"$QK^{\!\top}$", r"$/\,\sqrt{d}$", r"$\cdot\ V$", r"$\cos\,/\,\tau$", r"$\sum_{j:\,w_j = w}$"}
-ROUND |= {r"$\alpha / r$"}
+ROUND |= {r"$\alpha / r$", r"$a\,\cos$"}
 EITHER = {
     r"$\tanh$",
     r"$\sigma$",
@@ -735,6 +735,32 @@ def test_bi_encoder_is_the_contrastive_loss():
         own = {f"passage {j}": passages[(i + j - 1) % 3] for j in (1, 2, 3)} | {"question 1": questions[i]}
         losses.append(Reading(draw("bi_encoder"), given | own, rules).named(r"$-\ln\, p_{11}$"))
     assert same((torch.stack(losses).mean(), info_nce(questions @ E.T, passages @ E.T, 0.1)))
+
+
+def test_two_towers_are_clips_loss():
+    E, R, pictures, names = random(4, 6), random(4, 6), random(2, 6), random(2, 6)
+    a = r"$a\,\cos$"
+
+    def near(node, inputs):
+        one, other = (value for _, value in inputs)
+        return 3 * torch.cosine_similarity(one, other, dim=0)[None]
+
+    def softmax(node, inputs):
+        """The middle score, s 11, first."""
+        columns = sorted(inputs, key=lambda pair: abs(pair[0].source.x - 5))
+        return torch.cat([value for _, value in columns]).softmax(0)
+
+    rules = {"$E$": lambda _, inputs: E @ inputs[0][1], "$R$": lambda _, inputs: R @ inputs[0][1], a: near}
+    rules[r"$\mathrm{softmax}$"] = softmax
+    ends = r"$-\ln\, p_{11}$", r"$-\ln\, q_{11}$"
+    rules |= {end: lambda _, inputs: -inputs[0][1][0].log() for end in ends}
+    losses = []
+    for i in (0, 1):  # each pair in turn is the first
+        given = {f"picture {j}": pictures[(i + j - 1) % 2] for j in (1, 2)}
+        given |= {f"name {j}": names[(i + j - 1) % 2] for j in (1, 2)}
+        reading = Reading(draw("two_towers"), given, rules)
+        losses += [reading.named(end) for end in ends]
+    assert same((torch.stack(losses).mean(), clip_loss(pictures @ E.T, names @ R.T, 3.0)))
 
 
 def test_lora_is_the_helpers():

@@ -31,6 +31,7 @@ __all__ = [
     "scaled_dot_product_attention",
     "skip_gram_and_cbow",
     "transformer_block",
+    "two_towers",
 ]
 
 TIMES, SUM, CONCAT = r"$\odot$", "$+$", r"$[\;\cdot\,,\,\dots,\,\cdot\;]$"
@@ -398,6 +399,29 @@ def bi_encoder() -> None:
             s.arrow(question, near, *corners)
         s.arrow(near, softmax, text=f"$s_{{1{j}}}$")
     s.arrow(softmax, s.value(6.3, 6.5, r"$-\ln\, p_{11}$", 2.2))
+
+
+def two_towers() -> None:
+    """An eye and a reader; the loss of the first pair, whose picture and whose name each have a rival: eq-xm-clip."""
+    s = sheet(7.2)
+    row, column = s.round(3.5, 5.0, SOFTMAX, 2.6), s.round(6.5, 5.0, SOFTMAX, 2.6)
+    ends = [(1.1, "name 2", "$R$", "v", "2"), (3.7, "picture 1", "$E$", "u", "1")]
+    ends += [(6.3, "name 1", "$R$", "v", "1"), (8.9, "picture 2", "$E$", "u", "2")]
+    encoders = []
+    for x, given, letter, vector, number in ends:
+        encoders.append((s.box(x, 1.8, letter, 1.2), x, _v(vector, number)))
+        s.arrow(s.value(x, 0.5, given, 1.9), encoders[-1][0])
+    for left, right, x, score in ((0, 1, 2.4, "12"), (1, 2, 5.0, "11"), (2, 3, 7.6, "21")):
+        near = s.round(x, 3.6, r"$a\,\cos$", 1.6, 0.75)
+        for which, side in ((left, -0.35), (right, 0.35)):
+            encoder, start, vector = encoders[which]
+            named = vector if which == left or which == 3 else ""  # once each
+            s.arrow(encoder, near, (start, 2.7), (x + side, 2.7), text=named, at=(start + 0.35, 2.42))
+        for softmax in (row, column):
+            if abs(softmax.x - x) < 2:
+                s.arrow(near, softmax, text=f"$s_{{{score}}}$" if score != "11" or softmax is row else "")
+    s.arrow(row, s.value(3.5, 6.5, r"$-\ln\, p_{11}$", 2.2))
+    s.arrow(column, s.value(6.5, 6.5, r"$-\ln\, q_{11}$", 2.2))
 
 
 def luong_decoder() -> None:
