@@ -129,8 +129,8 @@ print(f"pictures in a fold: {sorted(set(np.bincount(fold).tolist()))}")
 # $$
 # \begin{aligned}
 # s_{ij} &= a \cos(\mathbf{u}_i, \mathbf{v}_j) , \\
-# p_{ij} &= \frac{\exp(s_{ij})}{\sum_{m=1}^{n} \exp(s_{im})} , \qquad
-# q_{ij} = \frac{\exp(s_{ij})}{\sum_{m=1}^{n} \exp(s_{mj})} , \\
+# p_{ij} &= \frac{\exp(s_{ij})}{\sum_{m=1}^{n} \exp(s_{im})} , \\
+# q_{ij} &= \frac{\exp(s_{ij})}{\sum_{m=1}^{n} \exp(s_{mj})} , \\
 # L &= -\frac1{2n} \sum_{i=1}^{n} \bigl( \ln p_{ii} + \ln q_{ii} \bigr) .
 # \end{aligned}
 # $$ (eq-xm-clip)
