@@ -40,17 +40,17 @@ def run_parts(
         return None
     if unknown := set(arguments.parts) - set(parts):
         parser.error(f"part must be one of {', '.join(parts)}, got {', '.join(sorted(unknown))}")
-    results = stored(name)
-    results |= {
+    about_run = {
         "date": date.today().isoformat(),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
         "versions": {package: version(package) for package in packages} | {"python": platform.python_version()},
         "settings": settings,
     }
     for part in arguments.parts or parts:
-        results[part] = parts[part]()
-        keep(name, results)
-    return results
+        found = parts[part]()
+        # read again: a part may have stored rows of its own, as `resumed` does
+        keep(name, stored(name) | about_run | {part: found})
+    return stored(name)
 
 
 def stored(name: str) -> dict:

@@ -11,10 +11,14 @@ that the short time is not held against it, it has what our rungs have and no co
 size that rises for a twentieth of the time and falls to zero, averaged weights, Adam in one kernel, and, as it has no
 buckets, its training pairs in such an order that a batch has like lengths. No dropout. Then one thing after the other
 is changed, and kept if the validation strings say so, for half of the time and with two seeds: the step size, OPTIONS,
-the batch, the width, and the step size again, each number for as long as the best lies at the border. Tokens are ours
-(words, characters) or sentencepiece's. The best setting is trained for all of the time with five seeds and judged on
-the test strings, greedily and with a beam of 5; the search that is better on the validation strings is a row's "chosen"
-one. Of these, every second is used: its Transformer needs as long for translating them as for learning.
+the batch, the width, the size of the RNN's first weights, and the step size again, each number for as long as the best
+lies at the border. Tokens are ours (words, characters) or sentencepiece's. The best setting is trained for all of the
+time with five seeds and judged on the test strings, greedily and with a beam of 5; the search that is better on the
+validation strings is a row's "chosen" one. Of these, every second is used: its Transformer needs as long for
+translating them as for learning.
+
+A second is one of the ladder's, in which its rung "dot" makes MINUTE / SECONDS steps, however fast or busy this machine
+is: how many seconds here these steps take is measured before each training, and is a row's "second".
 
 The file, src/scratch/results/joeynmt.json, is written after each training. What is in it is not trained again.
 `writers.texts` gives a row's translations.
@@ -27,14 +31,16 @@ import os
 import random
 import subprocess
 import tempfile
+import time
 from functools import cache, partial
 from pathlib import Path
-from statistics import mean
+from statistics import mean, median
 
 import common
+import torch
 import translation
-from translation import AVERAGE, CHOOSING, SECONDS, SEEDS, joined, score, split
-from writers import CLIP, WARMUP, packed
+from translation import AVERAGE, CHOOSING, MINUTE, SECONDS, SEEDS, joined, score, split
+from writers import CLIP, WARMUP, fitted, packed, surprise
 
 VERSION, LANGUAGE, BEAM = "2.3.0", "zh", 5
 LIMIT = 45  # tokens written at most: no reference has as many
@@ -54,7 +60,7 @@ OPTIONS = {
     "RNN": {
         "attention": ("luong", "bahdanau"),
         "feeding": (True, False),
-        "gain": (1.0, 1.7),  # of the first weights; ours have 5 / 3
+        "gain": (1.0, 1.7, 2.5),  # of the first weights; ours have 5 / 3
         "forget": (1.0, 0.0),  # each of the two first biases of an LSTM's forget gate
         **SHARED,
     },
@@ -202,18 +208,37 @@ def drive(task: dict) -> dict:
     return json.loads(done.stdout.splitlines()[-1])
 
 
+@cache
+def ours() -> tuple:
+    """The model of the rung "dot" as it begins, and what it learns from."""
+    return translation.fresh({"language": LANGUAGE, "rung": "dot", "seed": 0})
+
+
+def second(rounds: int = 5, steps: int = 40) -> float:
+    """How long here and now the steps take that the rung "dot" made in a second of the ladder's."""
+    torch.set_num_threads(1)
+    model, rows = ours()
+    taken = []
+    for seed in range(rounds):
+        start = time.process_time()
+        fitted(model, rows, surprise, 0.001, seed, {"steps": steps}, AVERAGE)
+        taken.append((time.process_time() - start) / steps)
+    return median(taken) * MINUTE / SECONDS
+
+
 def run(job: dict) -> dict:
     """One training, and its scores; if the job asks for the test, with all that it wrote."""
     translate = {"validation": ("validation", 1)}
     if job.get("final"):
         translate |= {"validation, beam": ("validation", BEAM), "test": ("test", 1), "beam": ("test", BEAM)}
+    length = second()
     with tempfile.TemporaryDirectory() as folder:
-        task = {"version": VERSION, "seconds": job["seconds"], "rate": job["rate"], "warmup": WARMUP}
+        task = {"version": VERSION, "seconds": job["seconds"] * length, "rate": job["rate"], "warmup": WARMUP}
         task |= {"average": AVERAGE, "pairs": files(), "translate": translate}
         if job["order"] == LIKE:
             by_length(job, Path(folder))
         how = drive(task | {"config": config(job, Path(folder))})
-    return job | judged(job, how.pop("texts")) | how
+    return job | judged(job, how.pop("texts")) | how | {"second": round(length, 3)}
 
 
 def judged(job: dict, found: dict[str, list[str]]) -> dict:
@@ -271,8 +296,8 @@ def sweep(model: str) -> tuple[dict, list[dict]]:
     best = along(START[model], "rate")
     for what, options in OPTIONS[model].items():
         best = max((best | {what: option} for option in options), key=value)
-    for what in ("batch", "width", "rate"):
-        best = along(best, what)
+    for what in ("batch", "width", "gain", "rate"):
+        best = along(best, what) if what in best else best
     return best, rows
 
 

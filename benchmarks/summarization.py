@@ -1,14 +1,15 @@
 """Does a pointer help to summarize, and does the name? The networks of the chapter on summaries.
 
-    python benchmarks/summarization.py  # some fifteen minutes of one quiet core
+    python benchmarks/summarization.py  # some forty minutes of one quiet core
 
-Each training runs on one thread and ends when it has used SECONDS of processor time, whatever else the machine does;
-the step size falls to zero by then. Three arms: an encoder that reads the body of a docstring, with a decoder that
-writes from its vocabulary alone; with one that may also point into what was read; and that again, with the name of what
-is documented before the body. *rates*:
-each arm with several step sizes, for half of the time, judged by ROUGE-1 on the validation packages. *seeds*: each arm
-at the best of its rates, with all that it wrote about the test packages. *seen*: one arm again, with a random half of
-the test packages' docstrings in the place of as many others in training, and what it wrote about the other half.
+Each training runs on one thread and ends after as many steps as the first arm takes STEPS in, about a minute of one
+quiet core: *pace* has measured how long a step of each arm takes, in turns, so that no training depends on how fast or
+how busy a machine is. The step size falls to zero by then. Three arms: an encoder that reads the body of a docstring,
+with a decoder that writes from its vocabulary alone; with one that may also point into what was read; and that again,
+with the name of what is documented before the body. *rates*: each arm with several step sizes, for half of its steps,
+judged by ROUGE-1 on the validation packages. *seeds*: each arm at the best of its rates, with all that it wrote about
+the test packages. *seen*: one arm again, with a random half of the test packages' docstrings in the place of as many
+others in training, and what it wrote about the other half.
 
 The file, src/scratch/results/summarization.json, is written after each training. What is in it is not trained again, so
 that the benchmark can be stopped and goes on where it was. `texts` gives a row's summaries, from which all scores
@@ -20,6 +21,7 @@ from __future__ import annotations
 import os
 import random
 import re
+from collections.abc import Callable
 from functools import cache
 from statistics import mean
 
@@ -28,7 +30,7 @@ os.environ["OMP_NUM_THREADS"] = "1"  # before torch is there
 import common
 import torch
 from torch import Tensor
-from writers import Pairs, begin, fitted, packed, surprise
+from writers import Pairs, begin, fitted, paces, packed, surprise
 
 from scratch.copying import CopyingDecoder, CopyingEncoderDecoder, decode, encode
 from scratch.corpora import Docstring, load_docstrings
@@ -38,7 +40,7 @@ from scratch.metrics import rouge
 from scratch.search import greedy
 from scratch.text import Vocabulary, pad
 
-SECONDS = 24.0  # of training
+STEPS = 1300  # of the first arm
 READ, WRITTEN = 60, 30  # words of a body that are read, words of a summary that are written at most
 EMBEDDING, HIDDEN, OFTEN = 64, 64, 3  # how often a word must be seen to be known
 AVERAGE = 0.98  # of the averaged weights, a step
@@ -49,7 +51,7 @@ ARMS = {  # whether the name is read, and whether the decoder points
 }
 SEEN = "body, pointer"  # the arm that is also trained on the test packages
 RATES = (0.005, 0.01, 0.02)
-CHOOSING, SEEDS = 1, 5
+CHOOSING, SEEDS = 2, 5
 
 
 def words(text: str) -> list[str]:
@@ -132,13 +134,19 @@ def make(book: Data, points: bool) -> EncoderDecoder:
 
 
 def train(job: dict) -> tuple[EncoderDecoder, dict]:
-    """The model of a job's arm, trained for the job's seconds of processor time, and how it went."""
+    """The model of a job's arm, trained for the job's steps, and how it went."""
     named, points = ARMS[job["arm"]]
     book, seed, rate = data(named, job.get("seen", False)), job["seed"], job["rate"]
+    model = fresh(book, points, seed)
+    return model, fitted(model, book.rows(points), surprise, rate, seed, job, AVERAGE)
+
+
+def fresh(book: Data, points: bool, seed: int) -> EncoderDecoder:
+    """The network of an arm as it begins."""
     torch.manual_seed(seed)
     model = make(book, points)
     begin(model)
-    return model, fitted(model, book.rows(points), surprise, rate, seed, job, AVERAGE)
+    return model
 
 
 def score(found: list[str], rows: list[Docstring]) -> dict[str, float]:
@@ -168,11 +176,32 @@ def trained(part: str, jobs: list[dict]) -> list[dict]:
     return common.resumed("summarization", part, jobs, run)
 
 
+def pace() -> list[dict]:
+    """How long a step of each arm takes, in units of the first one's."""
+    torch.set_num_threads(1)
+
+    def training(named: bool, points: bool) -> Callable[[int, int], object]:
+        book = data(named, False)
+        model, rows = fresh(book, points, 0), book.rows(points)
+        return lambda steps, seed: fitted(model, rows, surprise, 0.001, seed, {"steps": steps}, AVERAGE)
+
+    found = paces([training(*arm) for arm in ARMS.values()], steps=20)
+    return [{"arm": arm, "time": round(ratio, 3)} for arm, ratio in zip(ARMS, found, strict=True)]
+
+
+def limit(arm: str, share: float = 1.0) -> dict:
+    """When a training ends: after the steps for which the first arm's time is enough."""
+    times = {row["arm"]: row["time"] for row in common.stored("summarization").get("pace", [])}
+    if not times:
+        raise SystemExit("How long a step takes is not measured yet: run the part pace first.")
+    return {"steps": round(STEPS / times[arm] * share)}
+
+
 def rates() -> list[dict]:
-    """Each arm with each step size, for half of the time; while the best lies at the border, one more beyond it."""
+    """Each arm with each step size, for half of its steps; while the best lies at the border, one more beyond it."""
     found = []
     for arm in ARMS:
-        job = {"arm": arm, "seconds": SECONDS / 2}
+        job = {"arm": arm} | limit(arm, 0.5)
 
         def rows(tried: list[float], job=job) -> list[dict]:
             return trained("rates", [job | {"rate": rate, "seed": seed} for rate in tried for seed in range(CHOOSING)])
@@ -198,20 +227,22 @@ def chosen() -> dict[str, float]:
 
 def seeds() -> list[dict]:
     """Each arm at its best step size, SEEDS times, with what it makes of the test docstrings."""
-    job = {"seconds": SECONDS, "final": True}
     rates = chosen()
-    jobs = [job | {"arm": arm, "rate": rates[arm], "seed": seed} for seed in range(SEEDS) for arm in ARMS]
+    jobs = [
+        {"arm": arm, **limit(arm), "final": True, "rate": rates[arm], "seed": seed}
+        for seed in range(SEEDS)
+        for arm in ARMS
+    ]
     return trained("seeds", jobs)
 
 
 def seen() -> list[dict]:
     """The arm SEEN again, trained on half of the test docstrings too, with what it makes of the other half."""
-    job = {"arm": SEEN, "rate": chosen()[SEEN], "seconds": SECONDS, "final": True, "seen": True}
+    job = {"arm": SEEN, "rate": chosen()[SEEN], **limit(SEEN), "final": True, "seen": True}
     return trained("seen", [job | {"seed": seed} for seed in range(SEEDS)])
 
 
 if __name__ == "__main__":
-    settings = {"seconds": SECONDS, "rates": RATES, "seeds that choose": CHOOSING, "seeds": SEEDS, "read": READ}
-    common.run_parts(
-        __doc__, "summarization", {"rates": rates, "seeds": seeds, "seen": seen}, ("torch", "numpy"), settings
-    )
+    settings = {"steps": STEPS, "rates": RATES, "seeds that choose": CHOOSING, "seeds": SEEDS, "read": READ}
+    parts = {"pace": pace, "rates": rates, "seeds": seeds, "seen": seen}
+    common.run_parts(__doc__, "summarization", parts, ("torch", "numpy"), settings)

@@ -416,6 +416,18 @@ def test_parts_are_kept_beside_those_of_other_runs(run, tmp_path):
     assert json.loads((tmp_path / "name.json").read_text("utf-8")) == results
 
 
+def test_rows_that_a_part_stores_beside_its_own_are_kept(monkeypatch, tmp_path):
+    monkeypatch.setattr(common, "RESULTS", tmp_path)
+    monkeypatch.setattr(sys, "argv", ["benchmark.py"])
+
+    def sweep():
+        return common.resumed("name", "sweep rates", [{"rate": 0.1}], lambda job: job | {"score": 1})
+
+    results = common.run_parts("About.", "name", {"sweep": sweep, "rest": list}, ("torch",), {})
+    assert results["sweep rates"] == results["sweep"] == [{"rate": 0.1, "score": 1}]
+    assert common.stored("name") == results
+
+
 def test_an_unknown_part_is_refused_and_a_job_is_run_alone(run, tmp_path, capsys):
     with pytest.raises(SystemExit):
         run("a", "c")

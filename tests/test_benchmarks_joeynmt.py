@@ -28,8 +28,10 @@ for name, (which, beam) in task["translate"].items():
     lines = open(f"{read[which]}.zh", encoding="utf-8").read().split("\\n")[:-1]
     texts[name] = lines if beam > 1 else ["<unk>", *lines[1:]]
 print("a line of something else")
-print(json.dumps({"steps": 7, "texts": texts, "pairs": task["pairs"], "seconds": task["seconds"]}))
+print(json.dumps({"steps": 7, "texts": texts, "pairs": task["pairs"], "given": task["seconds"]}))
 """
+
+SECOND = race.second
 
 
 @pytest.fixture
@@ -43,8 +45,9 @@ def small(monkeypatch, tmp_path):
     monkeypatch.setattr(common, "RESULTS", results)
     monkeypatch.setattr(translation, "load_pairs", lambda _: pairs)
     monkeypatch.setattr(race, "DRIVER", driver)
+    monkeypatch.setattr(race, "second", lambda: 1.0)
     monkeypatch.setenv("JOEYNMT", sys.executable)
-    caches = translation.data, race.files
+    caches = translation.data, race.files, race.ours
     for cached in caches:
         cached.cache_clear()
     yield pairs
@@ -141,6 +144,26 @@ def test_a_row_has_the_scores_of_what_was_written(small, tokens):
     assert row["chosen"] == "beam"
 
 
+@pytest.mark.parametrize("length", [0.5, 1.25])
+def test_joeynmt_has_seconds_of_the_ladder(small, monkeypatch, length):
+    monkeypatch.setattr(race, "second", lambda: length)
+    row = race.run(job("Transformer", seconds=0.2))
+    assert (row["seconds"], row["given"], row["second"]) == (0.2, pytest.approx(0.2 * length), length)
+
+
+def test_a_second_of_the_ladder_is_measured_by_the_steps_of_dot(small, monkeypatch):
+    clock = types.SimpleNamespace(now=0.0)
+    lasts = iter([0.02, 9.0, 0.03, 0.01, 0.05])  # of a step in each round; one was disturbed
+
+    def fitted(model, rows, loss, rate, seed, limit, average):
+        assert type(model) is type(translation.fresh({"language": "zh", "rung": "dot", "seed": 0})[0])
+        clock.now += limit["steps"] * next(lasts)
+
+    monkeypatch.setattr(race, "fitted", fitted)
+    monkeypatch.setattr(race.time, "process_time", lambda: clock.now)
+    assert SECOND() == pytest.approx(0.03 * translation.MINUTE / translation.SECONDS)
+
+
 def test_nothing_is_trained_twice(small, monkeypatch):
     ran = []
     run = race.run
@@ -163,7 +186,7 @@ def test_nothing_is_trained_twice(small, monkeypatch):
 def test_one_thing_after_the_other_is_changed(monkeypatch):
     """Each has its best value, whatever the others are; the step size's lies far off."""
     best = {"rate": 0.04, "width": 256, "batch": 8, "tokens": "subwords 3000", "attention": "bahdanau"}
-    best |= {"feeding": False, "gain": 1.7, "forget": 0.0, "order": "by length"}
+    best |= {"feeding": False, "gain": 5.0, "forget": 0.0, "order": "by length"}
     asked = []
 
     def trained(model, jobs):
@@ -171,7 +194,7 @@ def test_one_thing_after_the_other_is_changed(monkeypatch):
         rows = []
         for job in jobs:
             right = sum(job[what] == value for what, value in best.items() if what != "rate")
-            off = sum(abs(np.log2(job[what] / best[what])) for what in ("batch", "width"))
+            off = sum(abs(np.log2(job[what] / best[what])) for what in ("batch", "width", "gain"))
             off += abs(np.log2(job["rate"] / best["rate"])) / 9
             rows.append(job | {"validation": {"bleu": right - off}})
         asked.extend(jobs)

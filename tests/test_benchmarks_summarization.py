@@ -1,6 +1,5 @@
 """The benchmark of summaries: every arm learns, is judged by what it wrote, and is not trained twice."""
 
-import itertools
 import json
 from types import SimpleNamespace
 
@@ -15,18 +14,19 @@ from scratch.corpora import load_docstrings
 from scratch.search import greedy
 from scratch.text import pad
 
+PACE = [{"arm": arm, "time": time} for arm, time in zip(summarization.ARMS, (1.0, 1.5, 2.0), strict=True)]
+
 
 @pytest.fixture
 def small(monkeypatch, tmp_path):
-    """Few docstrings, narrow networks, a moment of training on a clock that counts steps; the jobs that were run."""
+    """Few docstrings, narrow networks, few steps of training; the jobs that were run."""
     splits = [part[:n] for part, n in zip(load_docstrings(), (60, 8, 12), strict=True)]
-    ticks = itertools.count()
-    changes = {"load_docstrings": lambda: splits, "SECONDS": 0.2, "SEEDS": 1, "EMBEDDING": 8, "HIDDEN": 8}
+    changes = {"load_docstrings": lambda: splits, "STEPS": 18, "SEEDS": 1, "EMBEDDING": 8, "HIDDEN": 8}
     changes |= {"WRITTEN": 12, "READ": 20}
-    monkeypatch.setattr(writers, "time", SimpleNamespace(process_time=lambda: next(ticks) / 100))
     for name, value in changes.items():
         monkeypatch.setattr(summarization, name, value)
     monkeypatch.setattr(common, "RESULTS", tmp_path)
+    common.keep("summarization", {"pace": PACE})
     jobs, run = [], summarization.run
 
     def noted(job):
@@ -55,10 +55,10 @@ def test_every_arm_is_trained_once_and_judged_by_what_it_wrote(small, monkeypatc
                     mean = 100 * sum(one[kind].fmeasure for one in theirs) / len(theirs)
                     assert value == pytest.approx(mean, abs=0.006)
         assert ("looked-up texts" in row) == (row["arm"] == "body")
-        assert row["steps"] > 0
+    assert [row["steps"] for row in rows] == [18, 12, 9]  # what a step costs, each pays for
     assert summarization.seeds() == rows
     assert len(small) == len(rows)  # nothing was trained again
-    assert json.loads((common.RESULTS / "summarization.json").read_text("utf-8")) == {"seeds": rows}
+    assert json.loads((common.RESULTS / "summarization.json").read_text("utf-8")) == {"pace": PACE, "seeds": rows}
 
 
 def test_what_is_learnt_from_the_test_packages_is_not_asked(small, monkeypatch):
@@ -110,6 +110,26 @@ def test_the_word_looked_at_has_the_largest_weight(small):
         assert places[i] == [weights[i].argmax().item() for weights in seen[: len(text)]]
 
 
+def test_a_pace_is_in_units_of_the_first_arm(small, monkeypatch):
+    clock, costs = SimpleNamespace(now=0.0), dict(zip(summarization.ARMS.values(), (2.0, 3.0, 5.0), strict=True))
+    books = {named: summarization.data(named, False) for named in (False, True)}
+
+    def fitted(model, rows, loss, rate, seed, limit, average):
+        named = model.encoder.embedding.num_embeddings == len(books[True].vocabulary)
+        points = isinstance(model, summarization.CopyingEncoderDecoder)
+        clock.now += limit["steps"] * costs[named, points] * (9 if seed == 3 else 1)  # one round is disturbed
+
+    monkeypatch.setattr(summarization, "fitted", fitted)
+    monkeypatch.setattr(writers, "time", SimpleNamespace(process_time=lambda: clock.now))
+    assert [row["time"] for row in summarization.pace()] == [1.0, 1.5, 2.5]
+
+
+def test_without_a_pace_nothing_is_trained(monkeypatch, tmp_path):
+    monkeypatch.setattr(common, "RESULTS", tmp_path)
+    with pytest.raises(SystemExit, match="run the part pace first"):
+        summarization.rates()
+
+
 def test_a_step_size_is_sought_beyond_the_border(monkeypatch):
     bests = dict(zip(summarization.ARMS, (0.01, 0.00125, 0.04), strict=True))
 
@@ -117,4 +137,5 @@ def test_a_step_size_is_sought_beyond_the_border(monkeypatch):
         return [job | {"validation": {"rouge1": -abs(job["rate"] - bests[job["arm"]])}} for job in jobs]
 
     monkeypatch.setattr(summarization, "trained", trained)
+    monkeypatch.setattr(common, "stored", lambda _: {"pace": PACE})
     assert summarization.chosen() == bests

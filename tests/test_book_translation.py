@@ -35,6 +35,14 @@ def table(first, second=""):
     raise AssertionError(f"no table begins with {first!r}")
 
 
+def ladders():
+    """The rows of both tables of rungs, Chinese and French."""
+    outputs = (output for cell in NOTEBOOK.cells for output in cell.get("outputs", []))
+    texts = (output.get("data", {}).get("text/plain", "") for output in outputs)
+    found = [text.split("\n")[1:] for text in texts if re.match(r"way +step size +passes", text)]
+    return [[re.split(r" {3,}", line.strip()) for line in lines] for lines in found]
+
+
 def compared():
     """By pairs and what is compared: the difference and its verdict."""
     rows = table("this / against this")
@@ -45,6 +53,33 @@ def compared():
 def test_a_claim_is_what_the_interval_says(sentence, pair, verdict):
     assert sentence in PROSE
     assert compared()[pair][1] == verdict, f"{pair}: the prose says {sentence!r}"
+
+
+def test_the_networks_have_the_same_order_in_french_and_the_tables_another():
+    rows = {row[0].replace("/", " / "): row[1:] for row in table("French: this/that")}
+    assert set(rows) == set(compared())
+    for pair, (*_, french, chinese) in rows.items():
+        rows[pair][3] = chinese = compared()[pair][1] if chinese != "–" else french
+        assert chinese == compared()[pair][1]
+        if "IBM" not in pair:
+            assert french in (chinese, "not distinguishable"), "where it does, the networks stand in the same order"
+    assert sum(row[2] == "not distinguishable" for row in rows.values()) > sum(
+        row[3] == "not distinguishable" for row in rows.values()
+    ), "it tells less apart"
+    assert rows["dot / IBM 1 + bigrams"][2:] == ["better", "worse"], "One verdict turns round"
+    assert rows["dot, copy / IBM 1 + bigrams"][2:] == ["better", "not distinguishable"]
+    assert rows["IBM 1 + bigrams / IBM 1"][2:] == ["better", "not distinguishable"], "a bigram model helps in French"
+    first, second = ({row[0]: row for row in rows} for rows in ladders())
+    assert float(second["IBM 1 + bigrams"][3]) < float(second["dot"][3]) / 2 < float(first["IBM 1 + bigrams"][3]) / 2
+    assert abs(float(second["IBM 1"][6]) - float(second["dot"][6])) < 0.5, "chrF puts Model 1 level with dot"
+
+
+def test_what_is_right_in_each_language():
+    right = {tuple(row[:2]): [int(value[:-1]) for value in row[2:]] for row in table("right of", "way")}
+    tables, networks = ({name: right[name, way] for name in ("en-zh", "en-fr")} for way in ("IBM 1 + bigrams", "dot"))
+    assert min(row[0] for row in right.values()) > 50, "the tables find many of the words"
+    assert tables["en-zh"][0] > networks["en-zh"][0]
+    assert tables["en-zh"][1] / tables["en-zh"][0] > 0.6 > 0.4 > tables["en-fr"][1] / tables["en-fr"][0]
 
 
 ABLATED = (  # a sentence of the chapter, the line of the table, and the verdict that the sentence needs
