@@ -71,7 +71,7 @@ def unpacked(fields: dict) -> dict[str, torch.Tensor]:
 
 def write(figure: str, what: str, **fields) -> Path:
     path = LIVE / f"{figure}.data.js"
-    call = f"live.data({json.dumps(figure)}, {json.dumps(fields)});"
+    call = f"live.data({json.dumps(figure)}, {json.dumps(fields, ensure_ascii=False)});"
     path.write_text(f"// {what} Made by scripts/live.py.\n{call}\n", "utf-8")
     return path
 
@@ -91,7 +91,7 @@ def fig_att_maps() -> Path:
     parts = names["speller"](HIDDEN, True)
     names["train"](parts, 250, 0, rate)
     what = "The weights of the attention chapter's network with attention, first seed."
-    return write("fig-att-maps", what, **packed(parts.state_dict(), "float16"))
+    return write("fig-att-maps", what, **packed(parts.state_dict(), "int8"))
 
 
 def fig_tokens_length(merges: int = 2000) -> Path:
@@ -200,7 +200,82 @@ def fig_tr_beam() -> Path:
     return write("fig-tr-beam", what, tokens=tokens, sentences=sentences, **packed(tables, "float32"))
 
 
+PAIRS = (  # of any two of these words the page knows what they find
+    "red orange yellow green blue purple brown black white pink heart circle square star diamond face smiling crying "
+    "angry kissing cat dog monkey bear bird fish snake horse hand person woman man eyes hair book hat shoe ball car "
+    "train house tree flower leaf sun moon snow fire water fruit food drink arrow left right button animal "
+    "vehicle weapon"
+).split()
+
+
+def cross_modal_chapter() -> dict:
+    """What the network of the chapter on pictures and words finds in fold 0, seed 0, and what its training has seen.
+
+    Its words, most frequent first, with the number of training names that have each, and None for a word that neither
+    a training name nor WordNet has; the names of the held-out pictures; `nearest`, the numbers of the five pictures
+    nearest to each word, and `pair_nearest` and `pair_times` of the pairs of PAIRS.
+    """
+    import math
+
+    from torch.nn.functional import cross_entropy, normalize
+
+    from scratch.contrastive import clip_loss
+
+    given = {"torch": torch, "np": np, "math": math, "nn": torch.nn, "cross_entropy": cross_entropy}
+    cells = ("emoji = load_emoji()", "fold = np.random", "class Eye(", "vectors = word2vec.train(", "class Reader(")
+    cells += ("GROUPS = {", "class Scaled(", "def moved(", "def trained(")
+    b = from_chapter("beyond/cross-modal", cells, normalize=normalize, clip_loss=clip_loss, **given)
+    eye, reader, _ = b["trained"](seed=0, held_out=0)
+    test = np.flatnonzero(b["fold"] == 0)
+    taught = [set(b["names"][i]) for i in np.flatnonzero(b["fold"] != 0)]
+
+    def times(*words: str) -> int:
+        return sum(set(words) <= name for name in taught)
+
+    def nearest(texts: list[list[str]]) -> np.ndarray:
+        return (-b["cosines"](eye, reader, test, texts)).argsort(0, kind="stable")[:5].T  # (texts, 5)
+
+    counts = {word: times(word) for word in b["start"][0]}
+    counts |= {word: None for word, count in counts.items() if count == 0 and word not in b["vectors"]}
+    words = sorted(counts, key=lambda word: (-1 if counts[word] is None else counts[word], word), reverse=True)
+    pairs = list(itertools.combinations(PAIRS, 2))
+    return {
+        "words": {word: counts[word] for word in words},
+        "names": [b["emoji"].english[i] for i in test],
+        "nearest": nearest([[word] for word in words]),
+        "pair_nearest": nearest([list(pair) for pair in pairs]),
+        "pair_times": [times(*pair) for pair in pairs],
+    }
+
+
+def characters() -> dict[str, str]:
+    """An emoji by its name, from the package that the names are from (scripts/data.py fetches it)."""
+    import zipfile
+
+    import pictures
+
+    wheel = ROOT / ".cache" / "data" / pictures.PACKAGES["emoji"][1]
+    with zipfile.ZipFile(wheel) as archive:
+        records = json.loads(archive.read("emoji/unicode_codes/emoji.json"))
+    whole = {character: record["en"] for character, record in records.items() if record["status"] == 2}
+    return {pictures.tidy(name): character for character, name in whole.items()}
+
+
+def fig_xm_words() -> Path:
+    """All words of the table, the five pictures nearest to each, and to each pair of some."""
+    found, signs = cross_modal_chapter(), characters()
+    words = [(times, " ".join(group)) for times, group in itertools.groupby(found["words"], found["words"].get)]
+    fields = {"words": words, "pairs": " ".join(PAIRS), "names": "|".join(found["names"])}
+    fields["emoji"] = " ".join(signs[name] for name in found["names"])
+    for key in ("nearest", "pair_nearest"):
+        fields[key] = base64.b64encode(found[key].astype("u1").tobytes()).decode()
+    fields["together"] = [(k, times) for k, times in enumerate(found["pair_times"]) if times]
+    what = "What the words of the chapter on pictures and words find among the pictures of fold 0."
+    return write("fig-xm-words", what, **fields)
+
+
 MAKERS = {
+    "fig-xm-words": fig_xm_words,
     "fig-tr-beam": fig_tr_beam,
     "fig-att-maps": fig_att_maps,
     "fig-tokens-length": fig_tokens_length,

@@ -1,6 +1,7 @@
 """The pictures to try out (book/_static/live): in the browser they compute what the chapters' Python computes."""
 
 import base64
+import itertools
 import random
 import unicodedata
 
@@ -29,6 +30,7 @@ PAGES = {
     "fig-tr-beam": "book/uses/translation.html",
     "fig-tr-bleu": "book/uses/translation.html",
     "fig-w2v-projection": "book/input-layer/word2vec.html",
+    "fig-xm-words": "book/beyond/cross-modal.html",
 }
 WORDS = (
     "e to cat word green queue level rhythm syzygy zzzzz qjxkvw strength attention backwards abcdefghij mississippi "
@@ -240,6 +242,22 @@ def test_bleu_is_the_helpers(opened):
         assert [row["hits"] for row in found["rows"]] + [row["total"] for row in found["rows"]] == counts[:8]
 
 
+def test_words_find_what_the_chapters_network_finds(opened):
+    """All words, and all pairs that the page knows; a network trained on another machine may differ here and there."""
+    page, chapter = opened("fig-xm-words"), live.cross_modal_chapter()
+    pairs = list(itertools.combinations(live.PAIRS, 2))
+    asked = [[word] for word in chapter["words"]] + [list(pair) for pair in pairs] + [[b, a] for a, b in pairs]
+    rows = np.concatenate([chapter[key] for key in ("nearest", "pair_nearest", "pair_nearest")])
+    times = [times or 0 for times in chapter["words"].values()] + 2 * chapter["pair_times"]
+    found = page.evaluate("asked => asked.map((words) => live.models['fig-xm-words'](...words))", asked)
+    assert [answer["times"] for answer in found] == times
+    names = [[chapter["names"][i] for i in row] for row in rows]
+    same = [len({*ours} & {*answer["found"]}) / 5 for ours, answer in zip(names, found, strict=True)]
+    assert np.mean(same) > 0.9
+    for missing in (["xyzzy"], ["zombie", "red"], ["xyzzy", "red"], [""]):
+        assert ask(page, "fig-xm-words", *missing) is None
+
+
 # --- The page as a reader meets it ----------------------------------------------------------------------------------
 
 
@@ -314,6 +332,24 @@ def test_bleu_is_told_as_one_types(opened):
     box.get_by_label("Reference").select_option("未找到设备")
     assert box.get_by_role("list", name="Runs of length 3").locator(".hit").count() == 1
     box.get_by_text("BLEU 30.7").wait_for()
+
+
+def test_words_ask_by_keyboard(opened):
+    box = opened("fig-xm-words").locator("#fig-xm-words-live")
+    box.get_by_text("Together in no training name. Nearest: green heart.", exact=True).wait_for()
+    pictures, known = box.get_by_role("list", name="The five nearest"), box.get_by_role("list", name="What is known")
+    assert pictures.get_by_role("listitem").all_inner_texts()[0].endswith("has both words")
+    box.get_by_label("and", exact=True).press("Home")
+    for word, told, says in (
+        ("Vehicle ", "≈ vehicle: only WordNet knows it", "Only WordNet knows it. Nearest: "),
+        ("minibus", "? minibus: a random row of the table", "A random row of the table. Nearest: "),
+        ("face", "✓ face: in 101 training names", "In 101 training names. Nearest: "),
+        ("xyzzy", "✗ xyzzy: not in the table", "“xyzzy” is not in the table, and finds nothing."),
+    ):
+        box.get_by_label("A word").fill(word)
+        box.get_by_text(says).wait_for()
+        assert known.inner_text() == told
+        assert pictures.get_by_role("listitem").count() == (0 if word == "xyzzy" else 5)
 
 
 def test_all_of_it_is_small():

@@ -53,7 +53,7 @@
       says, map, result,
       h("p", { class: "live-note" },
         "A row for each letter written, a column for each letter of the word. The larger a square, the more weight " +
-        "the network gives to that place; a dashed frame shows where the letter stands."),
+        "the network gives to that place; a dashed frame shows where the letter stands. The network's numbers are rounded to one of 255 values."),
     );
 
     /** A new word: an empty map, to be filled letter by letter. */
