@@ -244,5 +244,5 @@ def seen() -> list[dict]:
 
 if __name__ == "__main__":
     settings = {"steps": STEPS, "rates": RATES, "seeds that choose": CHOOSING, "seeds": SEEDS, "read": READ}
-    parts = {"pace": pace, "rates": rates, "seeds": seeds, "seen": seen}
-    common.run_parts(__doc__, "summarization", parts, ("torch", "numpy"), settings)
+    jobs = {"pace": pace, "rates": rates, "seeds": seeds, "seen": seen}
+    common.run_parts(__doc__, "summarization", jobs, ("torch", "numpy"), settings)
