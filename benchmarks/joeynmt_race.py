@@ -12,10 +12,10 @@ size that rises for a twentieth of the time and falls to zero, averaged weights,
 buckets, its training pairs in such an order that a batch has like lengths. No dropout. Then one thing after the other
 is changed, and kept if the validation strings say so, for half of the time and with two seeds: the step size, OPTIONS,
 the batch, the width, the size of the RNN's first weights, and the step size again, each number for as long as the best
-lies at the border. Tokens are ours (words, characters) or sentencepiece's. The best setting is trained for all of the
-time with five seeds and judged on the test strings, greedily and with a beam of 5; the search that is better on the
-validation strings is a row's "chosen" one. Of these, every second is used: its Transformer needs as long for
-translating them as for learning.
+lies at the border; then all of it again, until a round changes nothing. Tokens are ours (words, characters) or
+sentencepiece's. The best setting is trained for all of the time with five seeds and judged on the test strings,
+greedily and with a beam of 5; the search that is better on the validation strings is a row's "chosen" one. Of these,
+every second is used: its Transformer needs as long for translating them as for learning.
 
 A second is one of the ladder's, in which its rung "dot" makes MINUTE / SECONDS steps, however fast or busy this machine
 is: how many seconds here these steps take is measured before each training, and is a row's "second".
@@ -293,11 +293,13 @@ def sweep(model: str) -> tuple[dict, list[dict]]:
                 more = [number // 2 if isinstance(now, int) else number / 2]
         return at(number)
 
-    best = along(START[model], "rate")
-    for what, options in OPTIONS[model].items():
-        best = max((best | {what: option} for option in options), key=value)
-    for what in ("batch", "width", "gain", "rate"):
-        best = along(best, what) if what in best else best
+    best, before = along(START[model], "rate"), None
+    while best != before:  # what was of no use at first may be of use now
+        before = best
+        for what, options in OPTIONS[model].items():
+            best = max((best | {what: option} for option in dict.fromkeys((best[what], *options))), key=value)
+        for what in ("batch", "width", "gain", "rate"):
+            best = along(best, what) if what in best else best
     return best, rows
 
 

@@ -1,10 +1,12 @@
 """The benchmarks run the chapters' own code: it is still there, and does what they take it for."""
 
+import ast
 import base64
 import json
 import subprocess
 import sys
 from itertools import product
+from pathlib import Path
 from types import SimpleNamespace
 
 import bottleneck
@@ -477,3 +479,15 @@ def test_what_is_said_of_the_gap_between_two_skip_grams():
             above += [(variant, judge)] if t_interval(gains)[0] > 0 else []
             assert judge != "simlex-999" or np.mean(gains) < np.mean(leads) / 2
     assert above == [("half batches", "analogies")]
+
+
+@pytest.mark.parametrize("path", sorted(Path(common.__file__).parent.glob("*.py")), ids=lambda path: path.stem)
+def test_a_program_gives_no_function_of_its_own_another_meaning(path):
+    """What stands under `if __name__ == "__main__":` shares its names with the functions above."""
+    tree = ast.parse(path.read_text("utf-8"))
+    functions = {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    mains = [node for node in tree.body if isinstance(node, ast.If) and "__main__" in ast.unparse(node.test)]
+    stored = [
+        n.id for main in mains for n in ast.walk(main) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+    ]
+    assert not functions & set(stored)
